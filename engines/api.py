@@ -1,0 +1,146 @@
+"""What an engine is: EngineSpec (fixed at build), Params (read each frame), Engine.
+
+numpy only; importing this module loads no framework. Array names carry their shape:
+H frame height, W frame width, T text tokens, D width of a token's embedding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import InvalidSpec
+
+GuidanceMode = Literal["none", "self", "onetime", "full"]
+Batching = Literal["stream", "sequential"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1024
+STEPS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """Everything that shapes an engine. A change of any field means another engine.
+
+    model          "nano" (embedded) or a folder in diffusers layout
+    width, height  of the frames, pixels; multiples of 16 from 128 to 1024
+    steps          S, denoising steps, 1 to 8
+    guidance_mode  how the negative prompt acts (engines/guidance.py)
+    batching       "stream": the S steps of S successive frames run as one batch, delay S − 1
+    precision      arithmetic; "auto" takes the fastest the device does natively
+    backend        a file name of engines/backends, or "auto"
+    device         in the backend's own words ("CPU", "GPU", "cuda:1"), or "auto"
+    threads        CPU threads for the engine; 0 leaves the choice to the backend
+    """
+
+    model: str = "nano"
+    width: int = 448
+    height: int = 256
+    steps: int = 1
+    guidance_mode: GuidanceMode = "none"
+    batching: Batching = "stream"
+    precision: Precision = "auto"
+    backend: str = "auto"
+    device: str = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("width", self.width), ("height", self.height)):
+            if value % SIZE_STEP or not SIZE_MIN <= value <= SIZE_MAX:
+                near = min(max(round(value / SIZE_STEP) * SIZE_STEP, SIZE_MIN), SIZE_MAX)
+                raise InvalidSpec(
+                    f"size {self.width}x{self.height}: {name} {value} must be a multiple of "
+                    f"{SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}, for example {near}."
+                )
+        if not 1 <= self.steps <= STEPS_MAX:
+            raise InvalidSpec(f"steps {self.steps} must be from 1 to {STEPS_MAX}.")
+        _check_choice("guidance_mode", self.guidance_mode, GUIDANCE_MODES)
+        _check_choice("batching", self.batching, get_args(Batching))
+        _check_choice("precision", self.precision, PRECISIONS)
+        if self.threads < 0:
+            raise InvalidSpec(f"threads {self.threads} must be 0 (automatic) or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Params:
+    """What may change between two frames without rebuilding anything.
+
+    prompt_TD       float32, from `Engine.encode`
+    negative_TD     float32, likewise; used by the guidance modes "onetime" and "full"
+    strength        (0, 1]: how far the picture may leave the input; a family maps it to timesteps
+    guidance_scale  g ≥ 0; up to 1 means no guidance
+    delta           δ, scale of the virtual residual noise in the modes "self" and "onetime"
+    seed            of the noise, which stays the same on every frame
+    t_index         S indices into the 50-entry LCM table instead of `strength`, strongest
+                    (smallest) first; None takes `strength`
+
+    The arrays are never written to after construction; a changed embedding is a new array.
+    """
+
+    prompt_TD: NDArray[np.float32]
+    negative_TD: NDArray[np.float32]
+    strength: float = 0.5
+    guidance_scale: float = 1.0
+    delta: float = 1.0
+    seed: int = 2
+    t_index: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.strength <= 1.0:
+            raise InvalidSpec(f"strength {self.strength} must be above 0 and at most 1.")
+        if not 0.0 <= self.guidance_scale <= 20.0:
+            raise InvalidSpec(f"guidance {self.guidance_scale} must be from 0 to 20.")
+        if not 0.0 <= self.delta <= 2.0:
+            raise InvalidSpec(f"delta {self.delta} must be from 0 to 2.")
+        if not 0 <= self.seed < 2**32:
+            raise InvalidSpec(f"seed {self.seed} must be from 0 to {2**32 - 1}.")
+
+
+class Engine(Protocol):
+    """A built engine. `run` and `close` belong to one thread; `encode` may be called from any.
+
+    spec   with every "auto" replaced by what was chosen
+    delay  frames between an input and the output that shows it: S − 1 when batching is "stream"
+    label  model, backend, device and precision for people
+    """
+
+    spec: EngineSpec
+    delay: int
+    label: str
+
+    def encode(self, prompt: str) -> NDArray[np.float32]:
+        """`prompt_TD` for a prompt; cached. Takes milliseconds. Raises `InvalidPrompt`."""
+        ...
+
+    def run(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Restyle one RGB frame of the spec's size into `out_HWC` (a new array if None).
+
+        The first call fills every slot of the stream batch from its frame, so the first
+        output is a picture. Returns `out_HWC`, which belongs to the caller. Blocks until the
+        picture is there. Raises `EngineFailed`.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Forget the frames in flight: the next `run` starts as the first one did."""
+        ...
+
+    def close(self) -> None:
+        """Free the device. May be called twice; not while `run` is running."""
+        ...
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InvalidSpec(f"{name} {value!r} is none of {', '.join(known)}.")

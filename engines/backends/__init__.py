@@ -1,0 +1,1 @@
+"""Backends: what executes a frame step. One file each; the file name is the choice."""

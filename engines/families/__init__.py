@@ -1,0 +1,1 @@
+"""Model families: weights, text tokens, latent shape, schedule. One file each."""

@@ -1,0 +1,83 @@
+"""Sources: where frames come from. One file each; the file name is the choice.
+
+`open_source("camera:0", wanted)` imports `camera.py` and calls its `open_source("0", wanted)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from streamcam import plugins
+from streamcam.errors import UnknownChoice
+from streamcam.frames import Frame
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the pipeline would like from a source. Sources report what they got instead.
+
+    width, height  pixels asked of a camera; other sources deliver their own size
+    fps            frames per second asked of cameras and screens
+    realtime       True: deliver at the pace of the clock. False (files): as fast as read
+    loop           files start again at their end; False: they end with `EOFError`
+    """
+
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    realtime: bool = True
+    loop: bool = True
+
+
+class Source(Protocol):
+    """Delivers frames. Created, read and closed by the thread "capture" alone.
+
+    label        what was opened and how, for people: 'camera 0 "HD Webcam", 1280x720 at 30 fps'
+    width, height  of its frames, pixels; they may change after a reconnect
+    fps          nominal frames per second
+    """
+
+    label: str
+    width: int
+    height: int
+    fps: float
+
+    def read(self) -> Frame | None:
+        """The next frame, waiting for its time at most half a second; None: nothing new yet.
+
+        Raises `EOFError` when a finite source is over and `SourceLost` when a device or a
+        connection broke (the caller closes it and opens it again).
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device or file. May be called twice."""
+        ...
+
+
+def open_source(choice: str, wanted: Wanted) -> Source:
+    """Open `camera:0`, `camera:"Name"`, `screen`, `screen:2`, `screen:x,y,w,h`, `demo`,
+    a file or a URL. Raises `UsageError` naming what is wrong and what can be given instead.
+    """
+    kind, argument = parse(choice)
+    module = import_module(f"{__name__}.{kind}")
+    source: Source = module.open_source(argument, wanted)
+    return source
+
+
+def parse(choice: str) -> tuple[str, str]:
+    """Split a `--source` into its kind (a module of this package) and the argument for it."""
+    kind, _, argument = choice.partition(":")
+    if kind in plugins.names(__name__):
+        return kind, argument.strip('"')
+    if "://" in choice:
+        return "video", choice
+    path = Path(choice).expanduser()
+    if path.is_file():
+        return ("image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"), str(path)
+    raise UnknownChoice("source (and no such file)", choice, plugins.names(__name__))

@@ -1,0 +1,34 @@
+"""Frame: one picture on its way from a source to the sinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture. Whoever holds it may read it on any thread; nobody writes to it any more.
+
+    pixels       (height, width, 3) uint8, RGB, C-contiguous
+    seq          number given by the source, 0, 1, 2 …; kept through all stages
+    captured_at  `time.perf_counter()` seconds at which the source had the picture
+    media_time   seconds on the source's own timeline (files), or None for live sources
+    repeat       True if the pixels are those of the frame before (gate closed)
+    """
+
+    pixels: Pixels
+    seq: int
+    captured_at: float
+    media_time: float | None = None
+    repeat: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        height, width = self.pixels.shape[:2]
+        return width, height

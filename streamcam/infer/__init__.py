@@ -1,0 +1,1 @@
+"""Newest frame + newest Params → engine; engines are built beside the running one and swapped."""

@@ -1,0 +1,25 @@
+"""Look: what a preset or a viewer of the web page sets live, in words and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look. Becomes `engines.api.Params` once its prompts are encoded.
+
+    name       shown in the status line
+    crossfade  seconds over which the picture moves from the look before to this one
+    The other fields are those of `engines.api.Params`, with prompts as text.
+    """
+
+    name: str
+    prompt: str
+    negative_prompt: str = ""
+    strength: float = 0.5
+    guidance: float = 1.0
+    delta: float = 1.0
+    seed: int = 2
+    t_index: tuple[int, ...] | None = None
+    crossfade: float = 0.6

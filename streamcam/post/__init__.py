@@ -1,0 +1,1 @@
+"""What happens to a picture between the engine and the sinks."""

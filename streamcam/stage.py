@@ -1,0 +1,65 @@
+"""Stage: one named thread of the pipeline. When it ends, for any reason, both its ends close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Thread
+from typing import Protocol
+
+from streamcam.frames import RingClosed
+
+
+class Closable(Protocol):
+    """Anything with a `close` that may be called twice and from any thread."""
+
+    def close(self) -> None:
+        """Release it."""
+        ...
+
+
+class Stage:
+    """Runs `work` on a thread of its own. Only the pipeline starts and joins stages.
+
+    `work` loops until its queue raises `RingClosed`, which is a normal end. Any other
+    exception is kept in `error`. Either way the `ends` (the queues it reads and writes, the
+    device it owns) are closed, so a failure in one stage wakes and ends all the others.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], ends: Sequence[Closable]) -> None:
+        self.name = name
+        self.error: BaseException | None = None
+        self._work = work
+        self._ends = ends
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin. Called once."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end; False if the thread is still running after `timeout` seconds."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def running(self) -> bool:
+        """True between start and end."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except RingClosed:
+            pass
+        except BaseException as error:  # noqa: BLE001  # kept for the pipeline, which raises it
+            self.error = error
+        finally:
+            self._close_ends()
+
+    def _close_ends(self) -> None:
+        for end in self._ends:
+            try:
+                end.close()
+            except Exception as error:  # noqa: BLE001  # every end must get its close
+                self.error = self.error or error

@@ -1,0 +1,138 @@
+"""Stats: what every stage counts and the status line, the web page and `bench` read."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from threading import Lock
+from time import perf_counter
+from typing import Protocol
+
+_WINDOW = 2.0  # seconds over which a rate is taken
+_SAMPLES = 512  # durations kept for a percentile
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One reading. Rates in frames per second, times in milliseconds, shares 0 … 1.
+
+    fps_in, fps_engine, fps_out  frames captured, restyled, written (the fastest sink)
+    latency_ms_p50, _p95         from capture to the sink's write, new pictures only
+    engine_ms_p50, _p95          one Engine.run
+    skipped                      share of frames that the gate spared
+    dropped                      frames that were replaced by a newer one before they were used
+    repeats                      ticks on which a sink showed the last picture again
+    frames_in, frames_out        counts since the start
+    """
+
+    fps_in: float
+    fps_engine: float
+    fps_out: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+    engine_ms_p50: float
+    engine_ms_p95: float
+    skipped: float
+    dropped: int
+    repeats: int
+    frames_in: int
+    frames_out: int
+    seconds: float
+    look: str
+    notice: str
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """For JSON."""
+        return asdict(self)
+
+
+class Stats:
+    """Counters, rates and durations by name. Every method may be called from any thread.
+
+    Counts used by the stages: "in", "engine", "skipped", "out", "repeats". Durations in
+    seconds: "latency", "engine".
+    """
+
+    def __init__(self) -> None:
+        self.started_at = perf_counter()
+        self._lock = Lock()
+        # Protected by _lock:
+        self._counts: Counter[str] = Counter()
+        self._marks: dict[str, deque[float]] = {}
+        self._durations: dict[str, deque[float]] = {}
+        self._drop_sources: list[Drops] = []
+        self._texts: dict[str, str] = {"look": "", "notice": ""}
+
+    def count(self, name: str) -> None:
+        """One more of `name`, now."""
+        now = perf_counter()
+        with self._lock:
+            self._counts[name] += 1
+            self._marks.setdefault(name, deque(maxlen=_SAMPLES)).append(now)
+
+    def took(self, name: str, seconds: float) -> None:
+        """One more duration of `name`."""
+        with self._lock:
+            self._durations.setdefault(name, deque(maxlen=_SAMPLES)).append(seconds)
+
+    def watch_drops(self, queue: Drops) -> None:
+        """Add `queue.dropped` to the drops that are shown."""
+        with self._lock:
+            self._drop_sources.append(queue)
+
+    def say(self, name: str, text: str) -> None:
+        """Set a text: "look" (the current one) or "notice" (what the user should know now)."""
+        with self._lock:
+            self._texts[name] = text
+
+    def total(self, name: str) -> int:
+        """How often `count(name)` was called."""
+        with self._lock:
+            return self._counts[name]
+
+    def snapshot(self) -> Snapshot:
+        """A consistent reading of everything."""
+        now = perf_counter()
+        with self._lock:
+            latency = sorted(self._durations.get("latency", ()))
+            engine = sorted(self._durations.get("engine", ()))
+            passed, skipped = self._counts["engine"], self._counts["skipped"]
+            return Snapshot(
+                fps_in=self._rate("in", now),
+                fps_engine=self._rate("engine", now),
+                fps_out=self._rate("out", now),
+                latency_ms_p50=percentile(latency, 50) * 1e3,
+                latency_ms_p95=percentile(latency, 95) * 1e3,
+                engine_ms_p50=percentile(engine, 50) * 1e3,
+                engine_ms_p95=percentile(engine, 95) * 1e3,
+                skipped=skipped / max(passed + skipped, 1),
+                dropped=sum(queue.dropped for queue in self._drop_sources),
+                repeats=self._counts["repeats"],
+                frames_in=self._counts["in"],
+                frames_out=self._counts["out"],
+                seconds=now - self.started_at,
+                look=self._texts["look"],
+                notice=self._texts["notice"],
+            )
+
+    def _rate(self, name: str, now: float) -> float:
+        marks = self._marks.get(name, ())
+        recent = [mark for mark in marks if now - mark <= _WINDOW]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)
+
+
+class Drops(Protocol):
+    """Anything that counts what it dropped."""
+
+    dropped: int
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Nearest-rank percentile of ascending values; 0.0 if there are none."""
+    if not ordered:
+        return 0.0
+    rank = max(0, -(-len(ordered) * percent // 100) - 1)
+    return ordered[int(rank)]

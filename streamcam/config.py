@@ -1,0 +1,198 @@
+"""Configuration files: a TOML file becomes a frozen model, or one line says what is wrong."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from platformdirs import user_config_path
+from pydantic import BaseModel, ValidationError
+
+from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP
+from streamcam.errors import UnknownChoice, UsageError
+
+Size = tuple[int, int]
+Schema = Mapping[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
+
+_SHOWN = 40  # characters of a wrong value that an error repeats
+
+
+def user_folder() -> Path:
+    """Where the user's own configuration lives. Need not exist."""
+    return user_config_path("streamcam", appauthor=False)
+
+
+def parse_size(text: str) -> Size:
+    """(width, height) of "1280x720". Raises `ValueError` that says what is expected."""
+    match = re.fullmatch(r"([1-9]\d{0,4})\s*[xX×]\s*([1-9]\d{0,4})", text.strip(), re.ASCII)
+    if match is None:
+        raise ValueError("must be WIDTHxHEIGHT in pixels, for example 448x256.")
+    return int(match[1]), int(match[2])
+
+
+def check_engine_size(size: Size) -> Size:
+    """`size` if an engine can render at it, else `ValueError` naming the nearest that it can."""
+    for name, value in zip(("width", "height"), size, strict=True):
+        if value % SIZE_STEP or not SIZE_MIN <= value <= SIZE_MAX:
+            near = min(max(round(value / SIZE_STEP) * SIZE_STEP, SIZE_MIN), SIZE_MAX)
+            raise ValueError(
+                f"{name} {value} must be a multiple of {SIZE_STEP} from {SIZE_MIN} to "
+                f"{SIZE_MAX}, for example {near}."
+            )
+    return size
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a TOML file. Raises `UsageError` with file, line and column."""
+    where = display(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{where} does not exist.") from None
+    except OSError as error:
+        raise UsageError(f"{where} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{where} is not UTF-8 text (byte {error.start + 1}).") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(_toml_problem(where, text, str(error))) from error
+    except RecursionError:
+        raise UsageError(f"{where} nests brackets too deeply to be a preset.") from None
+
+
+def validate(model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
+    """`table`, which was read from `path`, as a `model`.
+
+    Raises `UsageError`: one line with file, key, value and what is allowed, for the first
+    problem; further ones are counted.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        message = f"{display(path)}: {_describe(problems[0], model.model_json_schema())}"
+        if len(problems) > 1:
+            message += f" Further problems in this file: {len(problems) - 1}."
+        raise UsageError(message) from error
+
+
+def display(path: Path) -> str:
+    """A path for people: relative if it lies below the current folder."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def _toml_problem(where: str, text: str, message: str) -> str:
+    match = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    if match is None:
+        return f"{where} is not valid TOML: {message}."
+    lines = text.split("\n")
+    line, column = match[1] or len(lines), match[2] or len(lines[-1]) + 1
+    reason = message[: match.start()].strip()
+    return f"{where}, line {line}, column {column}: not valid TOML: {reason}."
+
+
+def _describe(problem: Mapping[str, Any], schema: Schema) -> str:
+    """One problem that pydantic found, as a sentence: key, value and what is allowed."""
+    keys = tuple(problem["loc"])
+    name = _dotted(keys)
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        inside = f"in [{_dotted(keys[:-1])}]: " if keys[:-1] else ""
+        known = _schema_at(schema, keys[:-1], "properties")["properties"]
+        return f"{inside}{UnknownChoice('key', str(keys[-1]), known)}"
+    if kind == "missing":
+        return f"{name} is missing: it must be {allowed(_schema_at(schema, keys))}."
+    value = _shown(problem["input"])
+    if keys and keys[-1] == "[key]":
+        names = _schema_at(schema, keys[:-2], "propertyNames")["propertyNames"]
+        return f"the name {value} in [{_dotted(keys[:-2])}] must be text{_length(names)}."
+    if kind == "value_error":
+        return f"{name} = {value} is not allowed: {problem['ctx']['error']}"
+    return f"{name} = {value} is not allowed: must be {allowed(_schema_at(schema, keys))}."
+
+
+def _dotted(keys: Sequence[str | int]) -> str:
+    """The way to a value, as TOML writes it: looks.noir.strength, t_index[0]."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".")
+
+
+def _schema_at(schema: Schema, keys: Sequence[str | int], word: str = "") -> Schema:
+    """The part of a JSON Schema for the value under `keys`; of several, the one with `word`."""
+    part = _resolved(schema, schema, word)
+    for key in keys:
+        inner = "items" if isinstance(key, int) else "properties"
+        holder = _resolved(schema, part, inner)
+        if isinstance(key, int):
+            part = holder["items"]
+        else:
+            part = holder.get("properties", {}).get(key) or holder["additionalProperties"]
+    return _resolved(schema, part, word)
+
+
+def _resolved(schema: Schema, part: Schema, word: str) -> Schema:
+    """`part` with a reference followed, and of alternatives the one that says `word`."""
+    if "$ref" in part:
+        part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+    return next((one for one in part.get("anyOf", ()) if word in one), part)
+
+
+def allowed(schema: Schema) -> str:
+    """What a JSON Schema allows, in words: "a number above 0 and at most 1"."""
+    if "anyOf" in schema:
+        parts = [allowed(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(parts)
+    if "enum" in schema:
+        return "one of " + ", ".join(str(choice) for choice in schema["enum"])
+    words = {
+        "number": f"a number{_range(schema)}",
+        "integer": f"a whole number{_range(schema)}",
+        "string": f"text{_length(schema)}",
+        "array": "a list",
+        "boolean": "true or false",
+        "object": "a table",
+    }
+    return words[schema["type"]]
+
+
+def _length(schema: Schema) -> str:
+    if "examples" in schema:
+        return " like " + " or ".join(f'"{example}"' for example in schema["examples"])
+    least, most = schema.get("minLength"), schema.get("maxLength")
+    if most is None:
+        return ""
+    return f" of {least} to {most} characters" if least else f" of at most {most} characters"
+
+
+def _range(schema: Schema) -> str:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return f" from {least:g} to {most:g}" if most < 1e6 else f" from {least} to {most}"
+    words = [
+        f"{word} {schema[key]:g}"
+        for key, word in (
+            ("exclusiveMinimum", "above"),
+            ("minimum", "at least"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    ]
+    return " " + " and ".join(words) if words else ""
+
+
+def _shown(value: object) -> str:
+    """A value as TOML writes it, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        text = str(value)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    quoted = '"' + repr(value[:_SHOWN])[1:-1].replace('"', '\\"')
+    return f'{quoted}"' if len(value) <= _SHOWN else f'{quoted}…" ({len(value)} characters)'

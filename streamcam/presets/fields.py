@@ -1,0 +1,60 @@
+"""The types of a preset's values: their ranges, and how the file writes them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+from streamcam.config import Size, check_engine_size, parse_size
+
+LCM_ENTRIES = 50
+PROMPT_MAX = 1000  # characters; text encoders read about 77 tokens, far less than this
+
+Prompt = Annotated[str, StringConstraints(max_length=PROMPT_MAX)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Strength = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Guidance = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
+Delta = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+LcmIndex = Annotated[int, Field(ge=0, le=LCM_ENTRIES - 1)]
+LookName = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
+def _engine_size(value: object) -> object:
+    if value == "auto" or value is None:
+        return None
+    size = parse_size(value) if isinstance(value, str) else value
+    return check_engine_size(size) if isinstance(size, tuple) else size
+
+
+def _picture_size(value: object) -> object:
+    size = parse_size(value) if isinstance(value, str) else value
+    if isinstance(size, tuple) and any(side % 2 or not 64 <= side <= 7680 for side in size):
+        raise ValueError("width and height must be even numbers from 64 to 7680.")
+    return size
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_text(size: Size | None) -> str:
+    return "auto" if size is None else f"{size[0]}x{size[1]}"
+
+
+EngineSize = Annotated[
+    Size | None,
+    BeforeValidator(_engine_size),
+    PlainSerializer(_as_text),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", "448x256"]}
+    ),
+]
+PictureSize = Annotated[
+    Size,
+    BeforeValidator(_picture_size),
+    PlainSerializer(_as_text),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+x\d+$", "examples": ["1280x720"]}),
+]
+TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]

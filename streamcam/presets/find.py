@@ -1,0 +1,65 @@
+"""Where presets are: a path, the user's own folder, or those that ship with the program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import streamcam
+from streamcam.config import read_toml, user_folder
+from streamcam.errors import UnknownChoice, UsageError
+from streamcam.presets.model import Preset
+
+SUFFIX = ".toml"
+
+
+def user_presets() -> Path:
+    """The folder of the user's own presets; they go before shipped ones of the same name."""
+    return user_folder() / "presets"
+
+
+def shipped_presets() -> Path:
+    """The folder of the shipped presets: inside the wheel, else beside the package."""
+    package = Path(streamcam.__file__).parent
+    inside = package / "_presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """The names that `load_preset` knows, sorted."""
+    return sorted(_by_name())
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """The preset of that name (case does not matter), or in that file.
+
+    Text that ends in ".toml" or has a folder in it is a path. Raises `UsageError` naming file,
+    key and value, and `UnknownChoice` with the nearest name.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or _is_path(text):
+        path = Path(text).expanduser()
+        if not path.is_file():
+            known = ", ".join(preset_names())
+            raise UsageError(f"preset file {text!r} does not exist. Presets by name: {known}.")
+        return read_preset(path)
+    found = _by_name()
+    path_of = {name.casefold(): path for name, path in found.items()}
+    if text.casefold() not in path_of:
+        raise UnknownChoice("preset", text, found)
+    return read_preset(path_of[text.casefold()])
+
+
+def read_preset(path: Path) -> Preset:
+    """The preset in a file. Raises `UsageError` naming file, key and value."""
+    return Preset.from_table(read_toml(path), path)
+
+
+def _is_path(text: str) -> bool:
+    separators = {os.sep, os.altsep or os.sep}
+    return text.lower().endswith(SUFFIX) or any(one in text for one in separators)
+
+
+def _by_name() -> dict[str, Path]:
+    folders = (shipped_presets(), user_presets())
+    return {path.stem: path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))}

@@ -29,13 +29,13 @@ class Ticker:
             raise ValueError(f"a ticker needs a positive rate, not {fps}")
         self.period = 1.0 / fps
         self.missed = 0
+        self.clock = clock
         self.deadline = clock()  # of the next tick
-        self._clock = clock
         self._sleep = sleep
 
     def wait(self, stop: Event) -> bool:
         """Sleep until the next tick is due. False, within 20 ms, once `stop` is set."""
-        late = self._clock() - self.deadline
+        late = self.clock() - self.deadline
         if late >= self.period:
             skipped = floor(late / self.period)
             self.missed += skipped
@@ -43,13 +43,17 @@ class Ticker:
         rest = -late
         if rest > _EXACT:
             stop.wait(rest - _EXACT)
-            rest = self.deadline - self._clock()
+            rest = self.deadline - self.clock()
         if stop.is_set():
             return False
         if rest > 0:
             self._sleep(rest)
         self.deadline += self.period
         return True
+
+    def restart(self) -> None:
+        """Make the next tick due one period from now. Counts nothing as missed."""
+        self.deadline = self.clock() + self.period
 
     def shift(self, seconds: float) -> None:
         """Move the next tick, and with it all later ones: later if positive, else earlier."""

@@ -1,0 +1,104 @@
+"""Delivery: the work of one thread "sink", which keeps time for its sink."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from threading import Event
+
+from streamcam.clock import Ticker
+from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.sink import Format, Sink
+from streamcam.stats import Stats
+
+# How long a wait for a frame lasts before `stop` is looked at again. Seconds.
+_ATTENTION = 0.1
+
+# Ticks lock on to frames that come at (nearly) their rate, as a camera's do, whose clock is not
+# ours. Left alone, the two drift apart: a frame waits longer and longer for its tick, up to a
+# period, and where they meet jitter makes pairs of a repeat and a drop. So ticks run a little
+# early, and one that finds no frame waits for it for a moment and moves the phase to where it
+# came. That keeps the tick just behind the frame: least latency, no judder.
+_LEAN = 0.002  # of a period, per tick
+_GRACE = 0.1  # of a period
+
+
+class Delivery:
+    """Moves frames from `queue` to `sink` until the queue is closed and empty or `stop` is set.
+
+    Called once, on the thread of the sink (the main thread if `sink.main_thread`). Closes the
+    sink, however it ends. Raises what the sink raises; a closed queue is a normal end.
+
+    A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
+    newest, or the last good one again. Others get each frame once, and so do all when
+    `form.realtime` is False. `stats` is given to one sink only, the primary one: it counts
+    "out" and takes "latency" for new pictures, and counts "repeats" for those shown again.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        queue: Queue[Frame],
+        form: Format,
+        stop: Event,
+        *,
+        stats: Stats | None = None,
+        ticker: Ticker | None = None,
+    ) -> None:
+        self._sink = sink
+        self._queue = queue
+        self._paced = sink.paced and form.realtime
+        self._stop = stop
+        self._stats = stats
+        self._ticker = ticker or Ticker(form.fps)
+
+    def __call__(self) -> None:
+        """Do it. Returns at the end."""
+        with suppress(RingClosed), closing(self._sink):
+            if self._paced:
+                self._keep_time()
+            else:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        while not self._stop.is_set():
+            frame = self._queue.get(_ATTENTION)
+            if frame is not None:
+                self._write(frame)
+
+    def _keep_time(self) -> None:
+        last: Frame | None = None
+        while last is None:
+            if self._stop.is_set():
+                return
+            last = self._queue.get(_ATTENTION)
+        self._ticker.restart()
+        self._write(last)
+        while self._ticker.wait(self._stop):
+            frame = self._due()
+            if frame is None:
+                self._write(last, again=True)
+            else:
+                self._write(last := frame)
+
+    def _due(self) -> Frame | None:
+        """The frame of this tick, if there is a new one; keeps the ticks locked to the frames."""
+        period = self._ticker.period
+        frame = self._queue.get(timeout=0)
+        if frame is not None:
+            self._ticker.shift(-_LEAN * period)
+            return frame
+        waiting_since = self._ticker.clock()
+        frame = self._queue.get(timeout=_GRACE * period)
+        if frame is not None:
+            self._ticker.shift(self._ticker.clock() - waiting_since)
+        return frame
+
+    def _write(self, frame: Frame, *, again: bool = False) -> None:
+        self._sink.write(frame)
+        if self._stats is None:
+            return
+        if again or frame.repeat:
+            self._stats.count("repeats")
+        else:
+            self._stats.count("out")
+            self._stats.took("latency", self._ticker.clock() - frame.captured_at)

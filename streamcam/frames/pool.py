@@ -8,12 +8,9 @@ import numpy as np
 
 from streamcam.frames.frame import Pixels
 
-# References to a free buffer while `take` looks at it: the list, the loop variable, the call.
-_FREE = 3
-
 
 class FramePool:
-    """Hands out (height, width, 3) uint8 buffers of one size. Used by one thread.
+    """Hands out (height, width, 3) uint8 buffers of one size. `take` belongs to one thread.
 
     A buffer is free again when the pool holds the only reference: numpy views, Frames and
     queues all count, so a picture that someone still shows is never overwritten. The pool
@@ -25,14 +22,23 @@ class FramePool:
         self._buffers: list[Pixels] = []
 
     def take(self) -> Pixels:
-        """A buffer with undefined contents that nobody else refers to."""
-        for buffer in self._buffers:
-            if sys.getrefcount(buffer) <= _FREE:
-                return buffer
-        buffer = np.empty(self._shape, np.uint8)
+        """A buffer that nobody else refers to: black if it is new, else as it was left."""
+        for index in range(len(self._buffers)):
+            if _references(self._buffers, index) == _FREE:
+                return self._buffers[index]
+        buffer = np.zeros(self._shape, np.uint8)
         self._buffers.append(buffer)
         return buffer
 
     def __len__(self) -> int:
         """Buffers allocated so far."""
         return len(self._buffers)
+
+
+def _references(buffers: list[Pixels], index: int) -> int:
+    """References to a buffer, seen through the list alone: no variable may name it here,
+    because interpreters differ in whether a variable counts."""
+    return sys.getrefcount(buffers[index])
+
+
+_FREE = _references([np.zeros((1, 1, 3), np.uint8)], 0)

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streamcam import plugins
 from streamcam.frames import Pixels
+
+
+class GateSettings(Protocol):
+    """What the policies read, from a preset's [gate].
+
+    threshold    θ: similarity above which a frame may be skipped; 1.0 skips nothing
+    max_skip     frames skipped in a row at most; 0 skips nothing
+    calm_frames  similar frames in a row before "hysteresis" sleeps
+    """
+
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def max_skip(self) -> int: ...
+    @property
+    def calm_frames(self) -> int: ...
 
 
 class Gate(Protocol):
@@ -22,3 +39,14 @@ class Gate(Protocol):
     def wake(self) -> None:
         """Let the next frames through (S − 1 drain frames included): the look has changed."""
         ...
+
+
+def open_gate(policy: str, settings: GateSettings, drain: int) -> Gate:
+    """The gate of that policy, which lets the first frame pass.
+
+    drain  frames that must pass after the last change until its picture comes out of the
+           engine: `Engine.delay`
+    Raises `UnknownChoice` for a policy that does not exist.
+    """
+    gate: Gate = plugins.load(__name__, policy).open_gate(settings, drain)
+    return gate

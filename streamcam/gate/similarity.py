@@ -1,0 +1,58 @@
+"""Gate "similarity": the more a frame resembles the last processed one, the likelier it is
+skipped, with probability (s − θ)/(1 − θ). Spares most of the work in front of a still scene
+without ever freezing it."""
+
+from __future__ import annotations
+
+from random import Random
+
+from streamcam.frames import Pixels
+from streamcam.gate import Gate, GateSettings
+from streamcam.gate._motion import Motion
+
+_SEED = 7  # of the choice which of the similar frames pass; fixed, so that runs repeat
+
+
+class SimilarityGate:
+    """The policy of StreamDiffusion's similarity filter, with drain frames. See `Gate`."""
+
+    def __init__(self, settings: GateSettings, drain: int) -> None:
+        self.similarity = 0.0
+        self._threshold = settings.threshold
+        self._max_skip = settings.max_skip
+        self._drain = drain
+        self._motion = Motion()
+        self._random = Random(_SEED)
+        self._skipped = 0  # in a row
+        self._owed = drain + 1  # frames that pass whatever they look like
+
+    def passes(self, pixels: Pixels) -> bool:
+        """See `Gate`. A frame that passes on its own account owes `drain` more."""
+        self.similarity = self._motion.similarity(pixels)
+        if not self._may_skip():
+            self._owed = self._drain
+        elif self._owed:
+            self._owed -= 1
+        elif self._skipped < self._max_skip:
+            self._skipped += 1
+            return False
+        else:
+            self._owed = self._drain  # a forced frame is a picture that must come out, too
+        self._skipped = 0
+        self._motion.keep()
+        return True
+
+    def wake(self) -> None:
+        """See `Gate`."""
+        self._owed = self._drain + 1
+
+    def _may_skip(self) -> bool:
+        if self.similarity <= self._threshold:
+            return False
+        chance = (self.similarity - self._threshold) / (1.0 - self._threshold)
+        return self._random.random() < chance
+
+
+def open_gate(settings: GateSettings, drain: int) -> Gate:
+    """The gate of this policy."""
+    return SimilarityGate(settings, drain)

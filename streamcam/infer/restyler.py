@@ -1,0 +1,99 @@
+"""Restyler: one engine with what belongs to it, from its first frame to its last."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from time import perf_counter
+from typing import NamedTuple
+
+from engines.api import Engine, Params
+from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.gate import Gate
+from streamcam.infer.fit import Fit
+from streamcam.infer.params import ParamsBox
+from streamcam.stats import Stats
+
+
+class Stamp(NamedTuple):
+    """Which input a picture shows: the fields of `Frame` without its pixels."""
+
+    seq: int
+    captured_at: float
+    media_time: float | None
+
+
+class Restyler:
+    """Frames in, pictures out; used by one thread.
+
+    A picture carries the stamp of the input it shows, `Engine.delay` frames back. Live
+    (`realtime`), a frame that the gate spares goes out as the last picture again; such a
+    frame equals the inputs in flight, so they take over its stamp and time never runs
+    backwards. For a file every input gives exactly one output, in order: what the engine
+    shows before its pipeline is full is dropped, and `drain` follows the last frame; the
+    gate must be "always".
+    """
+
+    def __init__(
+        self, engine: Engine, params: ParamsBox, gate: Gate, stats: Stats, *, realtime: bool
+    ) -> None:
+        self.engine = engine
+        self.gate = gate
+        self._params = params
+        self._stats = stats
+        self._realtime = realtime
+        size = (engine.spec.width, engine.spec.height)
+        self._fit = Fit(*size)
+        self._pool = FramePool(*size)
+        self._runs = 0
+        self._flight: deque[Stamp] = deque()  # inputs whose pictures are still to come
+        self._input: Pixels | None = None
+        self._picture: Pixels | None = None
+        self._shown: Params | None = None
+
+    def restyle(self, frame: Frame) -> Frame | None:
+        """The picture that is due with this frame; None while a file's first is on its way."""
+        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time)
+        params = self._params.read(self._time_of(frame))
+        if params is not self._shown:
+            self._shown = params
+            self.gate.wake()
+        passes = self.gate.passes(frame.pixels)
+        if self._picture is not None and not passes:
+            self._stats.count("skipped")
+            self._flight = deque([stamp] * len(self._flight))
+            return Frame(self._picture, *stamp, repeat=True)
+        self._flight.append(stamp)
+        self._input = self._fit(frame.pixels)
+        return self._run(self._input, params)
+
+    def drain(self) -> Iterator[Frame]:
+        """A file's inputs in flight, by showing the engine its last input again."""
+        if self._realtime or self._input is None or self._shown is None:
+            return
+        for _ in range(self.engine.delay):
+            frame = self._run(self._input, self._shown)
+            if frame is not None:
+                yield frame
+
+    def _run(self, pixels: Pixels, params: Params) -> Frame | None:
+        picture = self._pool.take()
+        began = perf_counter()
+        self.engine.run(pixels, params, picture)
+        self._stats.took("engine", perf_counter() - began)
+        self._stats.count("engine")
+        self._runs += 1
+        if self._runs > self.engine.delay:
+            stamp = self._flight.popleft()
+        elif self._realtime:
+            stamp = self._flight[0]  # a cold engine holds the first input in every slot
+        else:
+            return None
+        self._picture = picture
+        return Frame(picture, *stamp)
+
+    def _time_of(self, frame: Frame) -> float:
+        """Crossfades run by the clock, or by the file's own time."""
+        if self._realtime or frame.media_time is None:
+            return perf_counter()
+        return frame.media_time

@@ -1,0 +1,142 @@
+"""The engine's frame size, chosen by a quick measurement so that the wanted rate is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, Engine, EngineSpec
+from streamcam.infer.look import Look
+from streamcam.infer.params import encoded
+
+# Widths of the 16:9 sizes on offer; other shapes get sizes of the same areas.
+_WIDTHS = (256, 320, 384, 448, 512, 576, 640, 768)
+_DEFAULT_WIDTH = 448
+_WIDEST_ON_CPU = 512
+_MARGIN = 1.15  # engine time that must remain for the rest of the program and for a busy moment
+_MEASURE_SECONDS = 0.12
+_MEASURE_RUNS = (3, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice:
+    """A size and, for people, why: '448x256: engine 21 ms, 47 fps, enough for 30'."""
+
+    width: int
+    height: int
+    reason: str
+
+
+def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
+    """The sizes on offer for a shape, small ones first: multiples of 16, 128 to 1024."""
+    sizes: list[tuple[int, int]] = []
+    for nominal in _WIDTHS:
+        area = nominal * _stepped(nominal * 9 / 16)
+        width = _stepped(sqrt(area * aspect))
+        size = (width, _stepped(width / aspect))
+        if size not in sizes:
+            sizes.append(size)
+    return sizes
+
+
+def choose_size(
+    measure: Callable[[int, int], float],
+    wanted_fps: float,
+    aspect: float = 16 / 9,
+    widest: int = _WIDEST_ON_CPU,
+) -> SizeChoice:
+    """The largest size that holds `wanted_fps` with a margin of 15 %, or the smallest there is.
+
+    measure  seconds of one frame at (width, height); called for the default size and at most
+             one more, since the time grows with the area
+    widest   width of the largest 16:9 size that may be chosen
+    """
+    sizes = candidates(aspect)
+    start = _of_width(_DEFAULT_WIDTH, sizes)
+    limit = _of_width(widest, sizes)
+    seconds = measure(*start)
+    affordable = [
+        size
+        for size in sizes[: sizes.index(limit) + 1]
+        if _holds(seconds * _area(size) / _area(start), wanted_fps)
+    ]
+    guess = affordable[-1] if affordable else sizes[0]
+    if guess == start:
+        return _choice(start, seconds, wanted_fps)
+    guess_seconds = measure(*guess)
+    if _area(guess) > _area(start) and not _holds(guess_seconds, wanted_fps):
+        return _choice(start, seconds, wanted_fps)
+    return _choice(guess, guess_seconds, wanted_fps)
+
+
+def build_fitting(
+    build: Callable[[EngineSpec], Engine], spec: EngineSpec, wanted_fps: float, aspect: float
+) -> tuple[Engine, SizeChoice]:
+    """The engine of the size that `choose_size` takes; the other one is closed again.
+
+    Raises what `build` raises, with everything closed.
+    """
+    built: dict[tuple[int, int], Engine] = {}
+
+    def measure(width: int, height: int) -> float:
+        engine = build(replace(spec, width=width, height=height))
+        built[width, height] = engine
+        return frame_seconds(engine)
+
+    chosen: tuple[int, int] | None = None
+    try:
+        choice = choose_size(measure, wanted_fps, aspect)
+        chosen = (choice.width, choice.height)
+        return built[chosen], choice
+    finally:
+        for size, engine in built.items():
+            if size != chosen:
+                engine.close()
+
+
+def frame_seconds(engine: Engine) -> float:
+    """Median time of one `Engine.run`, from a tenth of a second of runs. Restarts the engine."""
+    shape = (engine.spec.height, engine.spec.width, 3)
+    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    picture = np.empty(shape, np.uint8)
+    params = encoded(Look("measurement", ""), engine.encode)
+    engine.run(frame, params, picture)
+    fewest, most = _MEASURE_RUNS
+    runs: list[float] = []
+    while len(runs) < fewest or (sum(runs) < _MEASURE_SECONDS and len(runs) < most):
+        began = perf_counter()
+        engine.run(frame, params, picture)
+        runs.append(perf_counter() - began)
+    engine.restart()
+    return median(runs)
+
+
+def _choice(size: tuple[int, int], seconds: float, wanted_fps: float) -> SizeChoice:
+    fps = 1.0 / max(seconds, 1e-6)
+    speed = f"engine {seconds * 1e3:.0f} ms, {fps:.0f} fps"
+    verdict = "enough" if _holds(seconds, wanted_fps) else "too slow"
+    return SizeChoice(*size, f"{size[0]}x{size[1]}: {speed}, {verdict} for {wanted_fps:g}")
+
+
+def _holds(seconds: float, wanted_fps: float) -> bool:
+    return seconds * _MARGIN * wanted_fps <= 1.0
+
+
+def _of_width(nominal: int, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    """The size whose area is nearest to that of the 16:9 size of a width."""
+    area = nominal * _stepped(nominal * 9 / 16)
+    return min(sizes, key=lambda size: abs(_area(size) - area))
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _stepped(length: float) -> int:
+    step = int(length / SIZE_STEP + 0.5) * SIZE_STEP
+    return min(max(step, SIZE_MIN), SIZE_MAX)

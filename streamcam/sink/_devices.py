@@ -1,0 +1,128 @@
+"""Virtual camera devices: which ones this machine has, and how to get one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_SYSFS = Path("/sys/class/video4linux")
+_OBS = "OBS Virtual Camera"
+_OBS_CLASS = "CLSID\\{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
+_UNITY_CLASSES = ["CLSID\\{5C2CD55C-92AD-4999-8666-912BD3E70010}"] + [
+    f"CLSID\\{{5C2CD55C-92AD-4999-8666-912BD3E700{number:02X}}}" for number in range(0x12, 0x1B)
+]
+_MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=streamcam exclusive_caps=1"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One virtual camera.
+
+    path   what `--output virtualcam:PATH` takes: "/dev/video10", "OBS Virtual Camera"
+    label  the name under which other programs list it: "streamcam"
+    """
+
+    path: str
+    label: str
+
+
+def list_devices(sysfs: Path = _SYSFS) -> list[Device]:
+    """The virtual cameras of this machine that pictures can be sent to, free or not."""
+    if sys.platform == "win32":
+        return _registered()
+    if sys.platform == "darwin":
+        return _extensions()
+    return _loopbacks(sysfs)
+
+
+def _loopbacks(sysfs: Path) -> list[Device]:
+    """v4l2loopback devices, known by an attribute that no other driver has."""
+    found = [entry for entry in sysfs.glob("video*") if (entry / "max_openers").exists()]
+    found.sort(key=lambda entry: int(entry.name.removeprefix("video")))
+    return [Device(f"/dev/{entry.name}", (entry / "name").read_text().strip()) for entry in found]
+
+
+def _registered() -> list[Device]:
+    """Windows: DirectShow filters, by the class ids that OBS and Unity Capture register."""
+    found: list[str] = []
+    if sys.platform == "win32":
+        import winreg
+
+        for key in [_OBS_CLASS, *_UNITY_CLASSES]:
+            try:
+                name = winreg.QueryValue(winreg.HKEY_CLASSES_ROOT, key).strip("\0 ")
+            except OSError:  # not installed
+                continue
+            found.append(_OBS if key == _OBS_CLASS else name)
+    return [Device(name, name) for name in found]
+
+
+def _extensions() -> list[Device]:
+    """macOS: the camera extension that OBS 30 installs when its virtual camera first starts."""
+    pattern = "*/com.obsproject.obs-studio.mac-camera-extension.systemextension"
+    present = any(Path("/Library/SystemExtensions").glob(pattern))
+    return [Device(_OBS, _OBS)] if present else []
+
+
+def how_to_get_one() -> str:
+    """What to do on this machine for a virtual camera, as commands to paste where there are any."""
+    if sys.platform == "win32":
+        return (
+            "install OBS Studio (https://obsproject.com), which brings OBS Virtual Camera, "
+            "or Unity Capture"
+        )
+    if sys.platform == "darwin":
+        return "install OBS 30 or newer and start its virtual camera once, then stop it"
+    return _MODPROBE if _module_installed() else f"{_install_command()} && {_MODPROBE}"
+
+
+def _module_installed() -> bool:
+    index = Path("/lib/modules", platform.release(), "modules.dep")
+    return index.is_file() and "v4l2loopback" in index.read_text()
+
+
+def _install_command() -> str:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:  # no such file: no distribution that we could name a command for
+        release = {}
+    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    if family & {"fedora", "rhel"}:
+        return "sudo dnf install v4l2loopback"
+    if "arch" in family:
+        return "sudo pacman -S v4l2loopback-dkms"
+    if any("suse" in name for name in family):
+        return "sudo zypper install v4l2loopback-kmp-default"
+    return "sudo apt install v4l2loopback-dkms"
+
+
+def revive(path: str) -> bool:
+    """Give a v4l2loopback device back what it forgot when its last writer left.
+
+    Up to 0.12 (Debian 12, Ubuntu 22.04) with exclusive_caps=1, a device serves one writer and
+    then has no output capability left until the module is loaded again. Asking it to stream
+    marks this process as its writer, and the close that follows restores the capability.
+    False if the device cannot be opened. Linux only.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    stream_on, output = 0x40045612, 2  # VIDIOC_STREAMON, V4L2_BUF_TYPE_VIDEO_OUTPUT
+    try:
+        device = os.open(path, os.O_RDWR)
+    except OSError:  # the caller reports its own attempt to open it
+        return False
+    try:
+        fcntl.ioctl(device, stream_on, struct.pack("i", output))
+    except OSError as error:
+        # No format is set, so the request itself fails; the mark is made all the same.
+        return error.errno == errno.EINVAL
+    finally:
+        os.close(device)
+    return True

@@ -1,0 +1,84 @@
+"""The command line. `main` is the console script; one file a command.
+
+Heavy imports (cameras, engines, the web server) happen inside the commands that need them, so
+that help, errors and the first picture come fast.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from engines.errors import EngineError, EngineFailed
+from streamcam.cli import devices, presets, run, switch
+from streamcam.cli.terminal import fail
+from streamcam.errors import StreamcamError, UnknownChoice, UsageError
+
+_INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """The group of subcommands; an unknown one is answered with the nearest."""
+
+    def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """As click calls it: the command that `args` starts with."""
+        name = args[0]
+        if name not in self.commands:
+            raise _unknown_command(name, list(self.commands))
+        return super().resolve_command(ctx, args)
+
+
+def build_app(*, rich_help: bool) -> typer.Typer:
+    """The whole command line. `rich_help` draws the help with boxes and colours."""
+    app = typer.Typer(
+        cls=Commands,
+        add_completion=False,
+        rich_markup_mode="rich" if rich_help else None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(run.run)
+    app.command()(devices.devices)
+    app.command()(presets.presets)
+    app.command()(switch.switch)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (default: that of the process) and return the exit code.
+
+    0 done, 1 it broke while running, 2 it was asked for something that cannot be. Every
+    expected error is one line on stderr; an unexpected one keeps its traceback.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a cp1252 console has no "→"
+    command = get_command(build_app(rich_help=sys.stdout.isatty()))
+    try:
+        code = command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="streamcam",
+            standalone_mode=False,
+        )
+    except StreamcamError as error:
+        return fail(str(error), error.exit_code)
+    except EngineError as error:
+        return fail(str(error), 1 if isinstance(error, EngineFailed) else 2)
+    except typer.TyperException as error:
+        return fail(error.format_message(), error.exit_code)
+    except typer.Abort:
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _unknown_command(name: str, commands: list[str]) -> UsageError:
+    from streamcam.presets import preset_names
+
+    if name.casefold() in preset_names():
+        return UsageError(
+            f"unknown command {name!r}. To run that preset: streamcam --preset {name}"
+        )
+    return UnknownChoice("command", name, commands)

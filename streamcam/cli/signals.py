@@ -1,0 +1,53 @@
+"""Ctrl-C and its kin end a run in order: devices closed, files finished, exit code 0."""
+
+from __future__ import annotations
+
+import signal
+from threading import Event
+from types import FrameType, TracebackType
+from typing import Self
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which a platform has some
+_PATIENCE = 2  # signals that wait for the clean end; one more ends it at once
+
+
+class StopSignals:
+    """From `with` until its end, a signal asks for a stop. Main thread only.
+
+    requested  set by the first signal. Until `running` is called the signal also raises
+               `KeyboardInterrupt`, since opening devices may take long and looks at no event.
+    """
+
+    def __init__(self) -> None:
+        self.requested = Event()
+        self._interrupts = True
+        self._received = 0
+        self._before: dict[int, object] = {}
+
+    def running(self) -> None:
+        """From now on somebody looks at `requested`."""
+        self._interrupts = False
+
+    def __enter__(self) -> Self:
+        for name in _NAMES:
+            number = getattr(signal, name, None)
+            # One that is ignored (nohup, a job started with `&`) stays ignored.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.requested.set()
+        self._received += 1
+        if self._interrupts or self._received > _PATIENCE:
+            self._interrupts = False
+            raise KeyboardInterrupt

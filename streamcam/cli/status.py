@@ -1,0 +1,187 @@
+"""The status of a run: a line that stays in place on a terminal, else a plain line now and then."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from textwrap import wrap
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from streamcam.cli.terminal import Terminal, one_line
+from streamcam.stats import Snapshot
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from streamcam.presets import Preset
+
+_LIVE_EVERY, _PLAIN_EVERY = 0.2, 5.0  # seconds
+
+
+class Status(Protocol):
+    """Shows how a run is doing. Used by the main thread."""
+
+    def show(self, now: Snapshot, preset: Preset) -> None:
+        """Call it often: it draws when it is time."""
+        ...
+
+
+def open_status(terminal: Terminal, *, with_keys: bool) -> AbstractContextManager[Status]:
+    """The status that suits `terminal`. `with_keys`: number keys work, so they are shown."""
+    if terminal.interactive:
+        return LiveStatus(terminal, with_keys=with_keys)
+    return PlainStatus(terminal)
+
+
+class PlainStatus:
+    """One line every five seconds, and one whenever there is something new to notice."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._next = perf_counter() + _PLAIN_EVERY
+        self._notice = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing stays on the screen."""
+
+    def show(self, now: Snapshot, preset: Preset) -> None:
+        """See Status."""
+        if now.notice != self._notice:
+            self._notice = now.notice
+            if now.notice:
+                self._terminal.say(f"notice: {now.notice}")
+        if perf_counter() >= self._next:
+            self._next = perf_counter() + _PLAIN_EVERY
+            self._terminal.say(plain_line(now))
+
+
+class LiveStatus:
+    """Two or three lines at the bottom of the terminal, redrawn in place; gone at the end."""
+
+    def __init__(self, terminal: Terminal, *, with_keys: bool) -> None:
+        from rich.live import Live
+
+        self._console = terminal.console
+        self._with_keys = with_keys
+        self._next = 0.0
+        # No thread of its own draws it: `show` does. What others print goes above it.
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            vertical_overflow="crop",
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, now: Snapshot, preset: Preset) -> None:
+        """See Status."""
+        if perf_counter() < self._next:
+            return
+        self._next = perf_counter() + _LIVE_EVERY
+        lines = live_lines(now, preset, self._console.width, with_keys=self._with_keys)
+        from rich.text import Text
+
+        self._live.update(Text("\n").join(lines), refresh=True)
+
+
+def plain_line(now: Snapshot) -> str:
+    """The status as one line of plain text."""
+    return (
+        f"{_clock(now.seconds)}  look {now.look or '-'}, in {now.fps_in:.1f}, engine "
+        f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, latency {now.latency_ms_p50:.0f} ms "
+        f"(p95 {now.latency_ms_p95:.0f}), engine {now.engine_ms_p50:.0f} ms, skipped "
+        f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
+    )
+
+
+def live_lines(now: Snapshot, preset: Preset, width: int, *, with_keys: bool) -> list[Text]:
+    """The status for a terminal of `width` columns: every line fits, nothing is left out."""
+    from rich.text import Text
+
+    lines = [Text("─" * width, style="bright_black"), *_filled(_parts(now, preset), width, "   ")]
+    if with_keys:
+        lines += _filled(_key_parts(now, preset), width, "  ")
+    if now.notice:
+        wrapped = wrap(f"▲ {one_line(now.notice)}", width, subsequent_indent="  ")
+        lines += [Text(line, style="bold yellow") for line in wrapped]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _parts(now: Snapshot, preset: Preset) -> list[Text]:
+    """The numbers, most wanted first."""
+    from rich.text import Text
+
+    working = "green" if now.fps_out > 0 else "yellow"
+    look = "" if now.look in ("", preset.name) else f" · {now.look}"
+    return [
+        Text.assemble(("● ", working), (preset.name, "bold"), (look, "bold magenta")),
+        Text.assemble(
+            ("in ", "dim"),
+            (f"{now.fps_in:.1f}", "bold"),
+            (" → engine ", "dim"),
+            (f"{now.fps_engine:.1f}", "bold"),
+            (" → out ", "dim"),
+            (f"{now.fps_out:.1f}", "bold"),
+            (" fps", "dim"),
+        ),
+        Text.assemble(
+            ("latency ", "dim"),
+            (f"{now.latency_ms_p50:.0f}", "bold"),
+            (" ms, p95 ", "dim"),
+            (f"{now.latency_ms_p95:.0f}", "bold"),
+        ),
+        Text.assemble(("skipped ", "dim"), (f"{now.skipped:.0%}", "bold")),
+        Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),
+        Text.assemble(("repeats ", "dim"), (str(now.repeats), "bold")),
+        Text(_clock(now.seconds), style="dim"),
+    ]
+
+
+def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
+    """The keys and what they do; the look that is on is marked."""
+    from rich.text import Text
+
+    parts = []
+    for number, name in enumerate((preset.name, *preset.look_names[:9])):
+        style = "reverse" if name == now.look else "dim"
+        parts.append(Text.assemble((f" {number} ", f"bold {style}"), (f"{name} ", style)))
+    return [*parts, Text.assemble((" q ", "bold dim"), ("quit ", "dim"))]
+
+
+def _filled(parts: list[Text], width: int, gap: str) -> list[Text]:
+    """`parts` side by side, on as many lines as they need."""
+    lines: list[Text] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + len(gap) + part.cell_len <= width:
+            lines[-1].append(gap).append_text(part)
+        else:
+            lines.append(part.copy())
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,55 @@
+"""The preset file of the running preset, watched on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+from engines.errors import EngineError
+from streamcam.errors import StreamcamError
+from streamcam.presets import Preset, watch_preset
+from streamcam.stage import Stage
+
+
+class Watcher:
+    """Applies a preset whenever its file is saved. Used by the main thread."""
+
+    def __init__(self, apply: Callable[[Preset], None], say: Callable[[str], None]) -> None:
+        self._apply = apply
+        self._say = say
+        self._path: Path | None = None
+        self._stop = Event()
+        self._stage: Stage | None = None
+
+    def follow(self, path: Path | None) -> None:
+        """Watch this file from now on, and no other. Raises what broke the thread, if it did."""
+        if self._stage is not None and self._stage.error is not None:
+            raise self._stage.error
+        if path == self._path:
+            return
+        self.close()
+        self._path = path
+        if path is None:
+            return
+        stop = self._stop = Event()
+        self._stage = Stage(
+            "presets", lambda: watch_preset(path, self._changed, self._failed, stop), ends=()
+        )
+        self._stage.start()
+
+    def close(self) -> None:
+        """Watch nothing. The thread ends by itself within a quarter of a second."""
+        self._stop.set()
+        self._stage = None
+
+    def _changed(self, preset: Preset) -> None:
+        try:
+            self._apply(preset)
+        except (StreamcamError, EngineError) as error:
+            self._failed(error)
+        else:
+            self._say(f"preset: {preset.name} was saved and applies now")
+
+    def _failed(self, error: StreamcamError | EngineError) -> None:
+        self._say(f"preset: {error} The running look stays.")

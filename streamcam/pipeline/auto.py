@@ -1,0 +1,69 @@
+"""Source and output when the user named none: the best there is, and one line that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streamcam import capture, sink
+from streamcam.errors import UsageError
+
+Say = Callable[[str], None]
+
+
+def choose_source(choice: str | None, say: Say) -> str:
+    """The `--source` to open: `choice` itself if there is one, else camera, screen or demo.
+
+    An automatic choice is said with its reason. Raises `UsageError` for a choice that cannot be.
+    """
+    if choice is not None:
+        capture.parse(choice)
+        return choice
+    from streamcam.capture.camera import list_cameras
+
+    cameras = list_cameras()
+    if cameras:
+        say(f"source: camera:{cameras[0].index} (the first camera; --source takes another)")
+        return f"camera:{cameras[0].index}"
+    from streamcam.capture.screen import list_screens
+
+    if list_screens():
+        say("source: screen (no camera here; --source takes another)")
+        return "screen"
+    say("source: demo, the bundled clip (no camera and no screen here; --source takes another)")
+    return "demo"
+
+
+def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tuple[str, ...]:
+    """The `--output`s to open: `choices` if there are any, else the virtual camera, the web page
+    or a window.
+
+    web  False: there shall be no web page (`--no-web`)
+    An automatic choice is said with its reason. Raises `UsageError` for a choice that cannot be,
+    and if nothing is left to choose.
+    """
+    for choice in choices:
+        if sink.parse(choice)[0] == "web" and not web:
+            raise UsageError("--output web and --no-web contradict each other: leave one out.")
+    if choices:
+        return tuple(dict.fromkeys(choices))
+    from streamcam.sink._devices import how_to_get_one, list_devices
+
+    devices = list_devices()
+    if devices:
+        say(f"output: virtualcam, choose {devices[0].label!r} as your camera in OBS, Zoom, Discord")
+        return ("virtualcam",)
+    missing = f"no virtual camera here; to get one: {how_to_get_one()}"
+    if web:
+        say(f"output: web ({missing})")
+        return ("web",)
+    from streamcam.sink._display import require_display
+
+    try:
+        require_display()
+    except UsageError as error:
+        raise UsageError(
+            f"nowhere to show the picture: {missing}. Or leave out --no-web, or add --output "
+            "FILE.mp4."
+        ) from error
+    say(f"output: window ({missing})")
+    return ("window",)

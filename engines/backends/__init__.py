@@ -1,1 +1,49 @@
-"""Backends: what executes a frame step. One file each; the file name is the choice."""
+"""Backends: what executes a frame step. One file each; the file name is the choice.
+
+A backend file has `build_runner(model, spec) -> Runner`. (`null` has no model and is an Engine.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Conditioning = Mapping[str, NDArray[np.float32]]
+
+
+class Runner(Protocol):
+    """A frame step made ready for one size, S and guidance mode; keeps the state on its device.
+
+    `run` and `close` belong to one thread; `encode_tokens` may be called from another one.
+
+    precision, device  what "auto" became
+    """
+
+    precision: str
+    device: str
+
+    def encode_tokens(self, tokens_1T: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The text encoder: prompt_TD, a new array."""
+        ...
+
+    def run(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        conditioning: Conditioning,
+        out_HWC: NDArray[np.uint8],
+        *,
+        cold: bool,
+    ) -> None:
+        """One frame into `out_HWC`, with the inputs that `frame_step.Signature` names.
+
+        An array of `conditioning` is uploaded again only when it is another object than on the
+        call before. `cold` starts the stream batch from this frame. Raises `EngineFailed`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the device. May be called twice."""
+        ...

@@ -1,0 +1,53 @@
+"""The test device: no model, returns its input. Runs the whole app on any machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import EngineSpec, Params
+
+_PROMPT_SHAPE = (1, 4)
+
+
+class NullEngine:
+    """Engine whose picture is its input, `delay` frames late like a real stream batch."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec = replace(spec, backend="null", device="CPU", precision="float32")
+        self.delay = spec.steps - 1 if spec.batching == "stream" else 0
+        self.label = "null (shows its input; for tests)"
+        self._flight: list[NDArray[np.uint8]] = []
+
+    def encode(self, prompt: str) -> NDArray[np.float32]:
+        """See Engine; a constant that depends on the prompt."""
+        value = float(sum(prompt.encode()) % 97) / 97.0
+        return np.full(_PROMPT_SHAPE, value, np.float32)
+
+    def run(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """See Engine."""
+        out = np.empty_like(frame_HWC) if out_HWC is None else out_HWC
+        if self.delay == 0:
+            np.copyto(out, frame_HWC)
+            return out
+        if not self._flight:
+            self._flight = [frame_HWC.copy() for _ in range(self.delay)]
+        oldest = self._flight.pop(0)
+        np.copyto(out, oldest)
+        np.copyto(oldest, frame_HWC)
+        self._flight.append(oldest)
+        return out
+
+    def restart(self) -> None:
+        """See Engine."""
+        self._flight.clear()
+
+    def close(self) -> None:
+        """See Engine."""

@@ -1,0 +1,65 @@
+"""The nano family: the embedded model's layout, read without torch.
+
+A nano model is a folder in diffusers layout (unet, vae, text_encoder, tokenizer, scheduler, and
+`decoder/` for the decoder with a detail path) with its ONNX graphs beside them, which
+`python -m engines.export` writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engines.errors import ModelUnavailable
+from engines.model import Model, read_config, require
+from engines.schedule import NoiseSchedule, spread_timesteps
+
+if TYPE_CHECKING:
+    from engines.frame_step import Networks
+
+_WEIGHTS = (
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+    "decoder/skip_decoder.safetensors",
+    "text_encoder/model.safetensors",
+)
+# The family is trained at the weak end of the schedule: LCM entries 47 to 49.
+_STRONGEST, _WEAKEST = 59.0, 19.0
+
+
+def open_model(name: str, folder: Path) -> Model:
+    """Read the configuration and check that every file is there. Raises `ModelUnavailable`."""
+    unet = read_config(folder, "unet/config.json")
+    vae = read_config(folder, "vae/config.json")
+    text = read_config(folder, "text_encoder/config.json")
+    scheduler = read_config(folder, "scheduler/scheduler_config.json")
+    require(folder, "tokenizer/tokenizer.json", *_WEIGHTS)
+    try:
+        widths = cast("list[int]", vae["encoder_block_out_channels"])
+        return Model(
+            name=name,
+            folder=folder,
+            family="nano",
+            latent_channels=cast(int, unet["in_channels"]),
+            downscale=2 ** (len(widths) - 1),
+            tokens=cast(int, text["max_position_embeddings"]),
+            width=cast(int, text["hidden_size"]),
+            features=tuple((widths[0], scale) for scale in (4, 2, 1)),
+            schedule=NoiseSchedule(scheduler),
+            timesteps=timesteps,
+        )
+    except KeyError as error:
+        raise ModelUnavailable(f"model {folder}: its configuration lacks {error}.") from error
+
+
+def timesteps(strength: float, steps: int) -> tuple[int, ...]:
+    """Timesteps for a strength in (0, 1], strongest first: 1.0 starts at t = 59, 0 would at 19."""
+    strongest = _WEAKEST + (_STRONGEST - _WEAKEST) * strength
+    return spread_timesteps(strongest, _WEAKEST, steps)
+
+
+def load_networks(model: Model) -> Networks:
+    """The torch modules of `model`, float32 on the CPU (needs torch and diffusers)."""
+    from engines.nano.networks import load_networks as load
+
+    return load(model.folder, model.schedule.prediction_type)

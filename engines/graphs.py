@@ -1,0 +1,178 @@
+"""The ONNX graphs of a model: frame steps, text encoder, and the three networks alone.
+
+torch is the only description of the mathematics; this writes it down once for the backends that
+compile. Frame size, S and rows are free dimensions that a backend fixes when it loads a graph.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+from transformers import CLIPTextModel
+
+from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX, EngineSpec
+from engines.frame_step import FrameStep, Networks
+from engines.model import Model
+
+OPSET = 20
+# Any size will do as an example; sides differ so that none is taken for the other.
+_BLOCKS_HIGH, _BLOCKS_WIDE, _STEPS = 16, 20, 3
+
+FreeDims = dict[int, Any]  # axis → torch.export dimension
+
+
+class Sizes:
+    """The free dimensions of the graphs and an example of each array that a graph takes."""
+
+    def __init__(self, model: Model, steps: int) -> None:
+        low, high = SIZE_MIN // SIZE_STEP, SIZE_MAX // SIZE_STEP
+        self.blocks_high = Dim("blocks_high", min=low, max=high)
+        self.blocks_wide = Dim("blocks_wide", min=low, max=high)
+        self.flying = Dim("frames_in_flight", min=1, max=STEPS_MAX - 1)
+        self.rows = Dim("rows", min=1, max=2 * STEPS_MAX)
+        self._model = model
+        self._steps = steps
+
+    def array(self, name: str) -> tuple[Tensor, FreeDims]:
+        """An example of the input `name` of a frame step, and its free axes."""
+        model = self._model
+        if name == "frame_HWC":
+            example, free = self.picture((), 1)
+            return torch.zeros(*example.shape, 3, dtype=torch.uint8), free
+        if name.startswith("delayed_feature"):
+            channels, scale = model.features[int(name.removeprefix("delayed_feature"))]
+            return self.picture((1, channels), scale)
+        if "_S" in name or "_K" in name:
+            return self._rows(name)
+        prompt = (model.tokens, model.width)
+        return torch.rand(prompt if name.endswith("_TD") else (1,)), {}
+
+    def picture(self, leading: tuple[int, ...], scale: int) -> tuple[Tensor, FreeDims]:
+        """A float32 array whose last two axes are the frame's sides divided by `scale`."""
+        per_block = SIZE_STEP // scale
+        sides = (_BLOCKS_HIGH * per_block, _BLOCKS_WIDE * per_block)
+        axis = len(leading)
+        free = {axis: per_block * self.blocks_high, axis + 1: per_block * self.blocks_wide}
+        return torch.rand(*leading, *sides), free
+
+    def _rows(self, name: str) -> tuple[Tensor, FreeDims]:
+        """An array with a row for each step (S) or each frame in flight (K)."""
+        batch = self._steps - 1
+        rows = batch if "_K" in name else self._steps
+        free = {0: self.flying if "_K" in name else self.flying + 1} if batch else {}
+        if not name.endswith("Chw"):
+            return torch.rand(rows) + 0.5, free
+        example, sides = self.picture((rows, self._model.latent_channels), self._model.downscale)
+        return example, {**free, **sides}
+
+
+def to_onnx(
+    module: nn.Module,
+    inputs: Mapping[str, tuple[Tensor, FreeDims]],
+    outputs: Sequence[str],
+) -> onnx.ModelProto:
+    """`module` as an ONNX model with the named inputs and outputs; weights inside, float32."""
+    examples = tuple(example for example, _ in inputs.values())
+    free = tuple(dims for _, dims in inputs.values())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            examples,
+            dynamo=True,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes={"inputs": free},
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> onnx.ModelProto:
+    """The frame step of `spec` (steps, guidance mode, batching); its size stays free."""
+    step = FrameStep(
+        networks, steps=spec.steps, guidance_mode=spec.guidance_mode, batching=spec.batching
+    )
+    sizes = Sizes(model, spec.steps)
+    return to_onnx(
+        step, {name: sizes.array(name) for name in step.signature.inputs}, step.signature.outputs
+    )
+
+
+class TextEncoder(nn.Module):
+    """tokens_1T → prompt_TD."""
+
+    def __init__(self, text_model: CLIPTextModel) -> None:
+        super().__init__()
+        self.text_model = text_model
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The last hidden state, after the final layer norm."""
+        return cast(Tensor, self.text_model(inputs[0]).last_hidden_state[0])
+
+
+class Part(nn.Module):
+    """One network alone, its inputs and outputs flattened."""
+
+    def __init__(self, networks: Networks, name: str) -> None:
+        super().__init__()
+        self.networks = networks
+        self.name = name
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """encoder: image → latent, features; unet: latent, timestep, prompt → prediction;
+        decoder: latent, features → image."""
+        if self.name == "encoder":
+            latent, features = self.networks.encode(inputs[0])
+            return (latent, *features)
+        if self.name == "unet":
+            return (self.networks.denoise(*inputs),)
+        return (self.networks.decode(inputs[0], list(inputs[1:])),)
+
+
+PartName = Literal["encoder", "unet", "decoder"]
+
+
+def part_to_onnx(model: Model, networks: Networks, name: PartName) -> onnx.ModelProto:
+    """One of the three networks alone, with the frame step's own inputs."""
+    sizes = Sizes(model, steps=1)
+    latent = sizes.picture((1, model.latent_channels), model.downscale)
+    features = {
+        f"feature{i}": sizes.picture((1, channels), scale)
+        for i, (channels, scale) in enumerate(model.features)
+    }
+    if name == "encoder":
+        return to_onnx(
+            Part(networks, name), {"image_1CHW": sizes.picture((1, 3), 1)}, ["latent", *features]
+        )
+    if name == "decoder":
+        return to_onnx(Part(networks, name), {"latent_1Chw": latent, **features}, ["image"])
+    example, sides = latent
+    rows: dict[str, tuple[Tensor, FreeDims]] = {
+        "latent_RChw": (example.repeat(3, 1, 1, 1), {0: sizes.rows, **sides}),
+        "timestep_R": (torch.rand(3), {0: sizes.rows}),
+        "prompt_RTD": (torch.rand(3, model.tokens, model.width), {0: sizes.rows}),
+    }
+    return to_onnx(Part(networks, name), rows, ["prediction"])
+
+
+def text_encoder_to_onnx(model: Model) -> onnx.ModelProto:
+    """tokens_1T (int64) → prompt_TD."""
+    text_model = load_text_encoder(model)
+    tokens = torch.zeros(1, model.tokens, dtype=torch.int64)
+    return to_onnx(TextEncoder(text_model), {"tokens_1T": (tokens, {})}, ["prompt_TD"])
+
+
+def load_text_encoder(model: Model) -> CLIPTextModel:
+    """The torch text encoder of `model`, float32."""
+    folder = model.folder / "text_encoder"
+    loaded: CLIPTextModel = CLIPTextModel.from_pretrained(folder, local_files_only=True)
+    return loaded.float().eval()

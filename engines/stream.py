@@ -1,0 +1,124 @@
+"""StreamEngine: the host side of the stream batch. Chooses what each row needs; a Runner runs it.
+
+Names: S denoising steps, K = S − 1 frames in flight, C latent channels, h×w latent, T×D prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import EngineSpec, Params
+from engines.backends import Runner
+from engines.errors import InvalidSpec
+from engines.model import Model
+from engines.prompts import PromptEncoder
+from engines.schedule import StepCoefficients, initial_noise, timesteps_from_t_index
+
+_COEFFICIENTS = ("timestep_S", "a_S", "b_S", "c_skip_S", "c_out_S")
+
+
+class StreamEngine:
+    """An `engines.api.Engine` over any Runner.
+
+    Live edits: a row in flight was noised at the level that held one frame ago, so it is
+    denoised with that level's coefficients, and only then moves on to the new one. A change
+    of strength therefore never mixes levels within a row, and nothing is emptied or rebuilt.
+    """
+
+    def __init__(self, spec: EngineSpec, model: Model, runner: Runner) -> None:
+        self.spec = replace(
+            spec,
+            device=runner.device,
+            precision=runner.precision,  # type: ignore[arg-type]  # a Runner resolves "auto"
+        )
+        self.delay = spec.steps - 1 if spec.batching == "stream" else 0
+        self.label = f"{model.name} on {spec.backend} {runner.device}, {runner.precision}"
+        self._model = model
+        self._runner = runner
+        self._prompts = PromptEncoder(model.tokenizer_file, runner.encode_tokens, model.tokens)
+        self._params: Params | None = None
+        self._cold = True
+        self._conditioning: dict[str, NDArray[np.float32]] = {}
+        # The coefficients that the rows in flight were noised with, and those of the Params.
+        self._in_flight: StepCoefficients | None = None
+        self._wanted: StepCoefficients | None = None
+
+    def encode(self, prompt: str) -> NDArray[np.float32]:
+        """See Engine."""
+        return self._prompts.encode(prompt)
+
+    def run(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """See Engine. Raises `InvalidSpec` for a frame that is not (H, W, 3) uint8 of the spec."""
+        if frame_HWC.shape != (self.spec.height, self.spec.width, 3) or frame_HWC.dtype != np.uint8:
+            raise InvalidSpec(
+                f"frame of shape {frame_HWC.shape} and type {frame_HWC.dtype} given to an engine "
+                f"for {self.spec.width}x{self.spec.height} RGB uint8."
+            )
+        out = np.empty_like(frame_HWC) if out_HWC is None else out_HWC
+        if params is not self._params:
+            self._take(params)
+        self._line_up()
+        self._runner.run(frame_HWC, self._conditioning, out, cold=self._cold)
+        self._in_flight = self._wanted
+        self._cold = False
+        return out
+
+    def restart(self) -> None:
+        """See Engine."""
+        self._cold = True
+
+    def close(self) -> None:
+        """See Engine."""
+        self._runner.close()
+
+    def _take(self, params: Params) -> None:
+        """Turn new Params into conditioning; arrays that did not change stay the same objects."""
+        before = self._params
+        now = self._conditioning
+        now["prompt_TD"] = params.prompt_TD
+        now["negative_TD"] = params.negative_TD
+        if before is None or params.guidance_scale != before.guidance_scale:
+            now["guidance_scale"] = np.array([params.guidance_scale], np.float32)
+        if before is None or params.delta != before.delta:
+            now["delta"] = np.array([params.delta], np.float32)
+        if before is None or params.seed != before.seed:
+            now["noise_SChw"] = initial_noise(params.seed, self._noise_shape())
+        level = (params.strength, params.t_index)
+        if before is None or level != (before.strength, before.t_index):
+            self._wanted = self._coefficients(params)
+        self._params = params
+
+    def _noise_shape(self) -> tuple[int, ...]:
+        scale = self._model.downscale
+        height, width = self.spec.height // scale, self.spec.width // scale
+        return (self.spec.steps, self._model.latent_channels, height, width)
+
+    def _coefficients(self, params: Params) -> StepCoefficients:
+        steps = self.spec.steps
+        if params.t_index is None:
+            timesteps = self._model.timesteps(params.strength, steps)
+        else:
+            timesteps = timesteps_from_t_index(params.t_index, steps)
+        return self._model.schedule.coefficients(timesteps)
+
+    def _line_up(self) -> None:
+        """Give each row the coefficients it was noised with, and the next ones to move on to."""
+        wanted, rows = self._wanted, self._in_flight
+        assert wanted is not None
+        now = self._conditioning
+        if self._cold or rows is None:
+            rows = wanted
+        if now.get("a_S") is wanted.a_S and rows is wanted:
+            return
+        for name in _COEFFICIENTS:
+            fresh, flying = getattr(wanted, name), getattr(rows, name)
+            now[name] = fresh if rows is wanted else np.concatenate([fresh[:1], flying[1:]])
+        now["next_a_K"], now["next_b_K"] = wanted.a_S[1:], wanted.b_S[1:]

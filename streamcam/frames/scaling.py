@@ -52,14 +52,10 @@ def boxes(source: tuple[int, int], target: tuple[int, int], fit: Fit) -> tuple[B
 
 
 class Scaler:
-    """Takes pictures of one size into buffers of another. Used by one thread.
-
-    covers  True if every pixel of the target is written; False if bars are left as they were
-    """
+    """Takes pictures of one size into buffers of another. Used by one thread."""
 
     def __init__(self, source: tuple[int, int], target: tuple[int, int], fit: Fit) -> None:
         self._from, self._to = boxes(source, target, fit)
-        self.covers = (self._to.width, self._to.height) == target
         self._halves: list[Pixels] = []
         width, height = self._from.width, self._from.height
         while width >= 2 * self._to.width and height >= 2 * self._to.height:

@@ -1,0 +1,165 @@
+"""Rebuild: the newest wish counts, failures are told, nothing built is left open."""
+
+from dataclasses import replace
+from threading import Event
+
+import pytest
+
+from engines.api import EngineSpec
+from engines.backends.null import NullEngine
+from engines.errors import BackendUnavailable, InvalidPrompt
+from streamcam.infer.rebuild import Rebuild, Wish
+from streamcam.stage import Stage
+
+
+class Closing(NullEngine):
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+class Workshop:
+    """Builds when the test lets it, and remembers what it built."""
+
+    def __init__(self, *, free=True):
+        self.built, self.started, self.go_on = [], Event(), Event()
+        if free:
+            self.go_on.set()
+
+    def build(self, spec):
+        self.started.set()
+        assert self.go_on.wait(10)
+        if spec.model == "broken":
+            raise BackendUnavailable("no such device")
+        if spec.model == "driver":
+            raise RuntimeError("clBuildProgram failed")
+        self.built.append(Closing(spec))
+        return self.built[-1]
+
+
+class Asker:
+    """Records the answers to its wishes."""
+
+    def __init__(self, rebuild):
+        self.rebuild, self.engines, self.errors, self.answered = rebuild, [], [], Event()
+
+    def ask(self, **changes):
+        self.rebuild.ask(Wish(replace(EngineSpec(), **changes), self.ready, self.failed))
+
+    def ready(self, engine):
+        self.engines.append(engine)
+        self.answered.set()
+
+    def failed(self, error):
+        self.errors.append(str(error))
+        self.answered.set()
+
+
+@pytest.fixture
+def running():
+    """Call with a workshop: an asker whose wishes are served."""
+    stages = []
+
+    def start(workshop):
+        rebuild = Rebuild(workshop.build)
+        stages.append((Stage("rebuild", rebuild.work, [rebuild]), rebuild))
+        stages[-1][0].start()
+        return Asker(rebuild)
+
+    yield start
+    for stage, rebuild in stages:
+        rebuild.close()
+        assert stage.join(5)
+        assert stage.error is None
+
+
+def test_a_wish_becomes_an_engine(running):
+    asker = running(Workshop())
+    asker.ask(steps=4)
+    assert asker.answered.wait(5)
+    assert asker.engines[0].spec.steps == 4
+    assert not asker.engines[0].closed
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"), [("broken", "no such device"), ("driver", "clBuildProgram failed")]
+)
+def test_a_failed_build_is_told_and_the_next_wish_is_served(running, model, reason):
+    asker = running(Workshop())
+    asker.ask(model=model)
+    assert asker.answered.wait(5)
+    assert asker.errors == [reason]
+    asker.answered.clear()
+    asker.ask(steps=2)
+    assert asker.answered.wait(5)
+    assert len(asker.engines) == 1
+
+
+def test_only_the_newest_wish_counts(running):
+    workshop = Workshop(free=False)
+    asker = running(workshop)
+    asker.ask(steps=1)
+    assert workshop.started.wait(5)
+    asker.ask(model="broken")
+    asker.ask(steps=3)
+    workshop.go_on.set()
+    assert asker.answered.wait(5)
+    assert [engine.spec.steps for engine in workshop.built] == [1, 3]
+    assert workshop.built[0].closed, "nobody wants it any more"
+    assert asker.engines == [workshop.built[1]]
+    assert asker.errors == []
+
+
+def test_a_forgotten_wish_is_not_answered(running):
+    workshop = Workshop(free=False)
+    asker = running(workshop)
+    asker.ask(model="broken")
+    assert workshop.started.wait(5)
+    asker.rebuild.forget()
+    workshop.go_on.set()
+    asker.ask(steps=2)
+    assert asker.answered.wait(5)
+    assert asker.errors == []
+
+
+def test_an_engine_that_cannot_take_the_look_is_closed_and_told(running):
+    workshop = Workshop()
+    asker = running(workshop)
+
+    def refuse(engine):
+        raise InvalidPrompt("too long for this model")
+
+    asker.rebuild.ask(Wish(EngineSpec(), refuse, asker.failed))
+    assert asker.answered.wait(5)
+    assert asker.errors == ["too long for this model"]
+    assert workshop.built[0].closed
+
+
+def test_closing_during_a_build_closes_what_is_built():
+    workshop = Workshop(free=False)
+    rebuild = Rebuild(workshop.build)
+    stage = Stage("rebuild", rebuild.work, [rebuild])
+    stage.start()
+    asker = Asker(rebuild)
+    asker.ask()
+    assert workshop.started.wait(5)
+    rebuild.close()
+    assert not stage.join(0.05), "a build cannot be interrupted"
+    workshop.go_on.set()
+    assert stage.join(5)
+    assert stage.error is None
+    assert workshop.built[0].closed
+    assert asker.engines == []
+
+
+def test_an_error_nobody_expected_ends_the_stage():
+    def build(spec):
+        raise ZeroDivisionError
+
+    rebuild = Rebuild(build)
+    stage = Stage("rebuild", rebuild.work, [rebuild])
+    stage.start()
+    Asker(rebuild).ask()
+    assert stage.join(5)
+    assert isinstance(stage.error, ZeroDivisionError)

@@ -1,0 +1,105 @@
+"""A camera as OpenCV drives it: opening it quietly, agreeing on size and rate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Protocol
+
+import cv2
+from cv2.utils import logging
+from numpy.typing import NDArray
+
+from streamcam.capture import Wanted
+
+# One interface a system, so that numbers mean the same in every list. On Windows DirectShow:
+# it opens at once and shows virtual cameras such as OBS's, which Media Foundation does not.
+_INTERFACES = {
+    "linux": ("V4L2", cv2.CAP_V4L2),
+    "win32": ("DirectShow", cv2.CAP_DSHOW),
+    "darwin": ("AVFoundation", cv2.CAP_AVFOUNDATION),
+}
+INTERFACE, API = _INTERFACES.get(sys.platform, ("OpenCV", cv2.CAP_ANY))
+
+_MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
+# One buffer for the driver to fill while we read the other. With a single one it has to leave
+# out every picture that begins while we decode: half the rate.
+_BUFFERS = 2
+
+
+class Device(Protocol):
+    """What is used of `cv2.VideoCapture`."""
+
+    def isOpened(self) -> bool:
+        """Whether the camera could be opened."""
+        ...
+
+    def set(self, prop: int, value: float) -> bool:
+        """Ask for a setting."""
+        ...
+
+    def get(self, prop: int) -> float:
+        """A setting as it is; 0 if unknown."""
+        ...
+
+    def grab(self) -> bool:
+        """Wait for the next picture."""
+        ...
+
+    def retrieve(self, image: NDArray[Any] | None) -> tuple[bool, NDArray[Any]]:
+        """Decode the grabbed picture, BGR, into `image` if that fits."""
+        ...
+
+    def release(self) -> None:
+        """Close the camera. May be called twice."""
+        ...
+
+
+def open_device(index: int) -> Device:
+    """Open a camera. If that fails the device is not `isOpened`.
+
+    OpenCV is silent from here on: what it has to say about cameras, at any later time, it also
+    tells by return values, and its lines on stderr would tear the status line.
+    """
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    if sys.platform == "linux":
+        # How long a grab waits for a picture; OpenCV's own ten seconds would hold up a stop.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    return cv2.VideoCapture(index, API)
+
+
+def negotiate(device: Device, wanted: Wanted) -> float:
+    """Ask for size and rate; the rate that was granted. Compressed if it needs to be: USB 2
+    carries 1280x720 ten times a second otherwise.
+    """
+    device.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
+    size, fps = _ask(device, wanted)
+    enough = size == (wanted.width, wanted.height) and reaches(fps, wanted)
+    if not enough and device.set(cv2.CAP_PROP_FOURCC, _MOTION_JPEG):
+        size, fps = _ask(device, wanted)
+    return fps or wanted.fps
+
+
+def _ask(device: Device, wanted: Wanted) -> tuple[tuple[int, int], float]:
+    device.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width)
+    device.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
+    device.set(cv2.CAP_PROP_FPS, wanted.fps)
+    width, height = device.get(cv2.CAP_PROP_FRAME_WIDTH), device.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    return (int(width), int(height)), device.get(cv2.CAP_PROP_FPS)
+
+
+def reaches(fps: float, wanted: Wanted) -> bool:
+    """Whether `fps` is what was asked for, or nearly."""
+    return fps >= 0.9 * wanted.fps
+
+
+def why_closed(path: str) -> str:
+    """What most likely keeps a camera that is there from working, and what to do."""
+    if sys.platform == "linux" and not os.access(path, os.R_OK | os.W_OK):
+        return f"no permission for {path}. Run: sudo usermod -aG video $USER; log in again."
+    where = {
+        "win32": "allow desktop apps to use it in Settings → Privacy & security → Camera",
+        "darwin": "allow this terminal to use it in System Settings → Privacy & Security → Camera",
+    }
+    other = "close the program that uses it (Zoom, Teams, OBS, a browser tab)"
+    return f"{other}, or {where.get(sys.platform, 'use --source screen')}."

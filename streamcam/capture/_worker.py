@@ -1,0 +1,119 @@
+"""The work of the thread "capture": open a source, hand on its frames, open it again if lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from threading import Event
+
+from streamcam.capture import Source
+from streamcam.errors import SourceLost, StreamcamError
+from streamcam.frames import Frame, Queue
+from streamcam.stats import Stats
+
+_FIRST_PAUSE = 0.5  # seconds before a lost source is tried again; doubled each time
+_LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a source turned out to be when it was opened first. See `Source`."""
+
+    label: str
+    width: int
+    height: int
+    fps: float
+
+
+class CaptureWorker:
+    """Runs on the thread "capture", which alone opens, reads and closes the source.
+
+    open_source  makes the source, and makes it again after a loss
+    queue        gets every frame; with the queue closed the work ends by `RingClosed`
+    stats        counts "in"; its "notice" tells of a loss until the source is back
+    stop         ends the work within one read. Whoever closes the queue sets it as well, since
+                 a source that is being waited for puts nothing into the queue
+    opened       done once the source is open or could not be opened: the pipeline waits for it
+                 before it starts anything else, and raises what it holds
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        queue: Queue[Frame],
+        stats: Stats,
+        stop: Event,
+    ) -> None:
+        self.opened: Future[Opened] = Future()
+        self._open_source = open_source
+        self._queue = queue
+        self._stats = stats
+        self._stop = stop
+        self._source: Source | None = None
+        # Frames go on counting where the source before the loss ended.
+        self._next_seq = 0
+        self._last_time = 0.0
+        self._seq_offset = 0
+        self._time_offset = 0.0
+
+    def run(self) -> None:
+        """The work: until the source is over, `stop` is set or the queue is closed."""
+        if not self.opened.set_running_or_notify_cancel():
+            return
+        try:
+            source = self._source = self._open_source()
+        except BaseException as error:  # noqa: BLE001  # the pipeline waits for it and raises it
+            self.opened.set_exception(error)
+            return
+        try:
+            self.opened.set_result(Opened(source.label, source.width, source.height, source.fps))
+            self._deliver()
+        finally:
+            self._close()
+
+    def _deliver(self) -> None:
+        while not self._stop.is_set():
+            source = self._source or self._reopened()
+            if source is None:
+                return
+            try:
+                frame = source.read()
+            except EOFError:
+                return
+            except SourceLost as error:
+                self._close()
+                self._stats.say("notice", f"{error}; trying again")
+                continue
+            if frame is not None:
+                self._put(frame)
+
+    def _put(self, frame: Frame) -> None:
+        if self._seq_offset:
+            time = frame.media_time
+            time = None if time is None else time + self._time_offset
+            frame = replace(frame, seq=frame.seq + self._seq_offset, media_time=time)
+        self._next_seq = frame.seq + 1
+        self._last_time = frame.media_time or 0.0
+        self._stats.count("in")
+        self._queue.put(frame)
+
+    def _reopened(self) -> Source | None:
+        """The source, opened again after ever longer pauses; None once `stop` is set."""
+        pause = _FIRST_PAUSE
+        while not self._stop.wait(pause):
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            try:
+                source = self._source = self._open_source()
+            except StreamcamError:  # still not there; the notice says what was lost
+                continue
+            self._seq_offset = self._next_seq
+            self._time_offset = self._last_time + 1 / source.fps
+            self._stats.say("notice", "")
+            return source
+        return None
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()

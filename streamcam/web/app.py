@@ -1,0 +1,168 @@
+"""The app: page, live picture, figures and switches over HTTP. Imported by server.py alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from threading import Event
+from typing import Annotated
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, StringConstraints
+from starlette.types import Receive, Scope, Send
+
+from streamcam.errors import UsageError
+from streamcam.frames import RingClosed
+from streamcam.sink.web import Viewer, WebSink
+from streamcam.web.controls import Controls
+from streamcam.web.guard import Guard
+
+MOST_VIEWERS = 32  # each waits on a thread of its own
+_BOUNDARY = "frame"
+_ATTENTION = 0.25  # seconds between looks at whether the server stops
+_SNAPSHOT_PATIENCE = 2.0  # seconds
+_FRESH = {"Cache-Control": "no-store, no-cache, must-revalidate", "Pragma": "no-cache"}
+
+
+class Choice(BaseModel):
+    """The body of a switch: {"name": "noir"}."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class LivePicture(StreamingResponse):
+    """Motion JPEG for as long as the client listens, the program runs and the server serves."""
+
+    def __init__(self, sink: WebSink, stopping: Event, seats: CapacityLimiter) -> None:
+        media_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+        super().__init__((), media_type=media_type, headers=_FRESH)
+        self._sink = sink
+        self._stopping = stopping
+        self._seats = seats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count as a viewer exactly as long as the response is being sent."""
+        with self._sink.watch() as viewer:
+            self.body_iterator = self._parts(viewer)
+            await super().__call__(scope, receive, send)
+
+    async def _parts(self, viewer: Viewer) -> AsyncIterator[bytes]:
+        # A browser shows a part when it sees the boundary after it, so that goes out at once.
+        yield f"--{_BOUNDARY}\r\n".encode()
+        while not self._stopping.is_set():
+            try:
+                jpeg = await to_thread.run_sync(
+                    viewer.next, _ATTENTION, abandon_on_cancel=True, limiter=self._seats
+                )
+            except RingClosed:
+                return
+            if jpeg is not None:
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                yield b"".join((head.encode(), jpeg, f"\r\n--{_BOUNDARY}\r\n".encode()))
+
+
+def create_app(controls: Controls, sink: WebSink | None, token: str) -> FastAPI:
+    """The whole site. `sink` is None if the picture is not shown here; switches need `token`.
+
+    Setting the event `app.state.stopping` ends the live pictures within a quarter of a second.
+    """
+    app = FastAPI(title="streamcam", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.stopping = Event()
+    app.add_middleware(Guard, token=token)
+    app.add_exception_handler(UsageError, _bad_request)
+    app.add_exception_handler(RequestValidationError, _bad_body)
+    _add_page(app, token)
+    _add_api(app, controls, sink)
+    _add_picture(app, sink)
+    return app
+
+
+def _add_page(app: FastAPI, token: str) -> None:
+    page = files("streamcam.web").joinpath("page.html").read_text(encoding="utf-8")
+
+    @app.get("/")
+    async def show_page() -> HTMLResponse:
+        nonce = secrets.token_urlsafe(16)
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+            "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        )
+        html = page.replace("{{nonce}}", nonce).replace("{{token}}", token)
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy, **_FRESH})
+
+
+def _add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
+    @app.get("/api/stats")
+    async def stats() -> JSONResponse:
+        return JSONResponse(controls.stats.snapshot().as_dict(), headers=_FRESH)
+
+    @app.get("/api/state")
+    def state() -> JSONResponse:
+        return JSONResponse(_state(controls, sink), headers=_FRESH)
+
+    @app.post("/api/look")
+    def select_look(choice: Choice) -> JSONResponse:
+        controls.select_look(choice.name)
+        return JSONResponse(_state(controls, sink))
+
+    @app.post("/api/preset")
+    def select_preset(choice: Choice) -> JSONResponse:
+        controls.select_preset(choice.name)
+        return JSONResponse(_state(controls, sink))
+
+
+def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
+    reading = controls.stats.snapshot()
+    return {
+        "preset": controls.preset_name,
+        "presets": controls.preset_names(),
+        "look": reading.look,
+        "looks": controls.look_names(),
+        "notice": reading.notice,
+        "picture": sink is not None,
+        "viewers": sink.viewers if sink else 0,
+    }
+
+
+def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
+    seats = CapacityLimiter(MOST_VIEWERS)
+    if sink is None:
+        return
+
+    @app.get("/stream.mjpg")
+    async def stream() -> Response:
+        if sink.viewers >= MOST_VIEWERS:
+            return _error(503, f"{MOST_VIEWERS} viewers are watching already")
+        return LivePicture(sink, app.state.stopping, seats)
+
+    @app.get("/snapshot.jpg")
+    async def snapshot() -> Response:
+        with sink.watch() as viewer:
+            try:
+                jpeg = await to_thread.run_sync(
+                    viewer.next, _SNAPSHOT_PATIENCE, abandon_on_cancel=True
+                )
+            except RingClosed:
+                jpeg = None
+        if jpeg is None:
+            return _error(503, "there is no picture at the moment")
+        return Response(jpeg, media_type="image/jpeg", headers=_FRESH)
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)
+
+
+async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+    del request
+    return _error(400, str(error))
+
+
+async def _bad_body(request: Request, error: Exception) -> JSONResponse:
+    del request, error
+    return _error(400, 'the body must be {"name": "…"} with a name of 1 to 200 characters')

@@ -1,0 +1,37 @@
+"""Controls: what the page and `streamcam switch` may ask of the running program."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streamcam.stats import Stats
+
+
+class Controls(Protocol):
+    """The running program. Every method may be called from any thread and returns at once."""
+
+    @property
+    def stats(self) -> Stats:
+        """Figures, the current look and the notice of the moment."""
+        ...
+
+    @property
+    def preset_name(self) -> str:
+        """The preset that runs."""
+        ...
+
+    def preset_names(self) -> list[str]:
+        """The presets that can be switched to."""
+        ...
+
+    def look_names(self) -> list[str]:
+        """The looks of the preset that runs, in the order of their number keys."""
+        ...
+
+    def select_look(self, name: str) -> None:
+        """Switch the look. Raises `UsageError` for one that is not in `look_names()`."""
+        ...
+
+    def select_preset(self, name: str) -> None:
+        """Switch the preset. Raises `UsageError` for one that is not there or does not load."""
+        ...

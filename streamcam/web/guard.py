@@ -1,0 +1,77 @@
+"""Guard: lets only our own page and this machine's own programs use the local server.
+
+Any web page that the user has open can send requests to 127.0.0.1. It cannot forge `Host`,
+`Origin` and `Sec-Fetch-Site`, and it cannot read our page, so it does not know the token.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_LARGEST_BODY = 16_384
+# Nothing of ours may be shown inside, or read by, a page that is not ours.
+_ISOLATION = {
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Guard:
+    """ASGI middleware. Refuses foreign requests with 403, and POSTs that are not small JSON."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with the reason why not."""
+        if scope["type"] != "http":
+            return
+        refusal = self._refusal(scope)
+
+        async def isolated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_ISOLATION)
+            await send(message)
+
+        if refusal is None:
+            await self._app(scope, receive, isolated)
+        else:
+            status, reason = refusal
+            await JSONResponse({"error": reason}, status)(scope, receive, isolated)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = Headers(scope=scope)
+        port = scope["server"][1]
+        host = headers.get("host", "")
+        if host not in [f"{name}:{port}" for name in _NAMES]:
+            return 403, f"the host {host!r} is not this server; open http://127.0.0.1:{port}/"
+        if headers.get("origin", f"http://{host}") != f"http://{host}" or _embedded(headers):
+            return 403, "requests from other web pages are refused"
+        if scope["method"] == "POST":
+            return self._refusal_of_post(headers)
+        return None
+
+    def _refusal_of_post(self, headers: Headers) -> tuple[int, str] | None:
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return 415, "the body must be JSON (Content-Type: application/json)"
+        length = headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > _LARGEST_BODY:
+            return 413, f"the body must have a length of at most {_LARGEST_BODY} bytes"
+        given = headers.get("x-streamcam-token", "")
+        if not secrets.compare_digest(given.encode(), self._token.encode()):
+            return 403, "the token is not that of the running program; reload the page"
+        return None
+
+
+def _embedded(headers: Headers) -> bool:
+    """Whether another site's page asks, as with <img>. A link on it may lead here, though."""
+    foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+    return foreign and headers.get("sec-fetch-mode") != "navigate"

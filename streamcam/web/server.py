@@ -1,0 +1,164 @@
+"""WebServer: serves the page on 127.0.0.1, on a thread of its own."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import select
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from streamcam.errors import UsageError
+from streamcam.sink.web import WebSink
+from streamcam.web.controls import Controls
+from streamcam.web.runtime import Running, runtime_file
+
+if TYPE_CHECKING:
+    import uvicorn
+
+DEFAULT_PORT = 8737
+_TRIES = 20  # ports to look at, if none was asked for
+_ATTENTION = 0.2  # seconds between looks at whether to stop, before the first connection
+_CUT_OFF = 0.4  # seconds that open connections have to end by themselves
+_BACKLOG = 64
+# What the system keeps for a viewer who reads slowly: about two pictures, so that what comes
+# after is new. The default holds seconds of video.
+_SEND_BUFFER = 256 * 1024
+
+
+class WebServer:
+    """The page for `controls`, with the picture of `sink` unless that is None.
+
+    `explicit` says that the user asked for this `port`: then no other is taken instead.
+    Until somebody connects it costs one socket: not even the server's code is loaded, so that
+    it delays no first picture.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        sink: WebSink | None,
+        port: int = DEFAULT_PORT,
+        *,
+        explicit: bool = False,
+    ) -> None:
+        self.port = port
+        self.notice = ""  # what the user should know, after `start`
+        self._controls = controls
+        self._sink = sink
+        self._explicit = explicit
+        self._token = secrets.token_urlsafe(24)
+        self._forget: Callable[[], None] = lambda: None  # removes the runtime file
+        self._socket: socket.socket | None = None
+        self._stop = Event()
+        self._stopping: Event | None = None  # the app's
+        self._server: uvicorn.Server | None = None
+        self._thread: Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Listen. Raises `UsageError` if the port cannot be had."""
+        asked_for = self.port
+        self._socket = _listen(asked_for, 1 if self._explicit or not asked_for else _TRIES)
+        self.port = self._socket.getsockname()[1]
+        if asked_for not in (0, self.port):
+            self.notice = f"port {asked_for} is taken; the page is at {self.url}"
+        self._announce()
+        self._thread = Thread(target=self._run, args=(self._socket,), name="web", daemon=True)
+        self._thread.start()
+
+    def _announce(self) -> None:
+        running = Running(os.getpid(), self.port, self._token)
+        try:
+            path = runtime_file()
+            running.save(path)
+        except OSError as error:  # the page itself works all the same
+            self.notice = f"streamcam switch will not find this program: {error}"
+        else:
+            self._forget = partial(running.forget, path)
+
+    def stop(self) -> None:
+        """End every connection and free the port, within a second. May be called twice."""
+        self._stop.set()
+        if self._stopping is not None:
+            self._stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(1.0)
+        if self._socket is not None:
+            self._socket.close()
+        self._forget()
+
+    def _run(self, listener: socket.socket) -> None:
+        while not select.select([listener], [], [], _ATTENTION)[0]:
+            if self._stop.is_set():
+                return
+        import uvicorn
+
+        from streamcam.web.app import create_app
+
+        # What is cut off at the end is no error to show; a bug of ours is.
+        logging.getLogger("uvicorn.error").addFilter(lambda record: not self._stop.is_set())
+        app = create_app(self._controls, self._sink, self._token)
+        self._stopping = app.state.stopping
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=_CUT_OFF,  # type: ignore[arg-type]  # fractions work
+            )
+        )
+        if not self._stop.is_set():
+            self._server.run(sockets=[listener])
+
+
+def _listen(port: int, tries: int) -> socket.socket:
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"there is no port {port}; use --port with a number from 1024 to 65535")
+    for candidate in range(port, min(port + tries, 65_536)):
+        try:
+            return _bind(candidate)
+        except OSError as error:
+            if error.errno == errno.EACCES and sys.platform != "win32":
+                raise UsageError(
+                    f"port {port} is reserved for the system; use --port with 1024 or more"
+                ) from error
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    raise UsageError(f"port {port} is taken; use --port N or --no-web")
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:  # a port is free again at once when its program has ended
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

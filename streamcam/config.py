@@ -111,7 +111,7 @@ def _describe(problem: Mapping[str, Any], schema: Schema) -> str:
     value = _shown(problem["input"])
     if keys and keys[-1] == "[key]":
         names = _schema_at(schema, keys[:-2], "propertyNames")["propertyNames"]
-        return f"the name {value} in [{_dotted(keys[:-2])}] must be text{_length(names)}."
+        return f"the name {value} in [{_dotted(keys[:-2])}] must be one line{_length(names)}."
     if kind == "value_error":
         return f"{name} = {value} is not allowed: {problem['ctx']['error']}"
     return f"{name} = {value} is not allowed: must be {allowed(_schema_at(schema, keys))}."
@@ -119,8 +119,12 @@ def _describe(problem: Mapping[str, Any], schema: Schema) -> str:
 
 def _dotted(keys: Sequence[str | int]) -> str:
     """The way to a value, as TOML writes it: looks.noir.strength, t_index[0]."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{_key(key)}" for key in keys)
     return text.removeprefix(".")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key) else repr(key)
 
 
 def _schema_at(schema: Schema, keys: Sequence[str | int], word: str = "") -> Schema:
@@ -146,8 +150,7 @@ def _resolved(schema: Schema, part: Schema, word: str) -> Schema:
 def allowed(schema: Schema) -> str:
     """What a JSON Schema allows, in words: "a number above 0 and at most 1"."""
     if "anyOf" in schema:
-        parts = [allowed(one) for one in schema["anyOf"] if one.get("type") != "null"]
-        return " or ".join(parts)
+        return " or ".join(allowed(one) for one in schema["anyOf"])
     if "enum" in schema:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     words = {

@@ -115,12 +115,15 @@ def plain_line(now: Snapshot) -> str:
 
 
 def live_lines(now: Snapshot, preset: Preset, width: int, *, with_keys: bool) -> list[Text]:
-    """The status for a terminal of `width` columns: every line fits, nothing is left out."""
+    """The status for a terminal of `width` columns, on as many lines as it needs.
+
+    Numbers keep their place while they change; only below 40 columns something is cut off.
+    """
     from rich.text import Text
 
-    lines = [Text("─" * width, style="bright_black"), *_filled(_parts(now, preset), width, "   ")]
+    lines = [_heading(now, preset, width), *_filled(_parts(now), width, " │ ")]
     if with_keys:
-        lines += _filled(_key_parts(now, preset), width, "  ")
+        lines += _filled(_key_parts(now, preset), width, "")
     if now.notice:
         wrapped = wrap(f"▲ {one_line(now.notice)}", width, subsequent_indent="  ")
         lines += [Text(line, style="bold yellow") for line in wrapped]
@@ -129,33 +132,46 @@ def live_lines(now: Snapshot, preset: Preset, width: int, *, with_keys: bool) ->
     return lines
 
 
-def _parts(now: Snapshot, preset: Preset) -> list[Text]:
-    """The numbers, most wanted first."""
+def _heading(now: Snapshot, preset: Preset, width: int) -> Text:
+    """A rule across the terminal that carries the look and the time."""
     from rich.text import Text
 
     working = "green" if now.fps_out > 0 else "yellow"
     look = "" if now.look in ("", preset.name) else f" · {now.look}"
+    line = Text.assemble(
+        ("── ", "bright_black"),
+        ("● ", working),
+        (preset.name, "bold"),
+        (look, "bold magenta"),
+        " ",
+    )
+    end = Text.assemble(" ", (_clock(now.seconds), "dim"), (" ──", "bright_black"))
+    return line.append("─" * (width - line.cell_len - end.cell_len), "bright_black").append(end)
+
+
+def _parts(now: Snapshot) -> list[Text]:
+    """The numbers, most wanted first."""
+    from rich.text import Text
+
     return [
-        Text.assemble(("● ", working), (preset.name, "bold"), (look, "bold magenta")),
         Text.assemble(
             ("in ", "dim"),
-            (f"{now.fps_in:.1f}", "bold"),
+            (f"{now.fps_in:4.1f}", "bold"),
             (" → engine ", "dim"),
-            (f"{now.fps_engine:.1f}", "bold"),
+            (f"{now.fps_engine:4.1f}", "bold cyan"),
             (" → out ", "dim"),
-            (f"{now.fps_out:.1f}", "bold"),
+            (f"{now.fps_out:4.1f}", "bold"),
             (" fps", "dim"),
         ),
         Text.assemble(
             ("latency ", "dim"),
-            (f"{now.latency_ms_p50:.0f}", "bold"),
+            (f"{now.latency_ms_p50:3.0f}", "bold cyan"),
             (" ms, p95 ", "dim"),
-            (f"{now.latency_ms_p95:.0f}", "bold"),
+            (f"{now.latency_ms_p95:3.0f}", "bold"),
         ),
-        Text.assemble(("skipped ", "dim"), (f"{now.skipped:.0%}", "bold")),
+        Text.assemble(("skipped ", "dim"), (f"{now.skipped:4.0%}", "bold")),
         Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),
         Text.assemble(("repeats ", "dim"), (str(now.repeats), "bold")),
-        Text(_clock(now.seconds), style="dim"),
     ]
 
 
@@ -165,9 +181,9 @@ def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
 
     parts = []
     for number, name in enumerate((preset.name, *preset.look_names[:9])):
-        style = "reverse" if name == now.look else "dim"
-        parts.append(Text.assemble((f" {number} ", f"bold {style}"), (f"{name} ", style)))
-    return [*parts, Text.assemble((" q ", "bold dim"), ("quit ", "dim"))]
+        number_style, name_style = ("bold reverse",) * 2 if name == now.look else ("bold", "dim")
+        parts.append(Text.assemble((f" {number} ", number_style), (f"{name} ", name_style)))
+    return [*parts, Text.assemble((" q ", "bold"), ("quit ", "dim"))]
 
 
 def _filled(parts: list[Text], width: int, gap: str) -> list[Text]:
@@ -175,7 +191,7 @@ def _filled(parts: list[Text], width: int, gap: str) -> list[Text]:
     lines: list[Text] = []
     for part in parts:
         if lines and lines[-1].cell_len + len(gap) + part.cell_len <= width:
-            lines[-1].append(gap).append_text(part)
+            lines[-1].append(gap, "bright_black").append_text(part)
         else:
             lines.append(part.copy())
     return lines

@@ -18,7 +18,9 @@ Guidance = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
 Delta = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 LcmIndex = Annotated[int, Field(ge=0, le=LCM_ENTRIES - 1)]
-LookName = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+LookName = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
 
 
 def _engine_size(value: object) -> object:
@@ -50,11 +52,13 @@ EngineSize = Annotated[
     WithJsonSchema(
         {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", "448x256"]}
     ),
+    Field(json_schema_extra={"default": "auto"}),
 ]
 PictureSize = Annotated[
     Size,
     BeforeValidator(_picture_size),
     PlainSerializer(_as_text),
     WithJsonSchema({"type": "string", "pattern": r"^\d+x\d+$", "examples": ["1280x720"]}),
+    Field(json_schema_extra={"default": "1280x720"}),
 ]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]

@@ -37,17 +37,33 @@ from streamcam.presets.fields import (
 )
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
+def _without_null(schema: dict[str, Any]) -> None:
+    """TOML knows no null: a key that may be left out is left out."""
+    for part in schema["properties"].values():
+        kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
+        if len(kinds) == 1:
+            part |= kinds[0]
+            del part["anyOf"]
+        if part.get("default", ...) is None:
+            del part["default"]
 
 
 def _prompt_or_table(schema: dict[str, Any]) -> None:
     """In the file a look may be just its prompt."""
+    _without_null(schema)
     table = dict(schema)
     schema.clear()
     schema["anyOf"] = [{"type": "string", "maxLength": PROMPT_MAX}, table]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_without_null,
+    )
 
 
 class LookChange(_Table):

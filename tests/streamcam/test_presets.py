@@ -1,0 +1,307 @@
+"""Presets: the shipped ones, what a file may say, and what is said about what it may not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import streamcam
+from engines.api import EngineSpec, Params
+from engines.errors import InvalidSpec
+from streamcam.errors import UnknownChoice, UsageError
+from streamcam.presets import (
+    Preset,
+    find,
+    json_schema,
+    load_preset,
+    preset_names,
+    shipped_presets,
+    user_presets,
+)
+
+SHIPPED = (
+    "anime",
+    "comic",
+    "neon",
+    "noir",
+    "oil",
+    "sketch",
+    "storybook",
+    "vaporwave",
+    "vintage",
+    "watercolor",
+)
+
+
+@pytest.fixture(autouse=True)
+def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own presets, empty, instead of those of whoever runs the tests."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    monkeypatch.setattr(find, "user_presets", lambda: folder)
+    return folder
+
+
+def save(folder: Path, text: str, name: str = "look") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_shipped_presets_are_these() -> None:
+    assert preset_names() == sorted(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_preset(name: str) -> None:
+    preset = load_preset(name)
+    first_line = (shipped_presets() / f"{name}.toml").read_text(encoding="utf-8").splitlines()[0]
+    assert preset.name == name == preset.look().name
+    assert first_line.startswith("# ")
+    assert preset.negative_prompt
+    assert 3 <= len(preset.look_names) <= 5
+    for look in preset.look_names:
+        assert preset.look(look).name == look
+
+
+def test_no_two_shipped_looks_share_a_prompt() -> None:
+    presets = [load_preset(name) for name in SHIPPED]
+    prompts = [one.look(look).prompt for one in presets for look in (None, *one.look_names)]
+    assert len(set(prompts)) == len(prompts)
+
+
+def test_only_presets_lie_among_the_shipped_ones() -> None:
+    assert {path.suffix for path in shipped_presets().iterdir()} == {".toml"}
+
+
+def test_an_installed_wheel_has_its_own_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "streamcam"
+    shutil.copytree(shipped_presets(), package / "_presets")
+    monkeypatch.setattr(streamcam, "__file__", str(package / "__init__.py"))
+    assert shipped_presets() == package / "_presets"
+    assert load_preset("anime").path == package / "_presets" / "anime.toml"
+
+
+def test_a_look_changes_what_it_says_and_nothing_else(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        'prompt = "base"\nseed = 7\ncrossfade = 2\nt_index = [40]\n'
+        '[looks]\nshort = "other"\nlong = {strength = 0.2, negative_prompt = "photo"}\n',
+    )
+    preset = load_preset(path)
+    base, short, long = preset.look(), preset.look("short"), preset.look("long")
+    assert preset.look("look") == base
+    assert (base.name, base.prompt, base.seed, base.t_index) == ("look", "base", 7, (40,))
+    assert (short.prompt, short.seed, short.crossfade, short.t_index) == ("other", 7, 2.0, (40,))
+    assert (long.prompt, long.strength, long.negative_prompt) == ("base", 0.2, "photo")
+    assert long.t_index is None  # it would win over the strength that the look sets
+
+
+def test_unknown_look_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownChoice, match=r"'sunst'\. Did you mean 'sunset'"):
+        load_preset("anime").look("sunst")
+
+
+def test_names_go_by_any_case_and_unknown_ones_suggest_the_nearest() -> None:
+    assert load_preset("Anime") == load_preset("anime")
+    with pytest.raises(UnknownChoice, match=r"unknown preset 'watercolour'\. Did you mean 'wat"):
+        load_preset("watercolour")
+
+
+def test_own_presets_go_before_shipped_ones(user_folder: Path) -> None:
+    save(user_folder, 'prompt = "mine"', "anime")
+    save(user_folder, 'prompt = "new"', "zebra")
+    assert load_preset("anime").prompt == "mine"
+    assert load_preset("zebra").path == user_folder / "zebra.toml"
+    assert preset_names() == sorted((*SHIPPED, "zebra"))
+
+
+def test_own_presets_lie_in_the_users_configuration() -> None:
+    assert user_presets().name == "presets"
+    assert user_presets().parent.name == "streamcam"
+
+
+def test_a_path_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path, 'prompt = "a"')
+    monkeypatch.chdir(tmp_path)
+    for way in (path, str(path), "look.toml", "./look.toml"):
+        assert load_preset(way).prompt == "a"
+    with pytest.raises(UsageError, match=r"'other\.toml' does not exist.*anime"):
+        load_preset("other.toml")
+
+
+def test_the_rebuild_key_holds_what_another_engine_is_needed_for() -> None:
+    preset = Preset(prompt="a")
+    live = {"prompt": "b", "strength": 0.9, "guidance": 2.0, "delta": 0.5, "seed": 9}
+    assert Preset(**live).rebuild_key == preset.rebuild_key
+    for key, value in {
+        "model": "nano",
+        "size": "128x256",
+        "steps": 2,
+        "guidance_mode": "self",
+        "backend": "null",
+        "precision": "float32",
+    }.items():
+        assert Preset(**{"prompt": "a", key: value}).rebuild_key != preset.rebuild_key, key
+
+
+def test_presets_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Preset(prompt="a").prompt = "b"
+
+
+def test_a_preset_survives_being_written_and_read() -> None:
+    for name in SHIPPED:
+        preset = load_preset(name)
+        again = Preset.model_validate(json.loads(preset.model_dump_json(exclude_none=True)))
+        assert again.model_dump() == preset.model_dump()
+
+
+def test_the_schema_knows_every_key() -> None:
+    schema = json_schema()
+    json.dumps(schema)
+    assert set(schema["properties"]) == set(Preset.model_fields)
+    assert schema["required"] == ["prompt"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["size"]["default"] == "auto"
+    assert "null" not in json.dumps(schema)
+
+
+def test_defaults_are_those_of_engine_and_look() -> None:
+    preset, spec = Preset(prompt="a"), EngineSpec()
+    assert (preset.steps, preset.guidance_mode, preset.precision) == (
+        spec.steps,
+        spec.guidance_mode,
+        spec.precision,
+    )
+
+
+@given(
+    st.sampled_from(["strength", "guidance", "delta"]),
+    st.floats(-1, 25) | st.sampled_from([0.0, 1.0, 2.0, 20.0, float("nan"), float("inf")]),
+)
+def test_ranges_are_those_of_the_engine(key: str, value: float) -> None:
+    prompt = np.zeros((1, 1), np.float32)
+    name = {"guidance": "guidance_scale"}.get(key, key)
+    try:
+        Params(prompt_TD=prompt, negative_TD=prompt, **{name: value})
+    except InvalidSpec:
+        with pytest.raises(ValidationError):
+            Preset(**{"prompt": "a", key: value})
+    else:
+        assert getattr(Preset(**{"prompt": "a", key: value}), key) == value
+
+
+BAD = {
+    "strength = 1.7": "strength = 1.7 is not allowed: must be a number above 0 and at most 1.",
+    "strength = 0": "strength = 0 is not allowed: must be a number above 0 and at most 1.",
+    'strength = "1"': 'strength = "1" is not allowed: must be a number above 0 and at most 1.',
+    "strength = nan": "strength = nan is not allowed: must be a number above 0 and at most 1.",
+    "steps = 99": "steps = 99 is not allowed: must be a whole number from 1 to 8.",
+    "steps = true": "steps = true is not allowed: must be a whole number from 1 to 8.",
+    'steps = "1"': 'steps = "1" is not allowed: must be a whole number from 1 to 8.',
+    "steps = 1.5": "steps = 1.5 is not allowed: must be a whole number from 1 to 8.",
+    "seed = -1": "seed = -1 is not allowed: must be a whole number from 0 to 4294967295.",
+    'guidance_mode = "ful"': 'guidance_mode = "ful" is not allowed: must be one of none, self, '
+    "onetime, full.",
+    'precision = "int8"': 'precision = "int8" is not allowed: must be one of auto, float32, '
+    "bfloat16, float16.",
+    'size = "449x256"': 'size = "449x256" is not allowed: width 449 must be a multiple of 16 from '
+    "128 to 1024, for example 448.",
+    'size = "big"': 'size = "big" is not allowed: must be WIDTHxHEIGHT in pixels, for example '
+    "448x256.",
+    "size = 448": 'size = 448 is not allowed: must be text like "auto" or "448x256".',
+    't_index = "45"': 't_index = "45" is not allowed: must be a list.',
+    "t_index = [50]": "t_index[0] = 50 is not allowed: must be a whole number from 0 to 49.",
+    "t_index = [40, 45]": "t_index = [40, 45] is not allowed: it needs one entry for each of steps "
+    "= 1.",
+    "steps = 2\nt_index = [45, 40]": "t_index = [45, 40] is not allowed: it must rise: the "
+    "strongest noise comes first.",
+    'model = ""': 'model = "" is not allowed: must be text of 1 to 200 characters.',
+    "gate = 3": "gate = 3 is not allowed: must be a table.",
+    "[gate]\nthreshold = 2": "gate.threshold = 2 is not allowed: must be a number from 0 to 1.",
+    '[gate]\npolicy = "never"': 'gate.policy = "never" is not allowed: must be one of similarity, '
+    "hysteresis, always.",
+    "[gate]\ntreshold = 1": "in [gate]: unknown key 'treshold'. Did you mean 'threshold'? Known: "
+    "calm_frames, max_skip, policy, threshold.",
+    '[output]\nsize = "3x3"': 'output.size = "3x3" is not allowed: width and height must be even '
+    "numbers from 64 to 7680.",
+    '[output]\nmirror = "yes"': 'output.mirror = "yes" is not allowed: must be true or false.',
+    "[output]\nfps = 0": "output.fps = 0 is not allowed: must be a number from 1 to 240.",
+    "[looks]\nb = 5": "looks.b = 5 is not allowed: must be text of at most 1000 characters or a "
+    "table.",
+    "[looks.b]\nstrength = 9": "looks.b.strength = 9 is not allowed: must be a number above 0 and "
+    "at most 1.",
+    "[looks.b]\nstregth = 1": "in [looks.b]: unknown key 'stregth'. Did you mean 'strength'? "
+    "Known: delta, guidance, negative_prompt, prompt, seed, strength.",
+    '[looks]\n"" = "b"': 'the name "" in [looks] must be one line of 1 to 40 characters.',
+    '[looks]\n"a\\nb" = "b"': r'the name "a\nb" in [looks] must be one line of 1 to 40 characters.',
+    '[looks]\n"a b" = 3': "looks.'a b' = 3 is not allowed: must be text of at most 1000 characters "
+    "or a table.",
+    '[looks]\nlook = "b"': "looks.look has the preset's own name, which stands for the base look. "
+    "Give it another.",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_not_allowed_is_named(text: str, tmp_path: Path) -> None:
+    path = save(tmp_path, f'prompt = "a"\n{text}\n')
+    with pytest.raises(UsageError) as caught:
+        load_preset(path)
+    assert str(caught.value) == f"{path}: {BAD[text]}"
+
+
+def test_unknown_key_suggests_the_nearest(tmp_path: Path) -> None:
+    path = save(tmp_path, 'prompt = "a"\nstrenght = 1\n')
+    with pytest.raises(UsageError, match=r"look\.toml: unknown key 'strenght'. Did you mean 'stre"):
+        load_preset(path)
+
+
+def test_a_prompt_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"look\.toml: prompt is missing"):
+        load_preset(save(tmp_path, "steps = 1"))
+
+
+def test_a_prompt_of_10_kB_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    path = save(tmp_path, f'prompt = "{"a cat, " * 1500}"')
+    with pytest.raises(
+        UsageError, match=r"10500 characters\) is not allowed: .* most 1000"
+    ) as caught:
+        load_preset(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_further_problems_are_counted(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Further problems in this file: 1\.$"):
+        load_preset(save(tmp_path, 'prompt = "a"\nsteps = 99\nstrength = 7\n'))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Preset.model_fields, "other"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+            ),
+            max_leaves=6,
+        ),
+    )
+)
+def test_no_table_ends_in_anything_but_a_preset_or_one_line(table: dict) -> None:
+    path = Path("presets", "look.toml")
+    try:
+        said = Preset.from_table(table, path).name
+    except UsageError as error:
+        said = str(error).removeprefix(f"{path}: ")
+        assert said != str(error)  # noqa: PT017  # both ends are right ones
+    assert said
+    assert "\n" not in said

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from streamcam.config import Size, check_engine_size, parse_size
 
@@ -18,9 +25,15 @@ Guidance = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
 Delta = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 LcmIndex = Annotated[int, Field(ge=0, le=LCM_ENTRIES - 1)]
-LookName = Annotated[
-    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
-]
+
+
+def _one_line(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must be one line.")
+    return name
+
+
+LookName = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 
 def _engine_size(value: object) -> object:

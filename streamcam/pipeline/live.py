@@ -1,0 +1,166 @@
+"""Live: the preset and the look that run, and how they change while frames flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from engines.api import Engine, EngineSpec
+from engines.errors import EngineError
+from streamcam.errors import UsageError
+from streamcam.infer.params import ParamsBox
+from streamcam.infer.rebuild import Rebuild, Wish
+from streamcam.infer.worker import InferWorker
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for
+from streamcam.post.worker import PostWorker
+from streamcam.presets import Preset
+from streamcam.stats import Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What a change of preset reaches."""
+
+    infer: InferWorker
+    post: PostWorker
+    rebuild: Rebuild
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A preset that waits for its engine. A later one with the same spec takes its place."""
+
+    preset: Preset
+    spec: EngineSpec
+
+
+class Live:
+    """Every method may be called from any thread and returns at once.
+
+    A change that the running engine can follow takes effect with the next frame. One that
+    needs another engine waits, with everything it brings, until that is built; the newest
+    wish counts, and one that fails leaves what runs and says why.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        running: tuple[Engine, ParamsBox],
+        workers: Workers,
+        stats: Stats,
+        say: Callable[[str], None],
+    ) -> None:
+        """`say` is called with lines for people, on the thread "rebuild"."""
+        engine, box = running
+        self._options = options
+        self._size = (engine.spec.width, engine.spec.height)  # what an automatic size stands for
+        self._workers = workers
+        self._stats = stats
+        self._say = say
+        self._lock = Lock()
+        # Protected by _lock, except that `preset` may be read without it:
+        self.preset = options.preset
+        self._spec = spec_for(options.preset, options, self._size)
+        self._box = box
+        self._look = options.preset.look().name
+        self._pending: _Pending | None = None
+        self._notice = ""  # the last one that came from here
+        stats.say("look", self._look)
+
+    def select_look(self, name: str) -> None:
+        """Cross over to a look of the running preset. Raises `UsageError`."""
+        with self._lock:
+            self._show(self.preset, name)
+
+    def apply(self, preset: Preset) -> None:
+        """Change to `preset`; the look stays if it is an edit of the running one.
+
+        Raises `UsageError`; what runs then stays.
+        """
+        try:
+            spec = spec_for(preset, self._options, self._size)
+        except EngineError as error:
+            raise UsageError(f"preset {preset.name}: {error}") from error
+        with self._lock:
+            if spec == self._spec:
+                self._show(preset, self._look_in(preset))
+                self._adopt(preset)
+                self._workers.rebuild.forget()
+                self._pending = None
+            elif self._pending is not None and spec == self._pending.spec:
+                self._pending.preset = preset
+            else:
+                self._ask(_Pending(preset, spec))
+
+    def _ask(self, pending: _Pending) -> None:
+        self._pending = pending
+        self._tell(f"preset {pending.preset.name}: its engine is being built")
+        self._workers.rebuild.ask(
+            Wish(
+                pending.spec,
+                ready=lambda engine: self._take(engine, pending),
+                failed=lambda error: self._refuse(error, pending),
+            )
+        )
+
+    def _take(self, engine: Engine, pending: _Pending) -> None:
+        """The engine of `pending` is there. Raises `EngineError` if it cannot take the look."""
+        with self._lock:
+            if pending is not self._pending:
+                engine.close()
+                return
+            preset = pending.preset
+            look = preset.look(self._look_in(preset))
+            box = ParamsBox(engine.encode, look)
+            self._workers.infer.swap(engine, box)
+            self._box, self._spec, self._look = box, pending.spec, look.name
+            self._pending = None
+            self._stats.say("look", look.name)
+            self._adopt(preset)
+        self._say(describe(engine))
+
+    def _refuse(self, error: Exception, pending: _Pending) -> None:
+        with self._lock:
+            if pending is self._pending:
+                self._pending = None
+                self._tell(f"preset {pending.preset.name}: {error} The running engine stays.")
+
+    def _look_in(self, preset: Preset) -> str | None:
+        """The look to show of a preset: the running one if that is a look of it."""
+        edited = preset.name == self.preset.name
+        return self._look if edited and self._look in preset.look_names else None
+
+    def _show(self, preset: Preset, name: str | None) -> None:
+        look = preset.look(name)
+        try:
+            self._box.set(look)
+        except EngineError as error:
+            raise UsageError(f"look {look.name}: {error}") from error
+        self._look = look.name
+        self._stats.say("look", look.name)
+
+    def _adopt(self, preset: Preset) -> None:
+        """Make `preset` the running one, with what it says beside look and engine."""
+        before, self.preset = self.preset, preset
+        if preset.gate != before.gate:
+            self._workers.infer.use_gate(gate_opener(preset, self._options))
+        now, was = preset.output, before.output
+        if (now.fit, now.mirror) != (was.fit, was.mirror):
+            self._workers.post.swap(chain_for(preset, self._options))
+        form = self._options.format
+        if replace(self._options, preset=preset).format == form:
+            self._tell("")
+        else:
+            size = f"{form.width}x{form.height}"
+            self._tell(
+                f"preset {preset.name}: another output size or rate needs a new start; "
+                f"the outputs keep {size} at {form.fps:g} fps"
+            )
+
+    def _tell(self, notice: str) -> None:
+        """A notice of another part of the program is not wiped away by an empty one."""
+        if notice or self._notice:
+            self._stats.say("notice", notice)
+        self._notice = notice

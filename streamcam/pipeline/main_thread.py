@@ -1,0 +1,76 @@
+"""MainThread: a sink's calls, made by the main thread where the system insists on that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from time import perf_counter
+
+from streamcam.frames import Frame, RingClosed
+from streamcam.sink import Sink
+
+
+class MainThread:
+    """Takes calls from other threads and makes them in `serve`, on the main thread.
+
+    needed  True once a sink depends on it
+    """
+
+    def __init__(self) -> None:
+        self.needed = False
+        self._calls: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
+        self._closed = False
+
+    def serve(self, seconds: float) -> None:
+        """Make the calls that come within `seconds`; with 0.0 those that wait already."""
+        deadline = perf_counter() + seconds
+        while True:
+            try:
+                call, done = self._calls.get(timeout=max(0.0, deadline - perf_counter()))
+            except Empty:
+                return
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001  # it belongs to the one who waits
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Have `function` called; returns or raises what it does. From any other thread.
+
+        Raises `RingClosed` once nobody serves any more.
+        """
+        done: Future[None] = Future()
+        if self._closed:
+            raise RingClosed
+        self._calls.put((function, done))
+        done.result()
+
+    def close(self) -> None:
+        """No more calls. Those that wait are refused. On the main thread."""
+        self._closed = True
+        while not self._calls.empty():
+            self._calls.get()[1].set_exception(RingClosed())
+
+
+class MainThreadSink:
+    """A sink that is used by its thread like any other, while the main thread does the work."""
+
+    main_thread = False
+
+    def __init__(self, sink: Sink, main: MainThread) -> None:
+        self.label = sink.label
+        self.paced = sink.paced
+        self._sink = sink
+        self._main = main
+        main.needed = True
+
+    def write(self, frame: Frame) -> None:
+        """See `Sink`."""
+        self._main.call(lambda: self._sink.write(frame))
+
+    def close(self) -> None:
+        """See `Sink`."""
+        self._main.call(self._sink.close)

@@ -1,0 +1,149 @@
+"""Opening: how a run begins. Every part in its order, and all closed again if one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from contextlib import ExitStack
+
+from streamcam import capture, sink
+from streamcam.capture._worker import CaptureWorker, Opened
+from streamcam.frames import Channel, Frame, Queue, Ring
+from streamcam.infer.params import ParamsBox
+from streamcam.infer.rebuild import Rebuild
+from streamcam.infer.worker import InferWorker
+from streamcam.pipeline.live import Live, Workers
+from streamcam.pipeline.main_thread import MainThread, MainThreadSink
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
+from streamcam.pipeline.stages import Stages
+from streamcam.post.worker import PostWorker
+from streamcam.sink import Sink
+from streamcam.sink._worker import Delivery
+from streamcam.sink.web import WebSink
+from streamcam.stats import Stats
+
+_SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
+_ATTENTION = 0.25  # seconds between chances for Ctrl-C while the source opens (Windows)
+
+
+class Opening:
+    """Used by the main thread, once.
+
+    Outputs come first: what they refuse is known at once. Then the source opens on its own
+    thread while the engine is built on this one, and last the picture begins to flow.
+
+    web_sink  where the page gets its picture from; None if it shows none
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        stats: Stats,
+        stages: Stages,
+        main: MainThread,
+        say: Callable[[str], None],
+    ) -> None:
+        self.web_sink: WebSink | None = None
+        self._options = options
+        self._stats = stats
+        self._stages = stages
+        self._main = main
+        self._say = say
+        self._unowned = ExitStack()  # what is open and belongs to no thread yet
+
+    def run(self) -> Live:
+        """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
+        options = self._options
+        sinks = self._open_sinks()
+        frames, pictures = self._queue(), self._queue()
+        source = self._start_capture(frames)
+        engine, line = open_engine(options, lambda: self._aspect(source))
+        self._unowned.callback(engine.close)
+        box = ParamsBox(engine.encode, options.preset.look())
+        self._say(f"source: {_result(source).label}")
+        self._say(line)
+        outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
+        post = PostWorker(pictures, outboxes, chain_for(options.preset, options))
+        self._stages.start("post", post.work, [pictures, *outboxes], place=_POST)
+        infer = InferWorker(
+            (frames, pictures),
+            (engine, box),
+            gate_opener(options.preset, options),
+            self._stats,
+            realtime=options.realtime,
+        )
+        rebuild = Rebuild(build_engine)
+        self._stages.add_queues(rebuild)
+        self._stages.start("rebuild", rebuild.work, [rebuild], place=None)
+        workers = Workers(infer, post, rebuild)
+        live = Live(options, (engine, box), workers, self._stats, self._say)
+        frames.dropped = 0  # what came before there was an engine was never late
+        self._stages.start("infer", infer.work, [frames, pictures, infer], place=_INFER)
+        self._unowned.pop_all()
+        return live
+
+    def close(self) -> None:
+        """Close what no thread has taken over. The stages have ended. May be called twice."""
+        self._unowned.close()
+
+    def _open_sinks(self) -> dict[str, Sink]:
+        """By name; the first is the one whose figures are shown."""
+        names = [*self._options.outputs, *(["web"] if self._options.web else [])]
+        sinks: dict[str, Sink] = {}
+        for name in dict.fromkeys(names):
+            opened = sinks[name] = sink.open_sink(name, self._options.format)
+            self._unowned.callback(opened.close)
+            if isinstance(opened, WebSink):
+                self.web_sink = opened
+            if name in self._options.outputs:
+                self._say(f"output: {opened.label}")
+        return sinks
+
+    def _start_capture(self, frames: Queue[Frame]) -> Future[Opened]:
+        options = self._options
+        worker = CaptureWorker(
+            lambda: capture.open_source(options.source, options.wanted),
+            frames,
+            self._stats,
+            self._stages.stopping,
+        )
+        self._stages.start("capture", worker.run, [frames], place=_SOURCE)
+        return worker.opened
+
+    def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
+        primary = name == self._options.outputs[0]
+        inbox: Queue[Frame] = self._queue(counted=primary)
+        delivery = Delivery(
+            MainThreadSink(opened, self._main) if opened.main_thread else opened,
+            inbox,
+            self._options.format,
+            self._stages.stopping,
+            stats=self._stats if primary else None,
+        )
+        self._stages.start(f"sink {name}", delivery, [inbox], place=_SINKS)
+        return inbox
+
+    def _queue(self, *, counted: bool = True) -> Queue[Frame]:
+        """Live, the newest frame wins; for a file, all go through. `counted`: show its drops."""
+        queue: Queue[Frame] = Ring() if self._options.realtime else Channel()
+        self._stages.add_queues(queue)
+        if counted:
+            self._stats.watch_drops(queue)
+        return queue
+
+    def _aspect(self, source: Future[Opened]) -> float:
+        """The shape to restyle in: that of the part of the source that will be seen."""
+        if self._options.preset.output.fit == "letterbox":
+            opened = _result(source)
+            return opened.width / opened.height
+        form = self._options.format
+        return form.width / form.height
+
+
+def _result(source: Future[Opened]) -> Opened:
+    """What the source turned out to be. Raises what kept it from opening."""
+    while not wait_for([source], _ATTENTION).done:
+        pass
+    return source.result()

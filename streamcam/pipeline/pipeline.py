@@ -1,0 +1,135 @@
+"""Pipeline: a run from opening to end. The only place that starts and joins the frame threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import cv2
+
+from streamcam.errors import UnknownChoice
+from streamcam.pipeline.live import Live
+from streamcam.pipeline.main_thread import MainThread
+from streamcam.pipeline.opening import Opening
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.stages import Stages
+from streamcam.presets import Preset, load_preset, preset_names
+from streamcam.sink.web import WebSink
+from streamcam.stats import Stats
+
+_PATIENCE = 2.0  # seconds that all threads together have to end
+_ATTENTION = 0.25  # seconds after which a wait looks around: Windows wakes it for no Ctrl-C
+
+
+class Pipeline:
+    """Source → gate and engine → post → sinks, and the controls of what runs.
+
+    `start`, `wait` and `stop` belong to the main thread; everything else may be called from
+    any. The threads are "capture", "infer", "post", "rebuild" and "sink NAME" for each output.
+
+    stats  what the stages count
+    """
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        """`say` is called with lines for people: what was opened, and later what changed."""
+        self.stats = Stats()
+        self._options = options
+        self._say = say
+        self._stages = Stages()
+        self._main = MainThread()
+        self._opening = Opening(options, self.stats, self._stages, self._main, say)
+        self._live: Live | None = None
+
+    def start(self) -> None:
+        """Open everything and begin. Raises what hinders it, with everything closed again.
+
+        Outputs come first: what they refuse is known at once. Then the source opens on its
+        thread while the engine is built on this one.
+        """
+        cv2.setNumThreads(1)  # its pool spins while it waits, on cores that the engine needs
+        try:
+            self._live = self._opening.run()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until the run has ended: True, with everything closed. False after `timeout` seconds.
+
+        Raises the error that ended it; several as an ExceptionGroup.
+        """
+        deadline = perf_counter() + (float("inf") if timeout is None else timeout)
+        while not self._stages.over:
+            left = deadline - perf_counter()
+            if left <= 0:
+                return False
+            self._attend(min(left, _ATTENTION))
+        self.stop()
+        errors = self._stages.errors
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise BaseExceptionGroup("several parts of the program failed", errors)
+        return True
+
+    def stop(self) -> None:
+        """End all threads and close all devices, within two seconds. May be called twice."""
+        running = self._stages.stop(_PATIENCE, self._main.serve)
+        self._main.close()
+        self._opening.close()
+        if running:
+            self._say(f"still busy, left behind: {', '.join(running)}")
+
+    @property
+    def web_sink(self) -> WebSink | None:
+        """Where the page gets its picture from; None if it shows none."""
+        return self._opening.web_sink
+
+    @property
+    def preset(self) -> Preset:
+        """The one that runs; another one takes its place once its engine is built."""
+        return self._live.preset if self._live else self._options.preset
+
+    @property
+    def preset_name(self) -> str:
+        """See `Controls`."""
+        return self.preset.name
+
+    def preset_names(self) -> list[str]:
+        """See `Controls`."""
+        return preset_names()
+
+    def look_names(self) -> list[str]:
+        """See `Controls`: the preset's own look, then those of its [looks]."""
+        preset = self.preset
+        return [preset.name, *preset.look_names]
+
+    def select_look(self, name: str) -> None:
+        """See `Controls`."""
+        self._running.select_look(name)
+
+    def select_preset(self, name: str) -> None:
+        """See `Controls`. Takes names alone, no paths: who asks may be a web page."""
+        if name not in preset_names():
+            raise UnknownChoice("preset", name, preset_names())
+        self.apply_preset(load_preset(name))
+
+    def apply_preset(self, preset: Preset) -> None:
+        """Change to `preset` without a missed tick; what needs another engine, once it is built.
+
+        Raises `UsageError`; what runs then stays.
+        """
+        self._running.apply(preset)
+
+    @property
+    def _running(self) -> Live:
+        if self._live is None:
+            raise RuntimeError("the pipeline was not started")
+        return self._live
+
+    def _attend(self, seconds: float) -> None:
+        """Let time pass: until a stage ends, or working for a sink that needs this thread."""
+        if self._main.needed:
+            self._main.serve(seconds)
+        else:
+            self._stages.wait(seconds)

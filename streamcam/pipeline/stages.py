@@ -1,0 +1,106 @@
+"""Stages: the threads of a run, their common end and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from time import perf_counter
+
+from streamcam.stage import Closable, Stage
+
+_JOIN_STEP = 0.02  # seconds between looks at what else has to be done while threads end
+
+
+class Stages:
+    """Started by the main thread, in any order; `stop` ends them all.
+
+    A run is over when a stage has failed, when every sink has ended, or when a stage has ended
+    although the one before it on the frame's way has not. A source that is over is none of
+    these: what is under way still reaches the sinks, and then the sinks end.
+
+    stopping  set when all shall end; stages that wait for something else than a queue look at it
+    """
+
+    def __init__(self) -> None:
+        self.stopping = Event()
+        self._changed = Event()
+        self._way: list[list[_Entry]] = []  # the frame's way: stages side by side in one list
+        self._beside: list[_Entry] = []
+        self._queues: list[Closable] = []
+
+    def add_queues(self, *queues: Closable) -> None:
+        """Close these when all shall end."""
+        self._queues.extend(queues)
+
+    def start(
+        self, name: str, work: Callable[[], None], ends: Sequence[Closable], *, place: int | None
+    ) -> None:
+        """Run `work` on a thread. `place`: on the frame's way, 0 is the source; None: beside it."""
+        entry = _Entry(name, work, ends, self._changed)
+        if place is None:
+            self._beside.append(entry)
+        else:
+            while len(self._way) <= place:
+                self._way.append([])
+            self._way[place].append(entry)
+        entry.stage.start()
+
+    def wait(self, seconds: float) -> None:
+        """Until a stage ends, but at most `seconds`."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+    @property
+    def over(self) -> bool:
+        """True once the run has come to its end, well or not."""
+        if self.errors:
+            return True
+        before_ended = True
+        for side_by_side in self._way:
+            ended = [entry.ended for entry in side_by_side]
+            if any(ended) and not before_ended:
+                return True
+            before_ended = before_ended and all(ended)
+        return before_ended
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """What ended stages before their time, in the order of the frame's way."""
+        return [entry.stage.error for entry in self._all if entry.stage.error is not None]
+
+    def stop(self, patience: float, meanwhile: Callable[[float], None]) -> list[str]:
+        """End all stages and wait for them. The names of those still running after `patience`.
+
+        meanwhile  called with seconds to spend, again and again, until they have ended
+        """
+        self.stopping.set()
+        for queue in self._queues:
+            queue.close()
+        deadline = perf_counter() + patience
+        while running := [entry for entry in self._all if not entry.stage.join(0)]:
+            if perf_counter() >= deadline:
+                break
+            meanwhile(0.0)
+            running[0].stage.join(_JOIN_STEP)
+        return [entry.stage.name for entry in running]
+
+    @property
+    def _all(self) -> list[_Entry]:
+        return [entry for side_by_side in self._way for entry in side_by_side] + self._beside
+
+
+class _Entry:
+    """A stage and whether its work has ended, which is known before its ends are closed: so an
+    end is never seen before the one that caused it."""
+
+    def __init__(
+        self, name: str, work: Callable[[], None], ends: Sequence[Closable], changed: Event
+    ) -> None:
+        self.ended = False
+        self._changed = changed
+        self.stage = Stage(name, work, [self, *ends])
+
+    def close(self) -> None:
+        """The work has ended."""
+        self.ended = True
+        self._changed.set()

@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import onnx
 from safetensors.torch import load_file, save_file
@@ -21,11 +19,17 @@ from safetensors.torch import load_file, save_file
 from engines.api import GUIDANCE_MODES, EngineSpec
 from engines.build import open_model
 from engines.families.nano import load_networks
+from engines.frame_step import Networks
 from engines.graphs import PartName, frame_step_to_onnx, part_to_onnx, text_encoder_to_onnx
 from engines.model import Model, frame_step_graph
-from engines.safetensor_weights import share_weights, stored_tensors, strip_descriptions
+from engines.safetensor_weights import (
+    StoredTensor,
+    share_weights,
+    stored_tensors,
+    strip_descriptions,
+)
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("engines.export")
 
 MODEL_FOLDERS = ("unet", "vae", "decoder", "text_encoder", "tokenizer", "scheduler")
 
@@ -33,32 +37,44 @@ MODEL_FOLDERS = ("unet", "vae", "decoder", "text_encoder", "tokenizer", "schedul
 def specs() -> list[EngineSpec]:
     """The frame steps that a model folder holds graphs for."""
     return [
-        EngineSpec(steps=steps, guidance_mode=mode) for steps in (1, 2) for mode in GUIDANCE_MODES
+        EngineSpec(steps=steps, guidance_mode=mode) for steps in (1, 3) for mode in GUIDANCE_MODES
     ]
 
 
-def graphs(model: Model) -> Iterator[tuple[str, onnx.ModelProto]]:
-    """Name and graph of everything that a model folder holds, weights still inside."""
-    networks = load_networks(model)
-    yield "text_encoder", text_encoder_to_onnx(model)
-    for part in get_args(PartName):
-        yield part, part_to_onnx(model, networks, part)
-    for spec in specs():
-        yield frame_step_graph(spec), frame_step_to_onnx(model, networks, spec)
+def graph_names() -> list[str]:
+    """The graphs of a model folder."""
+    return ["text_encoder", *get_args(PartName), *(frame_step_graph(spec) for spec in specs())]
 
 
-def export(source: Path, target: Path) -> list[Path]:
-    """Write the model folder `target` from `source`; returns the graphs that were written."""
+def export_graph(
+    model: Model,
+    networks: Networks,
+    name: str,
+    tensors: dict[bytes, StoredTensor],
+    target: Path,
+) -> Path:
+    """Write the graph `name` of `model` to `target`, beside (or as if beside) its `tensors`."""
+    if name == "text_encoder":
+        graph = text_encoder_to_onnx(model)
+    elif name in get_args(PartName):
+        graph = part_to_onnx(model, networks, cast(PartName, name))
+    else:
+        (spec,) = (spec for spec in specs() if frame_step_graph(spec) == name)
+        graph = frame_step_to_onnx(model, networks, spec)
+    path = target / f"{name}.onnx"
+    onnx.save(share_weights(strip_descriptions(graph), tensors), path)
+    return path
+
+
+def export(source: Path, target: Path) -> None:
+    """Write the model folder `target` from `source`. Raises `ModelUnavailable`."""
     copy_model(source, target)
-    model = replace(open_model(str(target)), name=target.name)
+    model = open_model(str(target))
+    networks = load_networks(model)
     tensors = stored_tensors(target)
-    written = []
-    for name, graph in graphs(model):
-        path = target / f"{name}.onnx"
-        onnx.save(share_weights(strip_descriptions(graph), tensors), path)
+    for name in graph_names():
+        path = export_graph(model, networks, name, tensors, target)
         logger.info("%s: %.0f kB", path, path.stat().st_size / 1000)
-        written.append(path)
-    return written
 
 
 def copy_model(source: Path, target: Path) -> None:
@@ -87,7 +103,8 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="model folder in diffusers layout")
     parser.add_argument("target", type=Path, help="folder to write; may be the source itself")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    logger.setLevel(logging.INFO)
     export(arguments.source, arguments.target)
 
 

@@ -97,7 +97,9 @@ class FullGuidance(NoGuidance):
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor]:
         """See NoGuidance."""
-        conditional_SChw, unconditional_SChw = noise_RChw.chunk(2)
+        # Sliced, not chunked: torch.export would take chunk's sizes for constants.
+        steps = residual_SChw.shape[0]
+        conditional_SChw, unconditional_SChw = noise_RChw[:steps], noise_RChw[steps:]
         return _guide(unconditional_SChw, conditional_SChw, scale), residual_SChw
 
 

@@ -93,7 +93,8 @@ def _reference(
     if initializer.data_type != TensorProto.FLOAT or np.prod(initializer.dims) < _SMALLEST:
         return None
     value = numpy_helper.to_array(initializer)
-    half = value.astype(np.float16)
+    with np.errstate(over="ignore"):  # a constant beyond float16 is not a stored weight
+        half = value.astype(np.float16)
     if not np.array_equal(half.astype(np.float32), value):
         return None
     stored, turned = _find(half, tensors)

@@ -52,7 +52,7 @@ class OpenVinoRunner:
         self.device = device
         self.precision = precision_of(compiled)
         self._signature = steps
-        self._request = compiled.create_infer_request()
+        self._request: ov.InferRequest | None = compiled.create_infer_request()
         self._given: dict[str, NDArray[np.float32]] = {}
         # The state is written into one set of tensors while it is read from the other.
         self._states = [
@@ -66,10 +66,12 @@ class OpenVinoRunner:
         ]
         self._frames = 0
         text = compile_graph(core, model, "text_encoder", {}, spec, device)
-        self._text_request = text.create_infer_request()
+        self._text_request: ov.InferRequest | None = text.create_infer_request()
 
     def encode_tokens(self, tokens_1T: NDArray[np.int64]) -> NDArray[np.float32]:
         """See Runner."""
+        if self._text_request is None:
+            raise EngineFailed(_CLOSED)
         result = self._text_request.infer({0: tokens_1T})
         return np.array(result[0], np.float32)
 
@@ -83,17 +85,19 @@ class OpenVinoRunner:
     ) -> None:
         """See Runner."""
         request = self._request
+        if request is None:
+            raise EngineFailed(_CLOSED)
         request.set_tensor("frame_HWC", ov.Tensor(frame_HWC, shared_memory=True))
         request.set_tensor("image_HWC", ov.Tensor(out_HWC, shared_memory=True))
-        self._condition(conditioning, cold=cold)
+        self._condition(request, conditioning, cold=cold)
         if cold and self._features:
             # The detail path has nothing from K frames ago yet: this frame's maps stand in.
-            self._infer()
+            self._infer(request)
             newest = self._features[self._frames % len(self._features)]
             for slot in self._features:
                 for name, tensor in slot.items():
                     tensor.data[...] = newest[name].data
-        self._infer()
+        self._infer(request)
         self._frames += 1
 
     def close(self) -> None:
@@ -101,17 +105,19 @@ class OpenVinoRunner:
         self._given.clear()
         self._states.clear()
         self._features.clear()
-        del self._request, self._text_request
+        self._request = self._text_request = None
 
-    def _condition(self, conditioning: Conditioning, *, cold: bool) -> None:
+    def _condition(
+        self, request: ov.InferRequest, conditioning: Conditioning, *, cold: bool
+    ) -> None:
         for name in self._signature.conditioning:
             value = _COLD[cold] if name == "cold" else conditioning[name]
             if self._given.get(name) is not value:
-                self._request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value)))
+                request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value)))
                 self._given[name] = value
 
-    def _infer(self) -> None:
-        request, frame = self._request, self._frames
+    def _infer(self, request: ov.InferRequest) -> None:
+        frame = self._frames
         if self._states:
             read, write = self._states[frame % 2], self._states[(frame + 1) % 2]
             for name in self._signature.state:
@@ -129,6 +135,7 @@ class OpenVinoRunner:
             raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
 
 
+_CLOSED = "the engine is closed; build another one"
 _COLD = {True: np.ones(1, np.float32), False: np.zeros(1, np.float32)}
 
 

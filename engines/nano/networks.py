@@ -93,8 +93,10 @@ class NanoNetworks(Networks):
 
 def load_networks(folder: Path, prediction_type: str) -> NanoNetworks:
     """Read a nano model from a folder in diffusers layout; float32, on the CPU, in eval mode."""
-    vae = AutoencoderTiny.from_pretrained(folder / "vae", local_files_only=True)
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True)
+    # low_cpu_mem_usage wants accelerate, which a model of this size has no use for.
+    options = {"local_files_only": True, "low_cpu_mem_usage": False}
+    vae = AutoencoderTiny.from_pretrained(folder / "vae", **options)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
     networks = NanoNetworks(vae.float(), unet.float(), prediction_type)
     networks.decoder.load_state_dict(load_file(folder / "decoder" / "skip_decoder.safetensors"))
     return networks.float().eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,146 @@
+"""Contract tests over every backend, and parity between OpenVINO and torch on the real model."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines.api import GUIDANCE_MODES, EngineSpec, Params
+from engines.build import backend_names, build
+from engines.errors import BackendUnavailable, InvalidSpec, ModelUnavailable
+from tests.engines.pictures import moving_picture
+
+WIDTH, HEIGHT = 208, 144
+
+
+@pytest.fixture(params=["null", "openvino", "torch"])
+def engine(request):
+    engine = build(EngineSpec(width=WIDTH, height=HEIGHT, backend=request.param))
+    yield engine
+    engine.close()
+
+
+def params(engine, prompt="anime, cel shading", **values):
+    return Params(prompt_TD=engine.encode(prompt), negative_TD=engine.encode("photo"), **values)
+
+
+def test_every_backend_is_tested_here():
+    assert backend_names() == ["null", "openvino", "torch"]
+
+
+def test_a_frame_comes_back_in_the_callers_buffer(engine):
+    frame = next(moving_picture(WIDTH, HEIGHT))
+    before = frame.copy()
+    out = np.zeros_like(frame)
+    assert engine.run(frame, params(engine), out) is out
+    assert out.any(), "the first output is a picture"
+    assert np.array_equal(frame, before), "the input is not touched"
+    fresh = engine.run(frame, params(engine))
+    assert fresh.shape == frame.shape
+    assert fresh.dtype == np.uint8
+    assert fresh is not out
+
+
+def test_the_same_frame_and_params_give_the_same_picture(engine):
+    frame, given = next(moving_picture(WIDTH, HEIGHT)), params(engine)
+    assert np.array_equal(engine.run(frame, given), engine.run(frame, given))
+
+
+def test_the_resolved_spec_names_no_auto(engine):
+    assert "auto" not in (engine.spec.backend, engine.spec.device, engine.spec.precision)
+    assert engine.label
+    assert engine.delay == 0
+
+
+def test_close_may_be_called_twice(engine):
+    engine.run(next(moving_picture(WIDTH, HEIGHT)), params(engine))
+    engine.close()
+    engine.close()
+
+
+@pytest.mark.parametrize("backend", ["null", "openvino", "torch"])
+def test_delay_is_steps_minus_one(backend):
+    spec = EngineSpec(width=WIDTH, height=HEIGHT, steps=3, backend=backend)
+    engine = build(spec)
+    assert engine.delay == 2
+    given = params(engine)
+    pictures = moving_picture(WIDTH, HEIGHT)
+    assert engine.run(next(pictures), given).any()
+    engine.close()
+
+
+@pytest.mark.parametrize("mode", GUIDANCE_MODES)
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_openvino_equals_torch_while_parameters_change(steps, mode):
+    """20 consecutive frames in float32 with live edits: at most 2/255 on every pixel."""
+    spec = EngineSpec(
+        width=WIDTH, height=HEIGHT, steps=steps, guidance_mode=mode, precision="float32"
+    )
+    ours, reference = (build(replace(spec, backend=name)) for name in ("openvino", "torch"))
+    worst = 0
+    for number, frame in zip(range(20), moving_picture(WIDTH, HEIGHT), strict=False):
+        live = {
+            "prompt": ("anime", "neon, cyberpunk", "comic book")[number // 7],
+            "strength": 0.3 + 0.03 * number,
+            "guidance_scale": 1.0 + 0.05 * number,
+            "delta": 1.0 - 0.01 * number,
+            "seed": 2 if number < 12 else 5,
+        }
+        one = ours.run(frame, params(ours, **live))
+        other = reference.run(frame, params(reference, **live))
+        worst = max(worst, int(np.abs(one.astype(int) - other).max()))
+    ours.close()
+    reference.close()
+    assert worst <= 2
+
+
+RUN_ALONE = """
+import sys
+import numpy as np
+from engines.api import EngineSpec, Params
+from engines.build import build
+from tests.engines.pictures import moving_picture
+spec = EngineSpec(width=256, height=144, steps=2, guidance_mode="self", precision=sys.argv[1])
+engine = build(spec)
+assert engine.spec.precision == sys.argv[1], engine.spec.precision
+given = Params(prompt_TD=engine.encode("anime"), negative_TD=engine.encode(""))
+for number, frame in zip(range(3), moving_picture(256, 144)):
+    out = engine.run(frame, given)
+np.save(sys.argv[2], out)
+loaded = {"torch", "diffusers", "transformers", "openvino_telemetry.main"} & set(sys.modules)
+assert not loaded, loaded
+"""
+
+
+def test_float32_and_bfloat16_run_in_processes_of_their_own(tmp_path):
+    """A compile that kills the process (a known OpenVINO defect) fails this test alone."""
+    pictures = []
+    for precision in ("float32", "bfloat16"):
+        file = tmp_path / f"{precision}.npy"
+        subprocess.run([sys.executable, "-c", RUN_ALONE, precision, str(file)], check=True)
+        pictures.append(np.load(file).astype(int))
+    error = np.abs(pictures[0] - pictures[1])
+    assert 0 < error.mean() < 4, "bfloat16 is close to float32, and really another arithmetic"
+
+
+def test_unknown_names_are_refused(tmp_path):
+    with pytest.raises(BackendUnavailable, match=r"'cuda'.*Known: auto, null, openvino, torch"):
+        build(EngineSpec(backend="cuda"))
+    with pytest.raises(BackendUnavailable, match=r"'TPU'.*CPU"):
+        build(EngineSpec(backend="openvino", device="TPU"))
+    with pytest.raises(BackendUnavailable, match="'teapot'"):
+        build(EngineSpec(backend="torch", device="teapot"))
+    with pytest.raises(ModelUnavailable, match="no folder on this machine"):
+        build(EngineSpec(model=str(tmp_path / "none")))
+
+
+def test_a_size_that_is_no_multiple_is_refused_before_anything_loads():
+    with pytest.raises(InvalidSpec):
+        build(EngineSpec(width=450))
+
+
+def test_a_graph_that_was_not_exported_names_the_command():
+    with pytest.raises(ModelUnavailable, match=r"sequential2.*python -m engines\.export"):
+        build(EngineSpec(steps=2, batching="sequential", backend="openvino"))

@@ -1,0 +1,54 @@
+"""Model folders: every missing or broken file is named, and so is the fix."""
+
+import shutil
+
+import pytest
+
+from engines.build import open_model
+from engines.errors import ModelUnavailable
+from engines.export import MODEL_FOLDERS
+from engines.model import EMBEDDED
+
+
+@pytest.fixture
+def folder(tmp_path):
+    target = tmp_path / "model"
+    for name in MODEL_FOLDERS:
+        shutil.copytree(EMBEDDED / name, target / name)
+    return target
+
+
+def test_the_embedded_model_describes_itself():
+    model = open_model("auto")
+    assert (model.name, model.family) == ("nano", "nano")
+    assert (model.latent_channels, model.downscale) == (16, 8)
+    assert (model.tokens, model.width) == (77, 128)
+    assert model.features == ((32, 4), (32, 2), (32, 1))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "decoder/skip_decoder.safetensors",
+        "tokenizer/tokenizer.json",
+        "scheduler/scheduler_config.json",
+    ],
+)
+def test_a_missing_file_is_named(folder, file):
+    (folder / file).unlink()
+    with pytest.raises(ModelUnavailable, match=file):
+        open_model(str(folder))
+
+
+def test_a_broken_configuration_is_named(folder):
+    (folder / "vae" / "config.json").write_text("{broken")
+    with pytest.raises(ModelUnavailable, match=r"vae/config\.json cannot be read"):
+        open_model(str(folder))
+
+
+def test_a_configuration_without_a_key_is_named(folder):
+    (folder / "text_encoder" / "config.json").write_text("{}")
+    with pytest.raises(ModelUnavailable, match="max_position_embeddings"):
+        open_model(str(folder))

@@ -22,6 +22,7 @@ _READ_TIMEOUT = 2.0  # seconds without data after which a stream counts as broke
 _SEGMENT_TIMEOUT = 20.0  # the same where data comes in pieces of several seconds
 _SEGMENTED = frozenset({"hls", "dash"})
 _NOT_VIDEO = frozenset({"tty"})  # FFmpeg reads any text file as a film of a terminal
+_THREADS = 4  # enough for 4K; the engine needs the cores
 _USUAL_RATE = 30.0
 _LONGEST_GAP = 10.0  # seconds; a longer one in a stream is a mistake in its timestamps
 
@@ -42,14 +43,13 @@ class Decoder:
         self._container, self._stream = self._open()
         self._decoded: deque[VideoFrame] = deque()
         self._packets: Iterator[Packet[VideoStream]] | None = None
+        self._started = False
+        self._begin: int | None = None  # timestamp of the very first picture
         rate = float(self._stream.average_rate or self._stream.guessed_rate or 0)
         self.fps = rate if 0 < rate <= 240 else _USUAL_RATE
-        endless = self.remote and not self._container.duration
-        self.live = endless and self._container.format.name not in _SEGMENTED
-        self.gap = _LONGEST_GAP if endless else float("inf")
-        self._endless = endless
-        # Threads that work on several pictures at once delay the newest one by as many.
-        self._stream.thread_type = "SLICE" if self.live else "AUTO"
+        self._endless = self.remote and not self._container.duration
+        self.live = self._endless and self._container.format.name not in _SEGMENTED
+        self.gap = _LONGEST_GAP if self._endless else float("inf")
 
     @property
     def pixel_aspect(self) -> float:
@@ -67,7 +67,10 @@ class Decoder:
                 self._decoded.extend(packet.decode())
             except InvalidDataError:
                 continue
-        return self._decoded.popleft()
+        picture = self._decoded.popleft()
+        if not self._started:
+            self._started, self._begin = True, picture.pts
+        return picture
 
     def hurry(self, *, skip: bool) -> None:
         """Leave out the pictures that no other one needs (True) or decode all of them (False)."""
@@ -78,18 +81,26 @@ class Decoder:
         self._packets = None
         try:
             self._container.seek(self._stream.start_time or 0, stream=self._stream)
-        except FFmpegError:  # what cannot be searched can still be opened again
-            self._container.close()
-            try:
-                self._container, self._stream = self._open()
-            except UsageError as error:
-                raise SourceLost(str(error)) from error
+            first = self.next()
+        except (FFmpegError, EOFError):  # what cannot be searched can still be opened again
+            first = None
+        if first is not None and first.pts == self._begin:
+            self._decoded.appendleft(first)
+        else:
+            self._reopen()
 
     def close(self) -> None:
         """Release the file or connection. May be called twice."""
         self._packets = None
         self._decoded.clear()
         self._container.close()
+
+    def _reopen(self) -> None:
+        self.close()
+        try:
+            self._container, self._stream = self._open()
+        except UsageError as error:
+            raise SourceLost(str(error)) from error
 
     def _next_packet(self) -> Packet[VideoStream]:
         if self._packets is None:
@@ -124,6 +135,9 @@ class Decoder:
         if not pictures or container.format.name in _NOT_VIDEO:
             container.close()
             raise UsageError(f"{self.name} has no video in it: give a video or picture file.")
+        # Threads that work on several pictures at once delay the newest one by as many.
+        pictures[0].thread_type = "AUTO" if container.duration else "SLICE"
+        pictures[0].thread_count = _THREADS
         return container, pictures[0]
 
     def _connect(self, read_timeout: float) -> InputContainer:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -169,9 +169,9 @@ def _is_ours(camera: Camera) -> bool:
 def _matches(argument: str, cameras: list[Camera]) -> list[Camera]:
     if argument.isdecimal():
         return [one for one in cameras if one.index == int(argument)]
-    if argument.startswith("/dev/"):
-        path = str(Path(argument).resolve())  # /dev/v4l/by-id/… are links
-        return [one for one in cameras if one.path in (argument, path)]
+    if argument.startswith(("/", "\\")):
+        target = os.path.realpath(argument)  # /dev/v4l/by-id/… are links
+        return [one for one in cameras if one.path in (argument, target)]
     name = argument.casefold()
     exact = [one for one in cameras if one.name.casefold() == name]
     return exact or [one for one in cameras if name in one.name.casefold()]

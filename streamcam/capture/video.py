@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
@@ -52,7 +54,8 @@ class VideoSource:
         self._coded = _shown_size(self._first, decoder.pixel_aspect)
         turned = self._turn is not None and self._turn != cv2.ROTATE_180
         self.width, self.height = self._coded[::-1] if turned else self._coded
-        self.label = f"{decoder.name}, {self.width}x{self.height} at {self.fps:g} fps"
+        name = decoder.name if decoder.remote else Path(decoder.name).name
+        self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps"
         self._pool = FramePool(self.width, self.height)
         self._reformatter = VideoReformatter()
         self._timeline = Timeline(1 / self.fps, decoder.gap)

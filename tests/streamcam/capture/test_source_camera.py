@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import cv2
+import pytest
+from capture_fakes import RED, FakeDevice
+
+from streamcam.capture import Wanted, camera, open_source
+from streamcam.capture.camera import Camera, CameraSource, find, list_cameras
+from streamcam.errors import SourceLost, UsageError
+
+WEBCAM = Camera(0, "HD Webcam", "/dev/video0", "fake")
+LOGITECH = Camera(2, "Logitech BRIO", "/dev/video2", "fake")
+OBS = Camera(4, "OBS Virtual Camera", "/dev/video4", "fake")
+OURS = Camera(6, "StreamCam output", "/dev/video6", "fake")
+ALL = [WEBCAM, LOGITECH, OBS, OURS]
+LISTED = '0 "HD Webcam", 2 "Logitech BRIO", 4 "OBS Virtual Camera", 6 "StreamCam output".'
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("", WEBCAM),
+        ("0", WEBCAM),
+        ("2", LOGITECH),
+        ("hd webcam", WEBCAM),
+        ("BRIO", LOGITECH),
+        ("obs virtual camera", OBS),
+        ("/dev/video2", LOGITECH),
+    ],
+)
+def test_finds_a_camera(argument, expected):
+    assert find(argument, ALL) == expected
+
+
+def test_the_exact_name_goes_before_longer_ones():
+    longer = Camera(1, "HD Webcam Pro", "", "fake")
+    assert find("HD Webcam", [longer, WEBCAM]) == WEBCAM
+
+
+def test_a_link_to_a_device_is_followed(tmp_path):
+    device = tmp_path / "video0"
+    device.touch()
+    link = tmp_path / "by-id"
+    link.symlink_to(device)
+    listed = Camera(0, "Cam", str(device), "fake")
+    assert find(str(link), [WEBCAM, listed]) == listed
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("1", "there is no camera '1' here"),
+        ("/dev/video9", "there is no camera '/dev/video9' here"),
+        ("Nikon", "there is no camera 'Nikon' here"),
+        ("cam", "'cam' fits several cameras: give the number"),
+        ("6", 'camera 6 "StreamCam output" is streamcam\'s own output'),
+        ("streamcam", "own output"),
+        ("/dev/video6", "own output"),
+    ],
+)
+def test_refuses_with_a_list(argument, reason):
+    with pytest.raises(UsageError) as refusal:
+        find(argument, ALL)
+    assert reason in str(refusal.value)
+    assert str(refusal.value).endswith(LISTED)
+
+
+def test_the_first_camera_is_never_our_own():
+    assert find("", [Camera(0, "streamcam", "", "fake"), LOGITECH]) == LOGITECH
+    with pytest.raises(UsageError, match="only camera here is streamcam's own"):
+        find("", [OURS])
+
+
+def test_no_camera_at_all_says_what_else_there_is(monkeypatch, capfd):
+    monkeypatch.setattr(camera, "enumerate_cameras", lambda _api: [])
+    for choice in ("camera", "camera:0", 'camera:"HD Webcam"'):
+        with pytest.raises(UsageError, match=r"no camera on this machine.*--source demo"):
+            open_source(choice, Wanted())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_number_too_high_is_refused_without_a_word_from_opencv(capfd):
+    """On this machine, with the cameras it has or has not."""
+    with pytest.raises(UsageError, match="camera"):
+        open_source("camera:97", Wanted())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_opencv_is_silent_about_a_camera_that_does_not_open(capfd):
+    device = camera.open_device(97)
+    assert not device.isOpened()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lists_by_number_whatever_the_system_s_order(monkeypatch):
+    class Info:
+        def __init__(self, index, name, path):
+            self.index, self.name, self.path = index, name, path
+
+    infos = [Info(3, "B", "/dev/video3"), Info(1, "", None)]
+    monkeypatch.setattr(camera, "enumerate_cameras", lambda _api: infos)
+    assert [(one.index, one.name, one.path) for one in list_cameras()] == [
+        (1, "camera 1", ""),
+        (3, "B", "/dev/video3"),
+    ]
+
+
+def opened(clock, wanted=None, **device):
+    made = FakeDevice(clock, **device)
+    return CameraSource(made, WEBCAM, wanted or Wanted(64, 48, 30), clock), made
+
+
+def test_says_what_it_got(clock):
+    source, _ = opened(clock)
+    assert source.label == 'camera 0 "HD Webcam", 64x48 at 30 fps'
+    source, _ = opened(clock, Wanted(128, 96, 60))
+    assert source.label == 'camera 0 "HD Webcam", 64x48 at 30 fps (asked for 128x96 at 60)'
+
+
+def test_stays_uncompressed_if_that_is_quick_enough(clock):
+    _, device = opened(clock, modes={None: (64, 48, 30.0), "MJPG": (64, 48, 30.0)})
+    assert device.fourcc is None
+
+
+def test_asks_for_motion_jpeg_where_the_rate_needs_it(clock):
+    source, device = opened(clock, modes={None: (64, 48, 10.0), "MJPG": (64, 48, 30.0)})
+    assert device.fourcc == "MJPG"
+    assert source.fps == 30
+
+
+def test_asks_for_motion_jpeg_where_the_size_needs_it(clock):
+    wanted = Wanted(128, 96, 30)
+    source, _ = opened(clock, wanted, modes={None: (64, 48, 30.0), "MJPG": (128, 96, 30.0)})
+    assert (source.width, source.height) == (128, 96)
+    assert "asked" not in source.label
+
+
+def test_a_camera_that_does_not_know_its_rate_is_taken_at_its_word(clock):
+    source, _ = opened(clock, modes={None: (64, 48, 0.0)})
+    assert source.fps == 30
+
+
+def test_keeps_the_drivers_queue_short(clock):
+    _, device = opened(clock)
+    assert (cv2.CAP_PROP_BUFFERSIZE, 2) in device.asked
+
+
+def test_decodes_into_the_same_memory_again_and_again(clock):
+    source, device = opened(clock)
+    for _ in range(10):
+        assert source.read().pixels[0, 0].tolist() == list(RED)
+    assert len(set(device.buffers)) == 1
+
+
+def test_the_time_is_that_of_the_grab_not_of_decoding(clock):
+    source, device = opened(clock)
+    decode = device.retrieve
+
+    def slowly(image):
+        clock.time += 0.02
+        return decode(image)
+
+    device.retrieve = slowly
+    before = clock.now()
+    frame = source.read()
+    assert frame.captured_at == pytest.approx(before + 1 / 30)
+    assert clock.now() == pytest.approx(before + 1 / 30 + 0.02)
+
+
+def test_a_camera_that_does_not_open_is_released_and_explained(clock):
+    device = FakeDevice(clock, opens=False)
+    with pytest.raises(UsageError, match="cannot be opened") as refusal:
+        CameraSource(device, WEBCAM, Wanted(), clock)
+    assert "HD Webcam" in str(refusal.value)
+    assert device.released
+
+
+def test_a_camera_without_permission_says_how_to_get_it(clock, monkeypatch):
+    from streamcam.capture import _camera_device
+
+    monkeypatch.setattr(_camera_device.sys, "platform", "linux")
+    monkeypatch.setattr(_camera_device.os, "access", lambda *_: False)
+    with pytest.raises(UsageError, match=r"no permission for /dev/video0.*usermod -aG video"):
+        CameraSource(FakeDevice(clock, opens=False), WEBCAM, Wanted(), clock)
+
+
+@pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
+def test_a_camera_that_another_program_holds_says_so(clock, monkeypatch, system):
+    from streamcam.capture import _camera_device
+
+    monkeypatch.setattr(_camera_device.sys, "platform", system)
+    monkeypatch.setattr(_camera_device.os, "access", lambda *_: True)
+    device = FakeDevice(clock)
+    device.failing = 10**9  # opens, but never delivers
+    with pytest.raises(UsageError, match="delivers no picture: close the program that uses it"):
+        CameraSource(device, WEBCAM, Wanted(), clock)
+    assert device.released
+
+
+def test_a_camera_may_take_its_time_for_the_first_picture(clock):
+    device = FakeDevice(clock)
+    device.failing, device.broken = 40, 3
+    source = CameraSource(device, WEBCAM, Wanted(64, 48), clock)
+    assert source.read().seq == 0
+
+
+def test_single_faults_are_passed_over(clock):
+    source, device = opened(clock)
+    source.read()
+    device.failing, device.broken = 5, 5
+    got = [source.read() for _ in range(12)]
+    assert got[:10] == [None] * 10
+    assert [frame.seq for frame in got[10:]] == [1, 2]
+
+
+def test_an_unplugged_camera_is_lost_after_two_seconds(clock):
+    source, device = opened(clock)
+    source.read()
+    begin = clock.now()
+    device.failing = 10**9
+    with pytest.raises(SourceLost, match=r'camera 0 "HD Webcam" was unplugged'):
+        read_until_lost(source)
+    assert 2.0 <= clock.now() - begin < 2.2
+    source.close()
+    assert device.released
+
+
+def read_until_lost(source):
+    for _ in range(1000):
+        assert source.read() is None
+
+
+def test_a_camera_that_changes_its_size_is_opened_anew(clock):
+    source, device = opened(clock)
+    source.read()
+    device.modes[None] = (32, 24, 30.0)
+    with pytest.raises(SourceLost, match="changed the size"):
+        source.read()

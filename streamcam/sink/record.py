@@ -182,11 +182,13 @@ def open_sink(argument: str, form: Format) -> Recording:
             f"cannot record {form.width}x{form.height}: H.264 needs an even width and height; "
             f"use --size {form.width // 2 * 2}x{form.height // 2 * 2}"
         )
-    if path.is_dir():
-        raise UsageError(f"cannot record to {argument!r}: it is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot record to {argument!r}: there is no folder {str(path.parent)!r}")
     try:
+        if path.is_dir():
+            raise UsageError(f"cannot record to {argument!r}: it is a folder; name a file in it")
+        if not path.parent.is_dir():
+            raise UsageError(
+                f"cannot record to {argument!r}: there is no folder {str(path.parent)!r}"
+            )
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(

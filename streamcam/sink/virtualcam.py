@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -19,23 +20,17 @@ __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
 # What each backend of pyvirtualcam is given: the format it passes on as it is, where OpenCV can
 # make that in one pass (on all cores, without the interpreter lock, into the same buffer each
 # time). pyvirtualcam's own way from RGB runs on one core, and takes two passes on macOS.
-#   v4l2loopback  I420, which every Linux program reads
-#   obs           UYVY on macOS. NV12 on Windows, which OpenCV cannot make: with I420, what is
-#                 left is to interleave the chroma
-#   unitycapture  RGBA, full chroma
-_PASSED_ON = {
-    "v4l2loopback": ("I420", cv2.COLOR_RGB2YUV_I420),
-    "obs": ("UYVY", cv2.COLOR_RGB2YUV_UYVY)
-    if sys.platform == "darwin"
-    else ("I420", cv2.COLOR_RGB2YUV_I420),
-    "unitycapture": ("RGBA", cv2.COLOR_RGB2RGBA),
+_BACKENDS = {
+    "linux": [("v4l2loopback", "I420")],  # which every program reads
+    "darwin": [("obs", "UYVY")],
+    # OBS wants NV12, which OpenCV cannot make. From I420, all that is left is to interleave.
+    "win32": [("obs", "I420"), ("unitycapture", "RGBA")],
 }
-_SHAPES: dict[str, Callable[[int, int], tuple[int, ...]]] = {
-    "I420": lambda width, height: (height * 3 // 2, width),
-    "UYVY": lambda width, height: (height, width, 2),
-    "RGBA": lambda width, height: (height, width, 4),
+_CONVERSIONS: dict[str, tuple[int, Callable[[int, int], tuple[int, ...]]]] = {
+    "I420": (cv2.COLOR_RGB2YUV_I420, lambda width, height: (height * 3 // 2, width)),
+    "UYVY": (cv2.COLOR_RGB2YUV_UYVY, lambda width, height: (height, width, 2)),
+    "RGBA": (cv2.COLOR_RGB2RGBA, lambda width, height: (height, width, 4)),
 }
-_BACKENDS = {"linux": ["v4l2loopback"], "darwin": ["obs"], "win32": ["obs", "unitycapture"]}
 
 
 class Camera(Protocol):
@@ -64,11 +59,11 @@ class VirtualCamera:
     paced = True
     main_thread = False
 
-    def __init__(self, camera: Camera, backend: str, form: Format) -> None:
-        name, self._code = _PASSED_ON[backend]
-        self.label = f"virtual camera {camera.device} ({name})"
+    def __init__(self, camera: Camera, pixel_format: str, form: Format) -> None:
+        self._code, shape = _CONVERSIONS[pixel_format]
+        self.label = f"virtual camera {camera.device} ({pixel_format})"
         self._camera: Camera | None = camera
-        self._converted: Pixels = np.empty(_SHAPES[name](form.width, form.height), np.uint8)
+        self._converted: Pixels = np.empty(shape(form.width, form.height), np.uint8)
 
     def write(self, frame: Frame) -> None:
         """Show the frame. Raises `SinkFailed`."""
@@ -87,16 +82,24 @@ class VirtualCamera:
             camera.close()
 
 
-Opener = Callable[[str, str | None, Format], Camera]
+class Opener(Protocol):
+    """Opens a device (None: any) for pictures in `pixel_format`. `RuntimeError` says why not."""
+
+    def __call__(self, backend: str, pixel_format: str, device: str | None, form: Format) -> Camera:
+        """The opened camera."""
+        ...
 
 
-def _open_camera(backend: str, device: str | None, form: Format) -> Camera:
-    """Open `device` (None: any) for the format in `_PASSED_ON`. `RuntimeError` says why not."""
+def _open_camera(backend: str, pixel_format: str, device: str | None, form: Format) -> Camera:
     import pyvirtualcam
 
-    pixel_format = pyvirtualcam.PixelFormat[_PASSED_ON[backend][0]]
     camera: Camera = pyvirtualcam.Camera(
-        form.width, form.height, form.fps, fmt=pixel_format, device=device, backend=backend
+        form.width,
+        form.height,
+        form.fps,
+        fmt=pyvirtualcam.PixelFormat[pixel_format],
+        device=device,
+        backend=backend,
     )
     return camera
 
@@ -115,12 +118,15 @@ def open_sink(
         )
     devices = list_devices()
     reasons = []
-    for backend in _BACKENDS.get(platform, []):
+    for backend, pixel_format in _BACKENDS.get(platform, []):
+        opening = partial(opener, backend, pixel_format, form=form)
         for device in _candidates(argument, devices, platform):
             try:
-                return VirtualCamera(_open_or_revive(backend, device, form, opener), backend, form)
+                camera = _open_or_revive(opening, device, devices)
             except RuntimeError as error:
                 reasons.append(" ".join(str(error).split()))
+            else:
+                return VirtualCamera(camera, pixel_format, form)
     raise UsageError(_no_camera(argument, devices, reasons))
 
 
@@ -133,14 +139,17 @@ def _candidates(argument: str, devices: list[Device], platform: str) -> list[str
     return [None]
 
 
-def _open_or_revive(backend: str, device: str | None, form: Format, opener: Opener) -> Camera:
+def _open_or_revive(
+    opening: Callable[[str | None], Camera], device: str | None, known: list[Device]
+) -> Camera:
     try:
-        return opener(backend, device, form)
+        return opening(device)
     except RuntimeError as error:
-        stuck = device is not None and "not a video output device" in str(error)
-        if not (stuck and device in [known.path for known in list_devices()] and revive(device)):
+        stuck = "not a video output device" in str(error)
+        ours = [loopback.path for loopback in known]
+        if not (stuck and device is not None and device in ours and revive(device)):
             raise
-    return opener(backend, device, form)
+    return opening(device)
 
 
 def _no_camera(argument: str, devices: list[Device], reasons: list[str]) -> str:

@@ -1,0 +1,80 @@
+"""The preview window, with OpenCV's window functions replaced."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from streamcam.errors import UsageError
+from streamcam.frames import RingClosed
+from streamcam.sink import Format
+from streamcam.sink._display import require_display
+from streamcam.sink.window import open_sink
+
+FORM = Format(48, 32, 30)
+
+
+def test_it_shows_the_picture(gui, frames):
+    sink = open_sink("", FORM, gui)
+    assert gui.windows == {}  # it belongs to the thread that writes
+    made = frames(48, 32, 3)
+    for frame in made:
+        sink.write(frame)
+    for shown, frame in zip(gui.shown, made, strict=True):
+        assert np.array_equal(shown, frame.pixels)
+    assert list(gui.windows) == ["streamcam"]
+    sink.close()
+    assert gui.windows == {}
+
+
+def test_a_large_picture_opens_in_a_window_that_fits(gui, frames):
+    sink = open_sink("", Format(2560, 1440, 30), gui)
+    sink.write(frames(2560, 1440, 1)[0])
+    assert gui.size == (1280, 720)
+
+
+@pytest.mark.parametrize("how", ["closed", "q", "escape"])
+def test_closing_it_ends_the_program(gui, frames, how):
+    sink = open_sink("", FORM, gui)
+    (frame,) = frames(48, 32, 1)
+    sink.write(frame)
+    if how == "closed":
+        gui.windows.clear()
+        gui.getWindowProperty = lambda winname, prop_id: 0.0
+        gui.imshow = lambda winname, mat: None
+    else:
+        gui.key = ord("q") if how == "q" else 27
+    with pytest.raises(RingClosed):
+        sink.write(frame)
+    sink.close()
+    with pytest.raises(RingClosed):
+        sink.write(frame)
+    assert gui.windows == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({}, "there is none here"),
+        ({"DISPLAY": ""}, "there is none here"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "XWayland"),
+    ],
+)
+def test_without_a_display_it_is_refused(monkeypatch, environment, reason):
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(UsageError, match=f"{reason}.*--output web"):
+        require_display(environment)
+
+
+def test_a_display_that_does_not_answer_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: False)
+    with pytest.raises(UsageError, match="':93' does not answer"):
+        require_display({"DISPLAY": ":93"})
+
+
+def test_other_systems_always_have_one(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    require_display({})

@@ -1,0 +1,157 @@
+"""A real server on a free port, controls that record what they were asked, and a plain client."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+
+from streamcam.errors import UnknownChoice, UsageError
+from streamcam.frames import Frame
+from streamcam.sink import Format
+from streamcam.sink.web import WebSink
+from streamcam.stats import Stats
+from streamcam.web import client, server
+from streamcam.web.server import WebServer
+
+
+class Program:
+    """The running program, as the web page sees it."""
+
+    def __init__(self):
+        self.stats = Stats()
+        self.preset_name = "anime"
+        self.stats.say("look", "anime")
+
+    def preset_names(self):
+        return ["anime", "broken", "noir"]
+
+    def look_names(self):
+        return ["anime", "ink", "golden hour"]
+
+    def select_look(self, name):
+        if name not in self.look_names():
+            raise UnknownChoice("look", name, self.look_names())
+        self.stats.say("look", name)
+
+    def select_preset(self, name):
+        if name == "broken":
+            raise UsageError("broken.toml: strength = 9 is out of range 0 … 1")
+        self.preset_name = name
+
+
+class Film:
+    """Writes moving pictures to a sink, a hundred a second, until it is stopped."""
+
+    def __init__(self, sink):
+        self._sink = sink
+        self._stop = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        seq = 0
+        while not self._stop.wait(0.01):
+            self._sink.write(Frame(np.full((32, 48, 3), seq % 256, np.uint8), seq, 0.0))
+            seq += 1
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(10)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Client:
+    """Plain HTTP to the server, with any header that a test wants to forge."""
+
+    def __init__(self, port, token):
+        self.port = port
+        self.token = token
+
+    def open(self, path, headers=()):
+        """An open connection and its response, for streams."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path, headers=dict(headers))
+        return connection, connection.getresponse()
+
+    def get(self, path, **headers):
+        return self._ask("GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def post(self, path, body, **headers):
+        given = {"Content-Type": "application/json", "X-Streamcam-Token": self.token}
+        given |= {k.replace("_", "-"): v for k, v in headers.items()}
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._ask("POST", path, data, {k: v for k, v in given.items() if v is not None})
+
+    def _ask(self, method, path, body, headers):
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def runtime_path(tmp_path, monkeypatch):
+    """Where the runtime file of this test lies."""
+    path = tmp_path / "running.json"
+    monkeypatch.setattr(server, "runtime_file", lambda: path)
+    monkeypatch.setattr(client, "runtime_file", lambda: path)
+    return path
+
+
+@pytest.fixture
+def program():
+    return Program()
+
+
+@pytest.fixture
+def sink():
+    made = WebSink(Format(48, 32, 30))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def film(sink):
+    running = Film(sink)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def web(program, sink, runtime_path):
+    """A server that runs, with the picture of `sink`."""
+    running = WebServer(program, sink, 0)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def make_client():
+    return Client
+
+
+@pytest.fixture
+def http(web, runtime_path):
+    return Client(web.port, json.loads(runtime_path.read_text())["token"])

@@ -1,0 +1,271 @@
+"""The server's life: its port, its live pictures, its end, and the client that finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from time import sleep
+
+import cv2
+import numpy as np
+import pytest
+
+from streamcam.errors import UsageError
+from streamcam.frames import Frame
+from streamcam.sink import Format
+from streamcam.sink.web import WebSink
+from streamcam.web.client import send_look, send_preset
+from streamcam.web.runtime import Running, runtime_file
+from streamcam.web.server import WebServer
+
+
+def part(response):
+    """The JPEG of the next part of a live picture."""
+    assert response.readline() == b"--frame\r\n"
+    headers = {}
+    while (line := response.readline()) != b"\r\n":
+        name, _, value = line.decode().partition(":")
+        headers[name.lower()] = value.strip()
+    assert headers["content-type"] == "image/jpeg"
+    jpeg = response.read(int(headers["content-length"]))
+    assert response.readline() == b"\r\n"
+    return jpeg
+
+
+def decoded(jpeg):
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def until(condition):
+    """Wait for what another thread is about to do."""
+    for _ in range(1000):
+        if condition():
+            return
+        sleep(0.01)
+    pytest.fail("it did not happen")
+
+
+def test_the_stream_is_made_of_new_pictures(http, film, sink):
+    connection, response = http.open("/stream.mjpg")
+    assert response.status == 200
+    assert response.getheader("content-type") == "multipart/x-mixed-replace; boundary=frame"
+    assert "no-store" in response.getheader("cache-control")
+    pictures = [decoded(part(response)) for _ in range(4)]
+    assert all(picture.shape == (32, 48, 3) for picture in pictures)
+    levels = [int(picture.mean()) for picture in pictures]
+    assert levels == sorted(set(levels))
+    assert sink.viewers == 1
+    response.close()
+    connection.close()
+    until(lambda: sink.viewers == 0)  # and nothing is encoded any more
+
+
+def test_the_last_picture_of_a_still_scene_arrives_whole(http, sink):
+    """With its boundary, without which a browser would not show it."""
+    connection, response = http.open("/stream.mjpg")
+    until(lambda: sink.viewers == 1)
+    sink.write(Frame(np.full((32, 48, 3), 99, np.uint8), 0, 0.0))
+    assert decoded(part(response)).mean() == pytest.approx(99, abs=2)
+    assert response.readline() == b"--frame\r\n"
+    response.close()
+    connection.close()
+
+
+def test_a_snapshot_is_one_picture(http, film):
+    answer = http.get("/snapshot.jpg")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert decoded(answer.body).shape == (32, 48, 3)
+
+
+def test_without_pictures_a_snapshot_says_so(http, sink):
+    sink.close()
+    answer = http.get("/snapshot.jpg")
+    assert (answer.status, answer.json) == (503, {"error": "there is no picture at the moment"})
+
+
+def test_the_stream_ends_with_the_program(http, film, sink):
+    connection, response = http.open("/stream.mjpg")
+    part(response)
+    film.stop()
+    sink.close()
+    while response.readline():
+        pass
+    connection.close()
+
+
+def test_more_viewers_than_seats_are_refused(http, film, monkeypatch):
+    http.get("/")
+    monkeypatch.setattr("streamcam.web.app.MOST_VIEWERS", 1)
+    connection, response = http.open("/stream.mjpg")
+    part(response)
+    assert http.get("/stream.mjpg").status == 503
+    response.close()
+    connection.close()
+
+
+def test_stop_ends_open_streams_and_frees_the_port(http, web, film, runtime_path):
+    watching = [http.open("/stream.mjpg") for _ in range(3)]
+    for _, response in watching:
+        part(response)
+    web.stop()
+    assert not web._thread.is_alive()  # stop() waits a second for it, not more
+    for connection, response in watching:
+        while response.readline():
+            pass
+        connection.close()
+    with socket.create_server(("127.0.0.1", web.port)):
+        pass
+    assert not runtime_path.exists()
+    web.stop()
+
+
+def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, runtime_path):
+    noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+    sink = WebSink(Format(1280, 720, 30))
+    web = WebServer(program, sink, 0)
+    web.start()
+    with socket.create_connection(("127.0.0.1", web.port)) as stuck:
+        stuck.sendall(f"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode())
+        until(lambda: sink.viewers == 1)
+        for seq in range(30):  # far more than fits between here and there
+            sink.write(Frame(noise, seq, 0.0))
+        web.stop()
+    assert not web._thread.is_alive()
+
+
+def test_without_the_web_output_the_page_has_no_picture(program, runtime_path, make_client):
+    web = WebServer(program, None, 0)
+    web.start()
+    try:
+        http = make_client(web.port, "")
+        assert http.get("/api/state").json["picture"] is False
+        assert http.get("/stream.mjpg").status == 404
+        assert http.get("/snapshot.jpg").status == 404
+    finally:
+        web.stop()
+
+
+@pytest.fixture
+def taken():
+    """A port that another program listens on, and whose follower is probably free."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_refused(program, runtime_path, taken):
+    web = WebServer(program, None, taken, explicit=True)
+    with pytest.raises(UsageError, match=f"^port {taken} is taken; use --port N or --no-web$"):
+        web.start()
+    assert not runtime_path.exists()
+    web.stop()
+
+
+def test_a_port_that_nobody_asked_for_may_move(program, runtime_path, taken):
+    web = WebServer(program, None, taken)
+    web.start()
+    try:
+        assert taken < web.port <= taken + 20
+        assert web.notice == f"port {taken} is taken; the page is at http://127.0.0.1:{web.port}/"
+        assert json.loads(runtime_path.read_text())["port"] == web.port
+    finally:
+        web.stop()
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_number_that_is_no_port_is_refused(program, runtime_path, port):
+    with pytest.raises(UsageError, match=f"there is no port {port}"):
+        WebServer(program, None, port, explicit=True).start()
+
+
+def test_only_this_machine_can_connect(web):
+    assert web._socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_switches_reach_the_running_program(web, program):
+    send_look("ink")
+    assert program.stats.snapshot().look == "ink"
+    send_preset("noir")
+    assert program.preset_name == "noir"
+
+
+def test_a_switch_that_is_refused_says_why(web):
+    with pytest.raises(UsageError, match="Did you mean 'ink'"):
+        send_look("inc")
+
+
+def test_a_switch_without_a_program(runtime_path):
+    with pytest.raises(UsageError, match="no streamcam is running"):
+        send_preset("noir")
+
+
+def test_the_file_of_a_dead_program_is_ignored(runtime_path):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    Running(1, port, "token").save(runtime_path)
+    with pytest.raises(UsageError, match="no streamcam is running"):
+        send_preset("noir")
+
+
+def test_another_program_on_the_port_is_told_apart(web, runtime_path):
+    Running(1, web.port, "of a program before").save(runtime_path)
+    with pytest.raises(UsageError, match="the token is not that of the running program"):
+        send_look("ink")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"port": "x"}'])
+def test_a_runtime_file_that_makes_no_sense_is_ignored(runtime_path, text):
+    runtime_path.write_text(text)
+    assert Running.load(runtime_path) is None
+
+
+def test_the_runtime_file_is_for_its_user_alone(web, runtime_path):
+    assert Running.load(runtime_path).pid == os.getpid()
+    if os.name == "posix":
+        assert runtime_path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_newer_program_keeps_its_runtime_file(web, runtime_path):
+    newer = Running(1, 2, "newer")
+    newer.save(runtime_path)
+    web.stop()
+    assert Running.load(runtime_path) == newer
+
+
+def test_the_runtime_folder_is_there_and_private():
+    folder = runtime_file().parent
+    assert folder.is_dir()
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+LAZY = """
+import sys
+from urllib.request import ProxyHandler, build_opener
+import streamcam.web.server as server
+from streamcam.stats import Stats
+from pathlib import Path
+
+class Program:
+    stats, preset_name = Stats(), "anime"
+    preset_names = look_names = lambda self: []
+
+server.runtime_file = lambda: Path(sys.argv[1])
+web = server.WebServer(Program(), None, 0)
+web.start()
+loaded = lambda: sorted({"fastapi", "uvicorn", "starlette"} & set(sys.modules))
+print(loaded())
+build_opener(ProxyHandler({})).open(web.url).read()
+print(loaded())
+web.stop()
+"""
+
+
+def test_the_server_is_loaded_when_somebody_connects(tmp_path):
+    command = [sys.executable, "-c", LAZY, str(tmp_path / "running.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["[]", "['fastapi', 'starlette', 'uvicorn']"]

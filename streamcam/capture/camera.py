@@ -128,7 +128,6 @@ class CameraSource:
             return None
         if bgr.shape != (self.height, self.width, 3):
             raise SourceLost(f"{self._camera} changed the size of its pictures")
-        self._bgr = bgr
         self._last_at = captured_at
         pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=self._pool.take())
         frame = Frame(np.asarray(pixels, np.uint8), self._seq, captured_at)

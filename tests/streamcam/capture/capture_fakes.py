@@ -15,6 +15,11 @@ from streamcam.frames import Frame
 RED = (200, 20, 30)  # RGB, told apart from BGR at a glance
 
 
+def red(number: int) -> tuple[int, int, int]:
+    """A red for each picture, so that they can be told apart: the blue in it rises."""
+    return RED[0], RED[1], RED[2] + 6 * (number % 10)
+
+
 @dataclass
 class FakeClock:
     """Time passes when somebody sleeps, and when a test says so."""
@@ -32,7 +37,7 @@ class FakeClock:
 
 
 class FakeDevice:
-    """A camera that delivers one colour; `failing` makes the next grabs fail.
+    """A camera that delivers reds; `failing` makes the next grabs fail.
 
     modes  what it grants: {(fourcc or None): (width, height, fps)}
     """
@@ -86,7 +91,7 @@ class FakeDevice:
         width, height, _ = self.mode
         if image is None or image.shape != (height, width, 3):
             image = np.empty((height, width, 3), np.uint8)
-        image[:] = RED[::-1]
+        image[:] = red(len(self.buffers))[::-1]
         self.buffers.append(id(image))
         return True, image
 
@@ -102,9 +107,12 @@ class FakeShot:
 
 
 class FakeGrabber:
-    """A desktop of two monitors side by side, the second one primary, all in one colour."""
+    """A desktop of two monitors side by side, the second one primary.
 
-    def __init__(self, monitors=None, bgra=(*RED[::-1], 0), scale: int = 1) -> None:
+    bgra  the colour of everything; without it a red
+    """
+
+    def __init__(self, monitors=None, bgra=None, scale: int = 1) -> None:
         self.monitors = monitors or [
             {"left": -64, "top": 0, "width": 160, "height": 72},
             {"left": -64, "top": 0, "width": 64, "height": 48, "is_primary": False},
@@ -120,8 +128,9 @@ class FakeGrabber:
         if self.failing:
             raise ScreenShotError("the display went away")
         self.grabbed.append(monitor)
+        bgra = self.bgra or (*red(len(self.grabbed))[::-1], 0)
         width, height = monitor["width"] * self.scale, monitor["height"] * self.scale
-        return FakeShot(bytearray(bytes(self.bgra) * (width * height)), width, height)
+        return FakeShot(bytearray(bytes(bgra) * (width * height)), width, height)
 
     def close(self) -> None:
         self.closed += 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from capture_fakes import RED, FakeClock
+from capture_fakes import FakeClock, red
 
 
 @pytest.fixture
@@ -16,13 +16,12 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def make_film(tmp_path: Path) -> Callable[..., Path]:
-    """Writes short films whose frames can be told apart by their brightness."""
+    """Writes short films whose frames are reds that can be told apart."""
 
     def make(
         name: str = "red.mp4",
         size: tuple[int, int] = (64, 48),
         times: list[int] | int = 10,
-        colour: tuple[int, int, int] = RED,
         codec: str = "libx264",
         **more,
     ) -> Path:
@@ -37,7 +36,7 @@ def make_film(tmp_path: Path) -> Callable[..., Path]:
             if "aspect" in more:
                 stream.codec_context.sample_aspect_ratio = more["aspect"]
             for index, pts in enumerate(range(times) if isinstance(times, int) else times):
-                pixels = np.full((size[1], size[0], 3), colour, np.uint8)
+                pixels = np.full((size[1], size[0], 3), red(index), np.uint8)
                 frame = av.VideoFrame.from_ndarray(pictures[index] if pictures else pixels, "rgb24")
                 frame.pts = pts
                 container.mux(stream.encode(frame))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import mss
 import numpy as np
 import pytest
-from capture_fakes import RED, FakeGrabber
+from capture_fakes import FakeGrabber, red
 from mss.exception import ScreenShotError
 
 from streamcam.capture import Wanted, open_source, screen
@@ -49,7 +49,7 @@ def test_captures_what_was_asked_for(desktop, choice, left, top, width, height):
     source = open_source(choice, WANTED)
     assert (source.width, source.height) == (width, height)
     frame = source.read()
-    assert frame.pixels[0, 0].tolist() == list(RED)
+    assert frame.pixels[0, 0].tolist() == list(red(2))
     assert desktop.grabbed[-1] == {"left": left, "top": top, "width": width, "height": height}
     assert f"{width}x{height} at 10 fps" in source.label
     source.close()

@@ -68,6 +68,18 @@ def test_what_cannot_be_searched_loops_too(make_film, name):
     assert all(earlier < later for earlier, later in pairwise(times))
 
 
+@pytest.mark.parametrize("name", ["long.ts", "long.mpg", "long.mp4", "long.h264"])
+def test_every_round_shows_every_picture(make_film, name):
+    """Transport streams can only be searched roughly: a search may miss the first pictures."""
+    form = {"codec": "mpeg2video"} if name.endswith("mpg") else {}
+    path = make_film(name, times=40, options={"g": "20"}, **form)
+    count = len(everything(open_source(str(path), AT_ONCE)))
+    source = open_source(str(path), Wanted(realtime=False, loop=True))
+    rounds = [[source.read().pixels.tobytes() for _ in range(count)] for _ in range(3)]
+    assert rounds[0] == rounds[1] == rounds[2]
+    assert len(set(rounds[0])) >= 10
+
+
 def test_uneven_timestamps_are_kept(make_film, clock):
     source = VideoSource(Decoder(str(make_film("vfr.mkv", times=[0, 1, 5, 25]))), Wanted(), clock)
     begin = clock.now()
@@ -87,8 +99,7 @@ def test_pictures_are_left_out_when_decoding_is_slow(make_film, clock):
     source._decoder.next = slowly
     frames = everything(source)
     assert 15 <= len(frames) < 60
-    late = [frame.captured_at - 1000 - frame.media_time for frame in frames]
-    assert max(late) < 1.5
+    assert clock.now() - 1000 < 60 * 0.15 - 1  # the decoder left pictures out as well
     assert [frame.seq for frame in frames] == list(range(len(frames)))
 
 

@@ -1,0 +1,120 @@
+"""Exported graphs as OpenVINO has them: read, given their shapes, compiled for latency."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from engines.api import EngineSpec
+from engines.errors import BackendUnavailable, ModelUnavailable
+from engines.frame_step_signature import signature
+from engines.model import Model
+
+# No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+from openvino import opset13 as ops  # noqa: E402
+from openvino import properties as properties  # noqa: E402
+from openvino.properties import hint as hint  # noqa: E402
+
+__all__ = [
+    "choose_device",
+    "compile_graph",
+    "feature_shapes",
+    "frame_step_shapes",
+    "latent_shape",
+    "ops",
+    "ov",
+    "precision_of",
+    "read_graph",
+]
+
+Shapes = Mapping[str, list[int]]
+
+_TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
+
+
+def choose_device(core: ov.Core, spec: EngineSpec) -> str:
+    """The device in OpenVINO's words; "auto" is the CPU. Raises `BackendUnavailable`."""
+    device = "CPU" if spec.device == "auto" else spec.device.upper()
+    if device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
+        raise BackendUnavailable(
+            f"device {spec.device!r}: OpenVINO finds {', '.join(core.available_devices)} here."
+        )
+    return device
+
+
+def frame_step_shapes(model: Model, spec: EngineSpec) -> dict[str, list[int]]:
+    """The shape of every input of the frame step that is free in its graph."""
+    step = signature(
+        steps=spec.steps,
+        guidance_mode=spec.guidance_mode,
+        batching=spec.batching,
+        features=len(model.features),
+    )
+    shapes: dict[str, list[int]] = {"frame_HWC": [spec.height, spec.width, 3]}
+    for name in (*step.state, *step.conditioning):
+        rows = spec.steps - 1 if "_K" in name else spec.steps
+        if name.endswith("Chw"):
+            shapes[name] = latent_shape(model, spec, rows)
+        elif name.endswith(("_S", "_K")):
+            shapes[name] = [rows]
+    shapes.update(zip(step.delayed, feature_shapes(model, spec), strict=False))
+    return shapes
+
+
+def latent_shape(model: Model, spec: EngineSpec, rows: int) -> list[int]:
+    """latent_RChw."""
+    scale = model.downscale
+    return [rows, model.latent_channels, spec.height // scale, spec.width // scale]
+
+
+def feature_shapes(model: Model, spec: EngineSpec) -> list[list[int]]:
+    """Each feature map of the detail path."""
+    return [
+        [1, channels, spec.height // scale, spec.width // scale]
+        for channels, scale in model.features
+    ]
+
+
+def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Model:
+    """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`."""
+    path = model.graph_file(name)
+    try:
+        graph = core.read_model(path)
+        if shapes:
+            graph.reshape(dict(shapes))
+    except RuntimeError as error:
+        raise ModelUnavailable(f"{path}: OpenVINO cannot read it: {error}") from error
+    return graph
+
+
+def compile_graph(
+    core: ov.Core, graph: ov.Model, spec: EngineSpec, device: str
+) -> ov.CompiledModel:
+    """Compile for the lowest latency of one frame. Raises `BackendUnavailable`."""
+    config: dict[Any, Any] = {
+        hint.performance_mode: hint.PerformanceMode.LATENCY,
+        hint.num_requests: 1,
+    }
+    if device == "CPU":
+        config[properties.num_streams] = 1
+        if spec.threads:
+            config[properties.inference_num_threads] = spec.threads
+    if spec.precision != "auto":
+        config[hint.inference_precision] = _TYPES[spec.precision]
+    try:
+        return core.compile_model(graph, device, config)
+    except RuntimeError as error:
+        raise BackendUnavailable(
+            f"OpenVINO cannot compile {graph.get_friendly_name()} for {device} "
+            f"in {spec.precision}: {error}"
+        ) from error
+
+
+def precision_of(compiled: ov.CompiledModel) -> str:
+    """The arithmetic that the device was given, in our words."""
+    chosen = compiled.get_property(hint.inference_precision)
+    return next((name for name, kind in _TYPES.items() if kind == chosen), str(chosen))

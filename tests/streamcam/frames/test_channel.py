@@ -1,17 +1,26 @@
 """Channel: the writer waits, nothing is lost."""
 
+from contextlib import suppress
 from threading import Event, Thread
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamcam.frames import Channel, RingClosed
 
 
+def _until_closed(queue):
+    """All that can be read from it."""
+    with suppress(RingClosed):
+        while True:
+            yield queue.get()
+
+
+@settings(deadline=None)
 @given(capacity=st.integers(1, 4), items=st.lists(st.integers(), max_size=100))
 def test_everything_arrives_once_and_in_order(capacity, items):
-    channel, got = Channel(capacity), []
+    channel = Channel(capacity)
 
     def write():
         for item in items:
@@ -20,9 +29,7 @@ def test_everything_arrives_once_and_in_order(capacity, items):
 
     writer = Thread(target=write)
     writer.start()
-    with pytest.raises(RingClosed):
-        while True:
-            got.append(channel.get())
+    got = list(_until_closed(channel))
     writer.join(5)
     assert got == items
     assert channel.dropped == 0

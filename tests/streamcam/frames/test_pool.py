@@ -1,7 +1,7 @@
 """FramePool: a buffer that anybody still shows is never handed out again."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamcam.frames import Frame, FramePool, Ring
@@ -43,6 +43,7 @@ def test_every_kind_of_reference_keeps_a_buffer():
     assert len(pool) == 4
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=60))
 def test_held_buffers_are_distinct_and_the_pool_is_no_larger_than_needed(steps):
     pool, held, most = FramePool(2, 2), [], 0

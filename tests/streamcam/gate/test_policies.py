@@ -122,6 +122,7 @@ def test_promises_hold_for_any_sequence(policy, drain, max_skip, calm_frames, le
 
 
 @pytest.mark.parametrize("policy", SPARING)
+@settings(deadline=None)
 @given(drain=st.integers(0, 7))
 def test_wake_lets_one_frame_and_its_drain_frames_through(policy, drain):
     gate = open_gate(policy, Settings(max_skip=1000, calm_frames=1), drain)

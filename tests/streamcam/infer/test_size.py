@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.api import SIZE_MAX, SIZE_MIN, EngineSpec
@@ -31,6 +31,7 @@ def test_video_gets_the_known_sizes():
     assert candidates()[:7] == known
 
 
+@settings(deadline=None)
 @given(st.floats(0.2, 5.0))
 def test_other_shapes_get_sizes_of_their_shape(aspect):
     sizes = candidates(aspect)
@@ -74,6 +75,7 @@ def test_a_fast_device_may_go_larger_only_if_asked():
     assert choose_size(Machine(0.001), 30, widest=640).width == 640
 
 
+@settings(deadline=None)
 @given(
     seconds=st.floats(1e-4, 2.0),
     exponent=st.floats(0.6, 1.6),

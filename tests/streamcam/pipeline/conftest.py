@@ -1,0 +1,27 @@
+"""The world of fake devices, in place of the real ones."""
+
+from threading import Event
+
+import pytest
+from fake_world import FakeSink, World
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
+    world = World(sinks={"fake": FakeSink()})
+    monkeypatch.setattr("streamcam.capture.open_source", world.open_source)
+    monkeypatch.setattr("streamcam.sink.open_sink", world.open_sink)
+    monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
+    yield world
+    for pipeline in world.pipelines:
+        pipeline.stop()
+    world.check_closed()
+
+
+@pytest.fixture
+def gate_event():
+    """An event that a test sets to let something go on; set at the end in any case."""
+    event = Event()
+    yield event
+    event.set()

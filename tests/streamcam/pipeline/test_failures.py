@@ -1,0 +1,202 @@
+"""Wherever it breaks, everything ends, every device is closed, and the cause is what is raised."""
+
+import pytest
+from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
+
+from engines.errors import BackendUnavailable, EngineFailed, InvalidPrompt
+from streamcam.errors import SinkFailed, UnknownChoice, UsageError
+
+MODES = pytest.mark.parametrize("realtime", [True, False])
+
+
+class Surprise(Exception):
+    """An error that nobody expected."""
+
+
+def _raised_by_wait(pipeline, error):
+    pipeline.start()
+    with pytest.raises(type(error)) as caught:
+        pipeline.wait(30)
+    assert caught.value is error
+    with pytest.raises(type(error)):
+        pipeline.wait(30)
+
+
+@MODES
+def test_a_source_that_breaks(world, realtime):
+    error = Surprise("read")
+    world.source = FakeSource(1000, pace=0.001, fails=error)
+    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.check_closed()
+
+
+@MODES
+@pytest.mark.parametrize("error", [EngineFailed("device lost"), Surprise("run")])
+def test_an_engine_that_breaks(world, realtime, error):
+    world.source = FakeSource(1000, pace=0.001)
+    world.make_engine = lambda spec: FakeEngine(spec, fails=error)
+    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.check_closed()
+
+
+@MODES
+def test_a_step_after_the_engine_that_breaks(world, monkeypatch, realtime):
+    error = Surprise("resize")
+
+    def apply(self, pixels):
+        raise error
+
+    monkeypatch.setattr("streamcam.post.chain.Chain.apply", apply)
+    world.source = FakeSource(1000, pace=0.001)
+    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.check_closed()
+
+
+@MODES
+@pytest.mark.parametrize("paced", [True, False])
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_sink_that_breaks_ends_the_others_in_order(world, realtime, paced, which):
+    error = SinkFailed("disk full")
+    world.sinks = {
+        name: FakeSink(paced=paced, fails=error if name == which else None)
+        for name in ("first", "second")
+    }
+    world.source = FakeSource(1000, pace=0.001)
+    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.check_closed()
+
+
+@MODES
+def test_a_sink_that_breaks_while_the_source_stands_still(world, realtime):
+    """Nothing moves that could find the closed queue: the end must still come at once."""
+    error = SinkFailed("device gone")
+    sink = FakeSink()
+
+    def fail(count):
+        raise error
+
+    sink.on = fail
+    world.sinks = {"fake": sink}
+    world.source = FakeSource(1000, still=True)
+    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.check_closed()
+
+
+def test_a_sink_that_cannot_finish_its_file(world):
+    world.source = FakeSource(5)
+    sink = world.sinks["fake"]
+    sink.close_error = SinkFailed("cannot finish")
+    _raised_by_wait(world.pipeline(realtime=False), sink.close_error)
+    sink.close_error = None
+    assert len(sink.frames) == 5
+
+
+def test_a_rebuild_that_meets_a_bug(world):
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    assert world.sinks["fake"].reached(3)
+    error = Surprise("in the compiler")
+
+    def build(spec):
+        raise error
+
+    world.make_engine = build
+    pipeline.apply_preset(make_preset(steps=2))
+    with pytest.raises(Surprise) as caught:
+        pipeline.wait(30)
+    assert caught.value is error
+    world.check_closed()
+
+
+def test_several_failures_come_together(world):
+    first, second = SinkFailed("disk full"), SinkFailed("device gone")
+    world.sinks = {"first": FakeSink(fails=first), "second": FakeSink()}
+    world.sinks["second"].close_error = second
+    world.source = FakeSource(1000)
+    pipeline = world.pipeline(realtime=False)
+    pipeline.start()
+    with pytest.raises(ExceptionGroup) as caught:
+        pipeline.wait(30)
+    assert set(caught.value.exceptions) == {first, second}
+    world.sinks["second"].close_error = None
+
+
+@pytest.mark.parametrize("error", [UsageError("camera:7 is not there"), Surprise("driver")])
+def test_a_source_that_does_not_open(world, error):
+    world.source = error
+    with pytest.raises(type(error)) as caught:
+        world.pipeline().start()
+    assert caught.value is error
+    assert world.sinks["fake"].frames == []
+    world.check_closed()
+
+
+@pytest.mark.parametrize("error", [BackendUnavailable("no GPU"), Surprise("driver")])
+def test_an_engine_that_cannot_be_built(world, error):
+    def build(spec):
+        raise error
+
+    world.make_engine = build
+    world.source = FakeSource(1000, pace=0.001)
+    with pytest.raises(type(error)) as caught:
+        world.pipeline().start()
+    assert caught.value is error
+    world.check_closed()
+
+
+def test_a_prompt_the_engine_cannot_read(world):
+    class Picky(FakeEngine):
+        def encode(self, prompt):
+            raise InvalidPrompt("too long")
+
+    world.make_engine = Picky
+    world.source = FakeSource(1000, pace=0.001)
+    with pytest.raises(InvalidPrompt):
+        world.pipeline().start()
+    world.check_closed()
+
+
+def test_an_output_that_is_refused_opens_neither_source_nor_engine(world):
+    world.sinks = {"good": FakeSink(), "bad": UsageError("there is no folder")}
+    world.source = FakeSource(10)
+    with pytest.raises(UsageError, match="no folder"):
+        world.pipeline().start()
+    assert world.opened == ["sink good", "sink bad"]
+    world.check_closed()
+
+
+def test_an_interrupt_while_opening_closes_everything(world):
+    def build(spec):
+        raise KeyboardInterrupt
+
+    world.make_engine = build
+    world.source = FakeSource(1000, pace=0.001)
+    with pytest.raises(KeyboardInterrupt):
+        world.pipeline().start()
+    world.check_closed()
+
+
+def test_a_thread_that_hangs_is_left_behind_and_named(world, gate_event, monkeypatch):
+    monkeypatch.setattr("streamcam.pipeline.pipeline._PATIENCE", 0.1)
+    world.sinks = {"stuck": FakeSink(on=lambda count: gate_event.wait(10)), "fine": FakeSink()}
+    world.source = FakeSource(1000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    assert world.sinks["stuck"].reached(1)
+    pipeline.stop()
+    assert world.said[-1] == "still busy, left behind: sink stuck"
+    assert world.sinks["fine"].closes
+    gate_event.set()
+
+
+def test_the_controls_refuse_what_is_not_there(world):
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    with pytest.raises(UnknownChoice, match="look"):
+        pipeline.select_look("nowhere")
+    for name in ("nowhere", "../secret.toml", "/etc/passwd"):
+        with pytest.raises(UnknownChoice, match="preset"):
+            pipeline.select_preset(name)
+    assert world.sinks["fake"].more()

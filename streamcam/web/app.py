@@ -35,14 +35,19 @@ class Choice(BaseModel):
 
 
 class LivePicture(StreamingResponse):
-    """Motion JPEG for as long as the client listens, the program runs and the server serves."""
+    """Motion JPEG for as long as the client listens, the program runs and the server serves.
 
-    def __init__(self, sink: WebSink, stopping: Event, seats: CapacityLimiter) -> None:
+    A browser shows a picture once it has the headers of the next one, so for `browser` those
+    go out right behind it, without a length. OBS and FFmpeg read pictures by their length.
+    Each way would cost the other kind of client a picture's time of delay.
+    """
+
+    def __init__(self, sink: WebSink, stopping: Event, *, browser: bool) -> None:
         media_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
         super().__init__((), media_type=media_type, headers=_FRESH)
         self._sink = sink
         self._stopping = stopping
-        self._seats = seats
+        self._browser = browser
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count as a viewer exactly as long as the response is being sent."""
@@ -51,18 +56,23 @@ class LivePicture(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def _parts(self, viewer: Viewer) -> AsyncIterator[bytes]:
-        # A browser shows a part when it sees the boundary after it, so that goes out at once.
-        yield f"--{_BOUNDARY}\r\n".encode()
+        seat = CapacityLimiter(1)
+        head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
+        if self._browser:
+            yield f"{head}\r\n".encode()
         while not self._stopping.is_set():
             try:
                 jpeg = await to_thread.run_sync(
-                    viewer.next, _ATTENTION, abandon_on_cancel=True, limiter=self._seats
+                    viewer.next, _ATTENTION, abandon_on_cancel=True, limiter=seat
                 )
             except RingClosed:
                 return
-            if jpeg is not None:
-                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                yield b"".join((head.encode(), jpeg, f"\r\n--{_BOUNDARY}\r\n".encode()))
+            if jpeg is not None and self._browser:
+                yield b"".join((jpeg, f"\r\n{head}\r\n".encode()))
+            elif jpeg is not None:
+                yield b"".join(
+                    (f"{head}Content-Length: {len(jpeg)}\r\n\r\n".encode(), jpeg, b"\r\n")
+                )
 
 
 def create_app(controls: Controls, sink: WebSink | None, token: str) -> FastAPI:
@@ -130,15 +140,15 @@ def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
 
 
 def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
-    seats = CapacityLimiter(MOST_VIEWERS)
     if sink is None:
         return
 
     @app.get("/stream.mjpg")
-    async def stream() -> Response:
+    async def stream(request: Request) -> Response:
         if sink.viewers >= MOST_VIEWERS:
             return _error(503, f"{MOST_VIEWERS} viewers are watching already")
-        return LivePicture(sink, app.state.stopping, seats)
+        browser = request.headers.get("sec-fetch-dest") in ("image", "document")
+        return LivePicture(sink, app.state.stopping, browser=browser)
 
     @app.get("/snapshot.jpg")
     async def snapshot() -> Response:

@@ -38,6 +38,8 @@ class WebServer:
     `explicit` says that the user asked for this `port`: then no other is taken instead.
     Until somebody connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
+
+    sink  may be set until `start`: the port is taken first, the picture comes later
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class WebServer:
         self.port = port
         self.notice = ""  # what the user should know, after `start`
         self._controls = controls
-        self._sink = sink
+        self.sink = sink
         self._explicit = explicit
         self._token = secrets.token_urlsafe(24)
         self._forget: Callable[[], None] = lambda: None  # removes the runtime file
@@ -66,13 +68,18 @@ class WebServer:
         """Where the page is."""
         return f"http://127.0.0.1:{self.port}/"
 
-    def start(self) -> None:
-        """Listen. Raises `UsageError` if the port cannot be had."""
+    def listen(self) -> None:
+        """Take the port; who connects waits for `start`. Raises `UsageError` if it is taken."""
         asked_for = self.port
         self._socket = _listen(asked_for, 1 if self._explicit or not asked_for else _TRIES)
         self.port = self._socket.getsockname()[1]
         if asked_for not in (0, self.port):
             self.notice = f"port {asked_for} is taken; the page is at {self.url}"
+
+    def start(self) -> None:
+        """Serve, and `listen` first if that was not done."""
+        if self._socket is None:
+            self.listen()
         self._announce()
         self._thread = Thread(target=self._run, args=(self._socket,), name="web", daemon=True)
         self._thread.start()
@@ -110,7 +117,7 @@ class WebServer:
 
         # What is cut off at the end is no error to show; a bug of ours is.
         logging.getLogger("uvicorn.error").addFilter(lambda record: not self._stop.is_set())
-        app = create_app(self._controls, self._sink, self._token)
+        app = create_app(self._controls, self.sink, self._token)
         self._stopping = app.state.stopping
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from time import sleep
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -63,15 +64,26 @@ def test_the_stream_is_made_of_new_pictures(http, film, sink):
     until(lambda: sink.viewers == 0)  # and nothing is encoded any more
 
 
-def test_the_last_picture_of_a_still_scene_arrives_whole(http, sink):
-    """With its boundary, without which a browser would not show it."""
-    connection, response = http.open("/stream.mjpg")
+def test_a_browser_can_show_a_picture_before_the_next_one_comes(http, sink):
+    """It does so once it has the next one's headers."""
+    connection, response = http.open("/stream.mjpg", {"Sec-Fetch-Dest": "image"})
+    head = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"
+    assert response.read(len(head)) == head
     until(lambda: sink.viewers == 1)
     sink.write(Frame(np.full((32, 48, 3), 99, np.uint8), 0, 0.0))
-    assert decoded(part(response)).mean() == pytest.approx(99, abs=2)
-    assert response.readline() == b"--frame\r\n"
+    received = b""
+    while not received.endswith(b"\r\n" + head):
+        received += response.read(1)
+    assert decoded(received.removesuffix(b"\r\n" + head)).mean() == pytest.approx(99, abs=2)
     response.close()
     connection.close()
+
+
+def test_ffmpeg_and_so_obs_can_read_the_stream(web, film):
+    with av.open(f"{web.url}stream.mjpg", format="mpjpeg", timeout=30) as stream:
+        pictures = stream.decode(video=0)
+        levels = [next(pictures).to_ndarray(format="gray").mean() for _ in range(3)]
+    assert len(set(levels)) == 3
 
 
 def test_a_snapshot_is_one_picture(http, film):

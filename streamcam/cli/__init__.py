@@ -63,15 +63,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prog_name="streamcam",
             standalone_mode=False,
         )
-    except StreamcamError as error:
-        return fail(str(error), error.exit_code)
-    except EngineError as error:
-        return fail(str(error), 1 if isinstance(error, EngineFailed) else 2)
+    except (StreamcamError, EngineError) as error:
+        return fail(str(error), _exit_code(error))
+    except BaseExceptionGroup as group:  # several stages failed
+        if group.subgroup(lambda error: not isinstance(error, StreamcamError | EngineError)):
+            raise  # among them a bug, whose traceback counts
+        return fail(" And: ".join(str(error) for error in group.exceptions), 1)
     except typer.TyperException as error:
         return fail(error.format_message(), error.exit_code)
     except typer.Abort:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _exit_code(error: StreamcamError | EngineError) -> int:
+    if isinstance(error, StreamcamError):
+        return error.exit_code
+    return 1 if isinstance(error, EngineFailed) else 2
 
 
 def _unknown_command(name: str, commands: list[str]) -> UsageError:

@@ -2,6 +2,39 @@
 
 from __future__ import annotations
 
+from streamcam.cli.terminal import Terminal
+
+_OUTPUTS = (
+    ("virtualcam", "a camera for OBS, Zoom, Discord and browsers"),
+    ("window", "a preview on this screen"),
+    ("web", "a page on this machine"),
+    ("FILE.mp4", "a recording; .mkv and .mov too"),
+    ("null", "nowhere, to measure"),
+)
+
 
 def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
+    from streamcam.capture.camera import list_cameras
+    from streamcam.capture.screen import list_screens
+    from streamcam.sink._devices import how_to_get_one, list_devices
+
+    virtual = list_devices()
+    taken = {device.path for device in virtual} | {device.label for device in virtual}
+    sources = [
+        (f"camera:{one.index}", one.name, one.path)
+        for one in list_cameras()
+        if not taken & {one.path, one.name}
+    ]
+    sources += [
+        (f"screen:{one.number}", f"{one.width}x{one.height}", f"at {one.x},{one.y}")
+        for one in list_screens()
+    ]
+    sources += [("demo", "the bundled clip", ""), ("FILE or URL", "a video or a picture", "")]
+    terminal = Terminal()
+    terminal.table("Sources (streamcam --source SOURCE)", ("source", "what", "where"), sources)
+    outputs = [(f"virtualcam:{one.path}", f'the virtual camera "{one.label}"') for one in virtual]
+    outputs += _OUTPUTS if virtual else _OUTPUTS[1:]
+    terminal.table("Outputs (streamcam --output OUTPUT)", ("output", "what"), outputs)
+    if not virtual:
+        terminal.say(f"virtual camera: none; to get one: {how_to_get_one()}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from streamcam.cli.terminal import Terminal
+from streamcam.errors import UsageError
 
 
 def presets(
@@ -16,16 +17,26 @@ def presets(
     ] = False,
 ) -> None:
     """List the presets and their looks."""
-    from streamcam.presets import json_schema, load_preset, preset_names
+    from streamcam.presets import json_schema, preset_names
 
     if schema:
         import json
 
         typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
         return
-    found = [load_preset(name) for name in preset_names()]
     Terminal().table(
         "Presets (streamcam --preset NAME)",
-        ("name", "looks", "prompt"),
-        [(one.name, ", ".join(one.look_names), one.prompt) for one in found],
+        ("preset", "looks", "prompt"),
+        [_row(name) for name in preset_names()],
     )
+
+
+def _row(name: str) -> tuple[str, str, str]:
+    """A preset, or the reason why it does not load: the others are listed all the same."""
+    from streamcam.presets import load_preset
+
+    try:
+        preset = load_preset(name)
+    except UsageError as error:
+        return name, "", f"does not load: {error}"
+    return preset.name, ", ".join(preset.look_names), preset.prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from streamcam.presets import load_preset
 
 if TYPE_CHECKING:
     from streamcam.pipeline import Options, Pipeline
+    from streamcam.web.server import WebServer
 
 _POLL = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
 _LIVE_KINDS = ("camera", "screen")
@@ -47,16 +49,13 @@ def run_request(request: Request) -> None:
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """
     terminal = Terminal()
-    with StopSignals() as signals:
+    with StopSignals() as signals, ExitStack() as closing:
         try:
-            pipeline = _prepared(request, terminal)
+            pipeline = _open(request, terminal, closing)
+            signals.running()
         except KeyboardInterrupt:
             return
-        try:
-            if _started(pipeline, signals):
-                _Session(pipeline, terminal, signals, request.duration).run()
-        finally:
-            pipeline.stop()
+        _Session(pipeline, terminal, signals, request.duration).run()
     now = pipeline.stats.snapshot()
     terminal.say(
         f"done: {now.seconds:.1f} s, {now.frames_in} frames in, {now.frames_out} out, "
@@ -64,21 +63,31 @@ def run_request(request: Request) -> None:
     )
 
 
-def _prepared(request: Request, terminal: Terminal) -> Pipeline:
+def _open(request: Request, terminal: Terminal, closing: ExitStack) -> Pipeline:
+    """The started pipeline, with its page; `closing` ends both."""
     options = choose_options(request, terminal.say)
     from streamcam.pipeline import Pipeline
 
-    return Pipeline(options, terminal.say)
+    pipeline = Pipeline(options, terminal.say)
+    server = _listening(pipeline, options, closing) if options.web else None
+    closing.callback(pipeline.stop)
+    pipeline.start()
+    if server is not None:
+        server.sink = pipeline.web_sink
+        server.start()
+        terminal.say(f"page: {server.notice or server.url}")
+    return pipeline
 
 
-def _started(pipeline: Pipeline, signals: StopSignals) -> bool:
-    """False if a signal came first. It interrupts here, for devices look at no event."""
-    try:
-        pipeline.start()
-        signals.running()
-    except KeyboardInterrupt:
-        return False
-    return True
+def _listening(pipeline: Pipeline, options: Options, closing: ExitStack) -> WebServer:
+    """The server with its port, taken before anything is opened: that may be refused."""
+    from streamcam.web.server import DEFAULT_PORT, WebServer
+
+    explicit = options.port is not None
+    server = WebServer(pipeline, None, options.port or DEFAULT_PORT, explicit=explicit)
+    closing.callback(server.stop)
+    server.listen()
+    return server
 
 
 def choose_options(request: Request, say: Callable[[str], None]) -> Options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from textwrap import wrap
 from time import perf_counter
@@ -37,9 +38,10 @@ def open_status(terminal: Terminal, *, with_keys: bool) -> AbstractContextManage
 class PlainStatus:
     """One line every five seconds, and one whenever there is something new to notice."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, clock: Callable[[], float] = perf_counter) -> None:
         self._terminal = terminal
-        self._next = perf_counter() + _PLAIN_EVERY
+        self._clock = clock
+        self._next = clock() + _PLAIN_EVERY
         self._notice = ""
 
     def __enter__(self) -> Self:
@@ -59,8 +61,8 @@ class PlainStatus:
             self._notice = now.notice
             if now.notice:
                 self._terminal.say(f"notice: {now.notice}")
-        if perf_counter() >= self._next:
-            self._next = perf_counter() + _PLAIN_EVERY
+        if self._clock() >= self._next:
+            self._next = self._clock() + _PLAIN_EVERY
             self._terminal.say(plain_line(now))
 
 
@@ -107,7 +109,7 @@ class LiveStatus:
 def plain_line(now: Snapshot) -> str:
     """The status as one line of plain text."""
     return (
-        f"{_clock(now.seconds)}  look {now.look or '-'}, in {now.fps_in:.1f}, engine "
+        f"{_clock(now.seconds)} look {now.look or '-'}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, latency {now.latency_ms_p50:.0f} ms "
         f"(p95 {now.latency_ms_p95:.0f}), engine {now.engine_ms_p50:.0f} ms, skipped "
         f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
@@ -137,11 +139,11 @@ def _heading(now: Snapshot, preset: Preset, width: int) -> Text:
     from rich.text import Text
 
     working = "green" if now.fps_out > 0 else "yellow"
-    look = "" if now.look in ("", preset.name) else f" · {now.look}"
+    look = "" if now.look in ("", preset.name) else f" · {one_line(now.look)}"
     line = Text.assemble(
         ("── ", "bright_black"),
         ("● ", working),
-        (preset.name, "bold"),
+        (one_line(preset.name), "bold"),
         (look, "bold magenta"),
         " ",
     )
@@ -182,7 +184,9 @@ def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
     parts = []
     for number, name in enumerate((preset.name, *preset.look_names[:9])):
         number_style, name_style = ("bold reverse",) * 2 if name == now.look else ("bold", "dim")
-        parts.append(Text.assemble((f" {number} ", number_style), (f"{name} ", name_style)))
+        parts.append(
+            Text.assemble((f" {number} ", number_style), (f"{one_line(name)} ", name_style))
+        )
     return [*parts, Text.assemble((" q ", "bold"), ("quit ", "dim"))]
 
 

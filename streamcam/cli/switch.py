@@ -20,11 +20,14 @@ def switch(
     """Switch the running streamcam to another look, or else to another preset."""
     from streamcam.web.client import send_look, send_preset
 
-    say = Terminal().say
-    path = Path(name).expanduser()
-    if path.suffix.lower() == ".toml":
-        send_preset(str(path.absolute()))  # the running program may be in another folder
-        return say(f"preset: {path.stem}")
+    if Path(name).suffix.lower() == ".toml":
+        # What a page may ask of the running program stays within the folders of presets.
+        from streamcam.presets import user_presets
+
+        raise UsageError(
+            f"switch takes a name, not the file {name!r}: put it into {user_presets()}, then: "
+            f"streamcam switch {Path(name).stem}"
+        )
     try:
         send_look(name)
     except UsageError as no_look:
@@ -34,5 +37,5 @@ def switch(
             if str(no_preset) == str(no_look):  # nobody runs: one reason for both
                 raise
             raise UsageError(f"{no_preset} And {no_look}") from no_preset
-        return say(f"preset: {name}")
-    return say(f"look: {name}")
+        return Terminal().say(f"preset: {name}")
+    return Terminal().say(f"look: {name}")

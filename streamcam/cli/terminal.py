@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-_TOPIC = re.compile(r"^([a-z][a-z -]{0,14}):(?= )")
+_TOPIC = re.compile(r"^([a-z][a-z -]{0,15}):(?= )")
 
 
 def one_line(text: str) -> str:
@@ -77,7 +77,7 @@ class Terminal:
             header_style="bold cyan",
         )
         for index, column in enumerate(columns):
-            table.add_column(column, no_wrap=index == 0)
+            table.add_column(column, no_wrap=index < len(columns) - 1)
         for row in rows:
             table.add_row(*(Text(one_line(cell)) for cell in row))
         self.console.print(table)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from streamcam import capture, sink
 from streamcam.errors import UsageError
+from streamcam.sink._devices import how_to_get_one, list_devices
+from streamcam.sink._display import require_display
 
 Say = Callable[[str], None]
 
@@ -20,16 +22,18 @@ def choose_source(choice: str | None, say: Say) -> str:
         return choice
     from streamcam.capture.camera import list_cameras
 
-    cameras = list_cameras()
+    # A virtual camera is where our own picture goes, or shows nothing until OBS sends to it.
+    virtual = {name for device in list_devices() for name in (device.path, device.label)}
+    cameras = [camera for camera in list_cameras() if not virtual & {camera.path, camera.name}]
     if cameras:
-        say(f"source: camera:{cameras[0].index} (the first camera; --source takes another)")
+        say(f"source chosen: {cameras[0]}, the first camera (--source takes another)")
         return f"camera:{cameras[0].index}"
     from streamcam.capture.screen import list_screens
 
     if list_screens():
-        say("source: screen (no camera here; --source takes another)")
+        say("source chosen: the screen, as there is no camera (--source takes another)")
         return "screen"
-    say("source: demo, the bundled clip (no camera and no screen here; --source takes another)")
+    say("source chosen: the demo clip, as there is no camera and no screen (see --source)")
     return "demo"
 
 
@@ -46,18 +50,17 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
             raise UsageError("--output web and --no-web contradict each other: leave one out.")
     if choices:
         return tuple(dict.fromkeys(choices))
-    from streamcam.sink._devices import how_to_get_one, list_devices
-
     devices = list_devices()
     if devices:
-        say(f"output: virtualcam, choose {devices[0].label!r} as your camera in OBS, Zoom, Discord")
+        say(
+            f"output chosen: the virtual camera; take {devices[0].label!r} as your camera in OBS, "
+            "Zoom, Discord (--output takes another)"
+        )
         return ("virtualcam",)
-    missing = f"no virtual camera here; to get one: {how_to_get_one()}"
+    missing = f"there is no virtual camera; to get one: {how_to_get_one()}"
     if web:
-        say(f"output: web ({missing})")
+        say(f"output chosen: the web page, as {missing}")
         return ("web",)
-    from streamcam.sink._display import require_display
-
     try:
         require_display()
     except UsageError as error:
@@ -65,5 +68,5 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
             f"nowhere to show the picture: {missing}. Or leave out --no-web, or add --output "
             "FILE.mp4."
         ) from error
-    say(f"output: window ({missing})")
+    say(f"output chosen: a window, as {missing}")
     return ("window",)

@@ -1,0 +1,129 @@
+"""The status: every number in it, nothing wider than the terminal."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from streamcam.cli.status import PlainStatus, live_lines, plain_line
+from streamcam.cli.terminal import Terminal, one_line
+from streamcam.presets import Preset, load_preset
+from streamcam.stats import Snapshot, Stats
+
+ANIME = load_preset("anime")
+NOW = Snapshot(
+    fps_in=30.02,
+    fps_engine=27.13,
+    fps_out=29.99,
+    latency_ms_p50=41.2,
+    latency_ms_p95=58.9,
+    engine_ms_p50=33.1,
+    engine_ms_p95=37.0,
+    skipped=0.124,
+    dropped=3,
+    repeats=14,
+    frames_in=2500,
+    frames_out=2480,
+    seconds=83.2,
+    look="sunset",
+    notice="",
+)
+
+
+def drawn(now: Snapshot, width: int, *, with_keys: bool = True, preset: Preset = ANIME) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    for line in live_lines(now, preset, width, with_keys=with_keys):
+        console.print(line)
+    return console.file.getvalue()
+
+
+def test_the_line_in_plain_text() -> None:
+    assert plain_line(NOW) == (
+        "1:23 look sunset, in 30.0, engine 27.1, out 30.0 fps, latency 41 ms (p95 59), "
+        "engine 33 ms, skipped 12%, dropped 3, repeats 14"
+    )
+
+
+def test_on_a_wide_terminal() -> None:
+    assert drawn(NOW, 110).splitlines() == [
+        "── ● anime · sunset " + "─" * 82 + " 1:23 ──",
+        "in 30.0 → engine 27.1 → out 30.0 fps │ latency  41 ms, p95  59 │ skipped  12% │ dropped 3"
+        " │ repeats 14",
+        " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  q quit ",
+    ]
+
+
+def test_the_base_look_is_the_preset() -> None:
+    assert drawn(replace(NOW, look="anime"), 60).startswith("── ● anime ───")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_on_any_terminal_everything_is_shown(width: int) -> None:
+    text = drawn(replace(NOW, notice="camera 0 is gone; trying again in 2 s"), width)
+    words = text.split()
+    for word in ("27.1", "41", "59", "12%", "1:23", "moonlight", "midnight", "quit", "gone;"):
+        assert word in words, text
+    assert "…" not in text
+
+
+@given(
+    st.integers(1, 200),
+    st.text(max_size=60),
+    st.floats(0, 1e7),
+    st.integers(0, 10**12),
+    st.booleans(),
+)
+def test_no_line_is_wider_than_the_terminal(
+    width: int, text: str, number: float, count: int, with_keys: bool
+) -> None:
+    now = replace(NOW, look=text, notice=text, fps_in=number, seconds=number, dropped=count)
+    for line in live_lines(now, ANIME, width, with_keys=with_keys):
+        assert line.cell_len <= width
+        assert "\n" not in line.plain
+
+
+def test_only_nine_looks_have_a_key() -> None:
+    many = Preset(prompt="a", looks={f"look{number}": "b" for number in range(12)})
+    text = drawn(NOW, 200, preset=many)
+    assert "9 look8" in text
+    assert "look9" not in text
+
+
+def test_no_keys_are_shown_where_none_can_be_typed() -> None:
+    assert "quit" not in drawn(NOW, 80, with_keys=False)
+
+
+def test_numbers_keep_their_place() -> None:
+    slow = replace(NOW, fps_in=8.0, fps_engine=0.0, latency_ms_p50=7.0, skipped=0.0)
+    assert drawn(slow, 110).splitlines()[1].index("repeats") == drawn(NOW, 110).splitlines()[
+        1
+    ].index("repeats")
+
+
+def test_plain_status_speaks_every_five_seconds_and_tells_a_notice_once(capsys) -> None:
+    time = [0.0]
+    status = PlainStatus(Terminal(), clock=lambda: time[0])
+    for second in range(11):
+        time[0] = float(second)
+        notice = "the camera is gone" if 3 <= second < 8 else ""
+        status.show(replace(NOW, seconds=second, notice=notice), ANIME)
+    lines = [line[:25] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "notice: the camera is gon",
+        "0:05 look sunset, in 30.0",
+        "0:10 look sunset, in 30.0",
+    ]
+
+
+def test_before_the_first_picture() -> None:
+    assert "look -" in plain_line(Stats().snapshot())
+
+
+@given(st.text())
+def test_one_line_is_one_line(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert line.isprintable()

@@ -1,0 +1,98 @@
+"""Automatic choices: the best there is, said with its reason; an explicit one is kept."""
+
+import pytest
+
+from streamcam.capture.camera import Camera
+from streamcam.capture.screen import Screen
+from streamcam.errors import UnknownChoice, UsageError
+from streamcam.pipeline import auto
+from streamcam.sink._devices import Device
+
+OUT = Device("/dev/video9", "streamcam")
+LOOPBACK = Camera(9, "streamcam", "/dev/video9", "V4L2")
+WEBCAM = Camera(2, "HD Webcam", "/dev/video2", "V4L2")
+SCREEN = Screen(1, 0, 0, 1920, 1080, primary=True)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch):
+    """What the machine has: by default nothing."""
+
+    def has(*, cameras=(), screens=(), devices=(), display=False) -> None:
+        def require_display() -> None:
+            if not display:
+                raise UsageError("a window needs a display")
+
+        monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: list(cameras))
+        monkeypatch.setattr("streamcam.capture.screen.list_screens", lambda: list(screens))
+        monkeypatch.setattr(auto, "list_devices", lambda: list(devices))
+        monkeypatch.setattr(auto, "require_display", require_display)
+
+    has()
+    return has
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def test_camera_then_screen_then_demo(machine, said) -> None:
+    machine(cameras=[WEBCAM], screens=[SCREEN])
+    assert auto.choose_source(None, said.append) == "camera:2"
+    machine(screens=[SCREEN])
+    assert auto.choose_source(None, said.append) == "screen"
+    machine()
+    assert auto.choose_source(None, said.append) == "demo"
+    assert [line.split(" (")[0] for line in said] == [
+        'source chosen: camera 2 "HD Webcam", the first camera',
+        "source chosen: the screen, as there is no camera",
+        "source chosen: the demo clip, as there is no camera and no screen",
+    ]
+    assert all("--source" in line for line in said)
+
+
+def test_our_own_virtual_camera_is_no_camera(machine, said) -> None:
+    machine(cameras=[LOOPBACK], devices=[OUT])
+    assert auto.choose_source(None, said.append) == "demo"
+    machine(cameras=[LOOPBACK, WEBCAM], devices=[OUT])
+    assert auto.choose_source(None, said.append) == "camera:2"
+
+
+def test_an_explicit_source_is_kept_and_nothing_is_said(machine, said) -> None:
+    machine(cameras=[WEBCAM])
+    for choice in ("demo", "screen:2", "camera:7", "rtsp://10.0.0.1/live"):
+        assert auto.choose_source(choice, said.append) == choice
+    assert said == []
+    with pytest.raises(UnknownChoice, match=r"'demmo'.*'demo'"):
+        auto.choose_source("demmo", said.append)
+
+
+def test_virtual_camera_then_web(machine, said) -> None:
+    machine(devices=[OUT])
+    assert auto.choose_outputs((), said.append) == ("virtualcam",)
+    machine(display=True)
+    assert auto.choose_outputs((), said.append) == ("web",)
+    assert "'streamcam'" in said[0]
+    assert "to get one: " in said[1]
+
+
+def test_without_the_web_a_window_or_the_reason_why_not(machine, said) -> None:
+    machine(display=True)
+    assert auto.choose_outputs((), said.append, web=False) == ("window",)
+    assert said[0].startswith(
+        "output chosen: a window, as there is no virtual camera; to get one: "
+    )
+    machine()
+    with pytest.raises(UsageError, match=r"nowhere to show .* to get one: .* --output FILE\.mp4"):
+        auto.choose_outputs((), said.append, web=False)
+
+
+def test_explicit_outputs_are_kept_once_each(machine, said) -> None:
+    machine(devices=[OUT])
+    assert auto.choose_outputs(("null", "a.mp4", "null"), said.append) == ("null", "a.mp4")
+    assert said == []
+    with pytest.raises(UnknownChoice, match="unknown output 'virtualcm'"):
+        auto.choose_outputs(("null", "virtualcm"), said.append)
+    with pytest.raises(UsageError, match="contradict"):
+        auto.choose_outputs(("web",), said.append, web=False)

@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StreamcamError, EngineError) as error:
         return fail(str(error), _exit_code(error))
     except BaseExceptionGroup as group:  # several stages failed
-        if group.subgroup(lambda error: not isinstance(error, StreamcamError | EngineError)):
-            raise  # among them a bug, whose traceback counts
+        if group.split((StreamcamError, EngineError))[1] is not None:
+            raise  # among them is a bug, whose traceback counts
         return fail(" And: ".join(str(error) for error in group.exceptions), 1)
     except typer.TyperException as error:
         return fail(error.format_message(), error.exit_code)

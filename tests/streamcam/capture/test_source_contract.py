@@ -13,10 +13,11 @@ from capture_fakes import RED, FakeDevice, FakeGrabber
 
 from streamcam.capture import Wanted
 from streamcam.capture._decoder import Decoder
+from streamcam.capture._desktop import find
 from streamcam.capture.camera import Camera, CameraSource
 from streamcam.capture.demo import CLIP
 from streamcam.capture.image import ImageSource, read_picture
-from streamcam.capture.screen import ScreenSource, find
+from streamcam.capture.screen import ScreenSource
 from streamcam.capture.video import VideoSource
 
 WANTED = Wanted(64, 48, 30.0)

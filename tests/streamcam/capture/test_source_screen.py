@@ -7,7 +7,8 @@ from capture_fakes import FakeGrabber, red
 from mss.exception import ScreenShotError
 
 from streamcam.capture import Wanted, open_source, screen
-from streamcam.capture.screen import Screen, ScreenSource, find, list_screens
+from streamcam.capture._desktop import Screen, find
+from streamcam.capture.screen import ScreenSource, list_screens
 from streamcam.errors import SourceLost, UsageError
 
 WANTED = Wanted(fps=10)
@@ -15,6 +16,7 @@ WANTED = Wanted(fps=10)
 
 @pytest.fixture(autouse=True)
 def xorg(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
 
@@ -143,6 +145,26 @@ def test_a_display_that_goes_away_is_lost(clock):
     grabber.failing = True
     with pytest.raises(SourceLost, match="screen 2 cannot be captured: the display went away"):
         source.read()
+
+
+def test_a_display_that_breaks_off_as_x_does_is_lost_and_closed_once(clock):
+    """mss then fails an assertion when it grabs, and again when it closes."""
+    grabber = FakeGrabber()
+    source = ScreenSource(grabber, *find("", grabber.monitors), WANTED, clock)
+
+    def broken(_monitor):
+        raise AssertionError
+
+    def close():
+        grabber.closed += 1
+        raise ScreenShotError("Connection to X server closed")
+
+    grabber.grab, grabber.close = broken, close
+    with pytest.raises(SourceLost, match="the connection to the display broke"):
+        source.read()
+    source.close()
+    source.close()
+    assert grabber.closed == 1
 
 
 def test_a_display_that_changes_its_size_is_opened_anew(clock):

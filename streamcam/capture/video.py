@@ -67,7 +67,8 @@ class VideoSource:
     def read(self) -> Frame | None:
         """The next picture, waiting for its time at most half a second; None: not yet.
 
-        A network stream may take its read timeout: two seconds, until it counts as lost.
+        A network stream that falls silent takes longer: two seconds until it counts as lost,
+        twenty for HLS and DASH, whose pieces come seconds apart.
         """
         if self._ready is None:
             self._ready = self._prepare()

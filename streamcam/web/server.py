@@ -35,11 +35,12 @@ _SEND_BUFFER = 256 * 1024
 class WebServer:
     """The page for `controls`, with the picture of `sink` unless that is None.
 
+    `listen` takes the port, which may be refused, before anything else is opened; `start`
+    serves, and takes the port first if that has not happened. `sink` may be set in between.
+
     `explicit` says that the user asked for this `port`: then no other is taken instead.
     Until somebody connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
-
-    sink  may be set until `start`: the port is taken first, the picture comes later
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class WebServer:
         *,
         explicit: bool = False,
     ) -> None:
-        self.port = port
-        self.notice = ""  # what the user should know, after `start`
-        self._controls = controls
         self.sink = sink
+        self.port = port
+        self.notice = ""  # what the user should know, after `listen` and `start`
+        self._controls = controls
         self._explicit = explicit
         self._token = secrets.token_urlsafe(24)
         self._forget: Callable[[], None] = lambda: None  # removes the runtime file
@@ -77,7 +78,7 @@ class WebServer:
             self.notice = f"port {asked_for} is taken; the page is at {self.url}"
 
     def start(self) -> None:
-        """Serve, and `listen` first if that was not done."""
+        """Serve, and let `streamcam switch` know. Raises what `listen` raises."""
         if self._socket is None:
             self.listen()
         self._announce()

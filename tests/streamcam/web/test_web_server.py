@@ -187,6 +187,28 @@ def test_a_port_that_nobody_asked_for_may_move(program, runtime_path, taken):
         web.stop()
 
 
+def test_the_port_is_taken_before_anything_is_served(program, sink, runtime_path, make_client):
+    web = WebServer(program, None, 0)
+    web.listen()
+    with pytest.raises(UsageError, match="is taken"):
+        WebServer(program, None, web.port, explicit=True).listen()
+    assert not runtime_path.exists()
+    web.sink = sink
+    web.start()
+    try:
+        assert make_client(web.port, "").get("/api/state").json["picture"] is True
+    finally:
+        web.stop()
+
+
+def test_a_port_that_was_never_served_is_free_again(program, runtime_path):
+    web = WebServer(program, None, 0)
+    web.listen()
+    web.stop()
+    with socket.create_server(("127.0.0.1", web.port)):
+        pass
+
+
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_a_number_that_is_no_port_is_refused(program, runtime_path, port):
     with pytest.raises(UsageError, match=f"there is no port {port}"):

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
-from streamcam.cli import devices, presets, run, switch
+from streamcam.cli import bench, devices, presets, run, switch
 from streamcam.cli.terminal import fail
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError
 
@@ -44,6 +44,7 @@ def build_app(*, rich_help: bool) -> typer.Typer:
     app.callback(invoke_without_command=True)(run.run)
     app.command()(devices.devices)
     app.command()(presets.presets)
+    app.command()(bench.bench)
     app.command()(switch.switch)
     return app
 

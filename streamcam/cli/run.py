@@ -142,7 +142,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             preset=preset or _DEFAULT_PRESET,
             source=source,
             outputs=tuple(output or ()),
-            size=_engine_size(size),
+            size=engine_size(size),
             fps=fps,
             model=model,
             backend=backend,
@@ -164,7 +164,8 @@ def _refuse_flags(context: typer.Context, command: str) -> None:
             )
 
 
-def _engine_size(text: str | None) -> Size | None:
+def engine_size(text: str | None) -> Size | None:
+    """`--size` as (width, height). Raises `UsageError`."""
     if text is None:
         return None
     from streamcam.config import check_engine_size, parse_size

@@ -142,6 +142,7 @@ class _Session:
         self._pipeline = pipeline
         self._terminal = terminal
         self._signals = signals
+        self._live = False
         self._deadline = perf_counter() + duration if duration is not None else float("inf")
 
     def run(self) -> None:
@@ -164,7 +165,13 @@ class _Session:
         return self._pipeline.wait(min(_POLL, left))
 
     def _show(self, status: Status) -> None:
-        status.show(self._pipeline.stats.snapshot(), self._pipeline.preset)
+        now = self._pipeline.stats.snapshot()
+        if now.frames_out and not self._live:
+            self._live = True
+            self._terminal.say(
+                f"live: first picture, {now.seconds:.1f} s after the preset was read"
+            )
+        status.show(now, self._pipeline.preset)
 
     def _react(self, typed: str) -> None:
         for key in typed:

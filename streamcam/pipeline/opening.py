@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
 
-from streamcam import capture, sink
+from streamcam import sink
 from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
@@ -104,7 +104,7 @@ class Opening:
     def _start_capture(self, frames: Queue[Frame]) -> Future[Opened]:
         options = self._options
         worker = CaptureWorker(
-            lambda: capture.open_source(options.source, options.wanted),
+            lambda: options.open_source(options.source, options.wanted),
             frames,
             self._stats,
             self._stages.stopping,

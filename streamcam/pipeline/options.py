@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamcam.capture import Wanted
+from streamcam.capture import Source, Wanted, open_source
 from streamcam.presets import Preset
 from streamcam.sink import Format
 
@@ -18,6 +19,7 @@ class Options:
     size      (width, height) of the engine
     fps       ticks per second of the outputs
     realtime  False: a file is rendered frame by frame, however long it takes
+    open_source  makes the source, on the thread "capture"
     web       serve the page; the picture goes there as well. `port` None: any free one
     """
 
@@ -31,6 +33,7 @@ class Options:
     realtime: bool = True
     web: bool = True
     port: int | None = None
+    open_source: Callable[[str, Wanted], Source] = open_source
 
     @property
     def format(self) -> Format:

@@ -1,0 +1,234 @@
+"""Bench: what a preset costs on this machine, from one run on one input.
+
+The bare engine, its networks alone and the whole app take turns on the bundled clip, so that
+whatever else the machine does hits all of them alike and their ratios hold.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle
+from statistics import median
+from threading import Event
+from time import perf_counter
+
+import cv2
+import numpy as np
+import psutil
+
+from engines.api import Engine
+from engines.build import open_model
+from engines.measure import Timings, frame_flops, networks_alone, peak_flops, time_in_turns
+from streamcam import capture
+from streamcam.capture import Source, Wanted
+from streamcam.clock import Ticker
+from streamcam.frames import Frame, Pixels
+from streamcam.infer.params import encoded
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.parts import open_engine
+from streamcam.pipeline.pipeline import Pipeline
+from streamcam.stats import percentile
+
+_ROUNDS = 3
+_CLIP_FRAMES = 60
+_FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
+_WARM_UP = 1.0  # seconds of the app that do not count
+_LIVE = "live:"  # what the command says with its first picture
+_CHILD_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Times in milliseconds unless the name says otherwise; `size` is the engine's.
+
+    engine_ms_*       `Engine.run` alone
+    networks_ms       the sum of the medians of encoder, UNet and decoder, each run alone
+    engine_to_networks, app_to_engine  ratios of those, and of the frame rates
+    latency_ms_*      from capture to sink, in the whole app
+    first_frame_s     seconds from the command, in a new process, to its first restyled picture
+    peak_share        operations a second of the engine over those of a large matrix product
+    rss_mb            most memory that process held
+    Those two are of the preset as it is in its file, with steps and precision from there.
+    """
+
+    engine_ms_p50: float
+    engine_ms_p95: float
+    networks_ms: float
+    engine_to_networks: float
+    engine_fps: float
+    app_fps: float
+    app_to_engine: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+    first_frame_s: float
+    peak_share: float
+    rss_mb: float
+    size: str
+    steps: int
+    guidance_mode: str
+    model: str
+    backend: str
+    precision: str
+    device: str
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """For JSON."""
+        return asdict(self)
+
+
+class PacedClip:
+    """A Source that plays frames kept in memory at any rate: capture without decoding."""
+
+    def __init__(self, frames: list[Pixels], fps: float) -> None:
+        self.label, self.fps = "bundled clip, from memory", fps
+        self.height, self.width = frames[0].shape[:2]
+        self._frames = cycle(frames)
+        self._ticker = Ticker(fps)
+        self._never = Event()  # a read is shorter than any wait for a stop
+        self._seq = 0
+
+    def read(self) -> Frame | None:
+        """See Source."""
+        self._ticker.wait(self._never)
+        frame = Frame(next(self._frames), self._seq, perf_counter())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        """See Source."""
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What the rounds brought, in the units of Report."""
+
+    timings: Timings
+    app_fps: list[float]
+    latency_p50: list[float]
+    latency_p95: list[float]
+
+
+def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Report:
+    """Measure for about `seconds`, and a few more for start-up. Main thread only.
+
+    `options` say what to run; source, outputs and web are the bench's own. Raises `UsageError`
+    or `EngineError` for what cannot be run.
+    """
+    clip = _clip()
+    options = replace(
+        options,
+        preset=options.preset.model_copy(
+            update={"gate": options.preset.gate.model_copy(update={"policy": "always"})}
+        ),
+        source="demo",
+        outputs=("null",),
+        web=False,
+    )
+    first_frame_s, rss_mb = _start_up(options, say)
+    engine, line = open_engine(options, lambda: options.format.width / options.format.height)
+    say(line)
+    options = replace(options, size=(engine.spec.width, engine.spec.height))
+    try:
+        samples = _take_turns(options, engine, clip, seconds)
+    finally:
+        engine.close()
+    times = sorted(samples.timings.engine)
+    engine_s, spec = median(times) / 1e3, engine.spec
+    model = open_model(spec.model)
+    return Report(
+        engine_ms_p50=median(times),
+        engine_ms_p95=percentile(times, 95),
+        networks_ms=samples.timings.networks_ms,
+        engine_to_networks=median(times) / samples.timings.networks_ms,
+        engine_fps=1.0 / engine_s,
+        app_fps=median(samples.app_fps),
+        app_to_engine=median(samples.app_fps) * engine_s,
+        latency_ms_p50=median(samples.latency_p50),
+        latency_ms_p95=median(samples.latency_p95),
+        first_frame_s=first_frame_s,
+        peak_share=frame_flops(model, spec) / engine_s / peak_flops(spec),
+        rss_mb=rss_mb,
+        size=f"{spec.width}x{spec.height}",
+        steps=spec.steps,
+        guidance_mode=spec.guidance_mode,
+        model=model.name,
+        backend=spec.backend,
+        precision=spec.precision,
+        device=spec.device,
+    )
+
+
+def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
+    size = (engine.spec.width, engine.spec.height)
+    frames: Iterator[Pixels] = cycle(
+        np.ascontiguousarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+        for frame in clip
+    )
+    params = encoded(options.preset.look(), engine.encode)
+    networks = networks_alone(open_model(engine.spec.model), engine.spec)
+    samples = _Samples(Timings([], {name: [] for name in networks}), [], [], [])
+    share = seconds / _ROUNDS / 2
+    for _ in range(_ROUNDS):
+        turn = time_in_turns(engine, params, frames, networks, share)
+        samples.timings.engine.extend(turn.engine)
+        for name, times in turn.networks.items():
+            samples.timings.networks[name].extend(times)
+        _run_app(options, clip, _FASTER * 1e3 / median(turn.engine), share, samples)
+    return samples
+
+
+def _run_app(
+    options: Options, clip: list[Pixels], source_fps: float, seconds: float, samples: _Samples
+) -> None:
+    def open_clip(_choice: str, _wanted: Wanted) -> Source:
+        return PacedClip(clip, source_fps)
+
+    pipeline = Pipeline(replace(options, open_source=open_clip), lambda _line: None)
+    pipeline.start()
+    try:
+        pipeline.wait(_WARM_UP)
+        began, before = perf_counter(), pipeline.stats.total("out")
+        pipeline.wait(seconds)
+        took = perf_counter() - began
+        samples.app_fps.append((pipeline.stats.total("out") - before) / took)
+        now = pipeline.stats.snapshot()
+        samples.latency_p50.append(now.latency_ms_p50)
+        samples.latency_p95.append(now.latency_ms_p95)
+    finally:
+        pipeline.stop()
+
+
+def _start_up(options: Options, say: Callable[[str], None]) -> tuple[float, float]:
+    """Seconds from the real command to its first picture, and the most memory it held, MB."""
+    flags = {"--model": options.model, "--backend": options.backend}
+    if options.size:
+        flags["--size"] = "{}x{}".format(*options.size)
+    command = [sys.executable, "-m", "streamcam", "--source", "demo", "--output", "null"]
+    command += ["--no-web", "--duration", str(_CHILD_SECONDS)]
+    command += ["--preset", str(options.preset.path or options.preset.name)]
+    command += [word for flag, value in flags.items() if value for word in (flag, value)]
+    say("start-up: the command in a process of its own")
+    began = perf_counter()
+    first, memory = 0.0, 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        watched = psutil.Process(child.pid)
+        for line in child.stdout:
+            if line.startswith(_LIVE):
+                first = perf_counter() - began
+            if watched.is_running() and child.poll() is None:
+                memory = max(memory, watched.memory_info().rss)
+    return first, memory / 1e6
+
+
+def _clip() -> list[Pixels]:
+    """The start of the bundled clip, decoded."""
+    source = capture.open_source("demo", Wanted(realtime=False, loop=True))
+    try:
+        frames = (source.read() for _ in range(_CLIP_FRAMES))
+        return [frame.pixels for frame in frames if frame is not None]
+    finally:
+        source.close()

@@ -67,8 +67,10 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_opened(start) -> Non
     assert [call.split()[0] for call in run.calls()] == ["options"]
 
 
-def test_number_keys_switch_looks_and_q_quits(start) -> None:
-    run = start("--preset", "anime", *DEMO, tty=True)
+def test_number_keys_switch_looks_and_q_quits(start, tmp_path) -> None:
+    looks = 'sunset = "b"\nmoonlight = "c"'
+    (tmp_path / "anime.toml").write_text(f'prompt = "a"\n[looks]\n{looks}')
+    run = start("--preset", "anime.toml", *DEMO, tty=True)
     run.until("started")
     run.screen(until="quit")
     before = termios.tcgetattr(run.terminal)

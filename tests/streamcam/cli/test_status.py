@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,11 @@ from rich.console import Console
 
 from streamcam.cli.status import PlainStatus, live_lines, plain_line
 from streamcam.cli.terminal import Terminal, one_line
-from streamcam.presets import Preset, load_preset
+from streamcam.presets import Preset
 from streamcam.stats import Snapshot, Stats
 
-ANIME = load_preset("anime")
+LOOKS = {"sunset": "b", "moonlight": "c", "manga": "d", "midnight": "e"}
+ANIME = Preset.from_table({"prompt": "a", "looks": LOOKS}, Path("anime.toml"))
 NOW = Snapshot(
     fps_in=30.02,
     fps_engine=27.13,

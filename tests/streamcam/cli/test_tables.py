@@ -5,6 +5,7 @@ import json
 from streamcam.capture.camera import Camera
 from streamcam.capture.screen import Screen
 from streamcam.cli import main
+from streamcam.presets import load_preset
 from streamcam.sink._devices import Device
 
 
@@ -16,7 +17,7 @@ def test_presets_are_one_line_each(command, tmp_path) -> None:
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, "")
     assert [row[0] for row in rows][:2] == ["anime", "comic"]
-    assert rows[0][1] == "sunset, moonlight, manga, midnight"
+    assert rows[0][1] == ", ".join(load_preset("anime").look_names)
     assert rows[-1][0] == "zz"
     assert rows[-1][2].startswith("does not load: ")
 

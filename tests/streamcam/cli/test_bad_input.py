@@ -25,7 +25,7 @@ NOBODY = "no streamcam is running"
         ("--source", "Option '--source' requires an argument."),
         ("--prest anime", "No such option: --prest (Possible options: "),
         ("anime", "unknown command 'anime'. To run that preset: streamcam --preset anime"),
-        ("preset", "unknown command 'preset'. Did you mean 'presets'? Known: devices,"),
+        ("preset", "unknown command 'preset'. Did you mean 'presets'? Known: bench,"),
         ("--preset anime devices", "--preset is for a run and means nothing to `streamcam devic"),
         ("--no-web presets", "--no-web is for a run and means nothing to `streamcam presets`"),
         ("switch", "Missing argument 'PRESET_OR_LOOK'."),

@@ -51,6 +51,7 @@ def test_without_flags_everything_is_chosen_and_said(start) -> None:
         "output chosen",
         "engine",
         "page",
+        "live",
         "done",
     ]
     assert "\x1b" not in out

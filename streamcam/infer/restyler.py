@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from engines.api import Engine, Params
 from streamcam.frames import Frame, FramePool, Pixels
-from streamcam.gate import Gate
 from streamcam.infer.fit import Fit
 from streamcam.infer.params import ParamsBox
 from streamcam.stats import Stats
+
+
+class Gate(Protocol):
+    """What is needed of a gate: see `streamcam.gate`, which this stage does not know."""
+
+    def passes(self, pixels: Pixels) -> bool: ...
+    def wake(self) -> None: ...
 
 
 class Stamp(NamedTuple):

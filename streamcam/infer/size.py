@@ -17,6 +17,7 @@ from streamcam.infer.params import encoded
 _WIDTHS = (256, 320, 384, 448, 512, 576, 640, 768)
 _DEFAULT_WIDTH = 448
 _WIDEST_ON_CPU = 512
+_WIDEST_ELSEWHERE = 768
 _MARGIN = 1.15  # engine time that must remain for the rest of the program and for a busy moment
 _MEASURE_SECONDS = 0.15
 _MEASURE_RUNS = (4, 12)
@@ -43,6 +44,11 @@ def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
     return sizes
 
 
+def default_size(aspect: float = 16 / 9) -> tuple[int, int]:
+    """The size that is tried first: 448x256, or one of that area."""
+    return _of_width(_DEFAULT_WIDTH, candidates(aspect))
+
+
 def choose_size(
     measure: Callable[[int, int], float],
     wanted_fps: float,
@@ -56,7 +62,7 @@ def choose_size(
     widest   width of the largest 16:9 size that may be chosen
     """
     sizes = candidates(aspect)
-    start = _of_width(_DEFAULT_WIDTH, sizes)
+    start = default_size(aspect)
     limit = _of_width(widest, sizes)
     seconds = measure(*start)
     affordable = [
@@ -82,14 +88,20 @@ def build_fitting(
     """
     built: dict[tuple[int, int], Engine] = {}
 
-    def measure(width: int, height: int) -> float:
-        engine = build(replace(spec, width=width, height=height))
-        built[width, height] = engine
-        return frame_seconds(engine)
+    def built_at(size: tuple[int, int]) -> Engine:
+        if size not in built:
+            built[size] = build(replace(spec, width=size[0], height=size[1]))
+        return built[size]
 
     chosen: tuple[int, int] | None = None
     try:
-        choice = choose_size(measure, wanted_fps, aspect)
+        device = built_at(default_size(aspect)).spec.device
+        choice = choose_size(
+            lambda width, height: frame_seconds(built_at((width, height))),
+            wanted_fps,
+            aspect,
+            _WIDEST_ON_CPU if device.lower() == "cpu" else _WIDEST_ELSEWHERE,
+        )
         chosen = (choice.width, choice.height)
         return built[chosen], choice
     finally:

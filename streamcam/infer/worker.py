@@ -7,9 +7,8 @@ from threading import Lock
 
 from engines.api import Engine
 from streamcam.frames import Frame, Queue, RingClosed
-from streamcam.gate import Gate
 from streamcam.infer.params import ParamsBox
-from streamcam.infer.restyler import Restyler
+from streamcam.infer.restyler import Gate, Restyler
 from streamcam.stats import Stats
 
 OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it

@@ -116,6 +116,18 @@ def test_the_engine_that_was_measured_is_the_one_that_runs(monkeypatch):
     assert (engine.spec.width, engine.spec.height) == (choice.width, choice.height) == (384, 224)
 
 
+@pytest.mark.parametrize(("device", "width"), [("CPU", 512), ("cpu", 512), ("cuda:0", 768)])
+def test_only_other_devices_than_the_cpu_go_beyond_512(monkeypatch, device, width):
+    monkeypatch.setattr("streamcam.infer.size.frame_seconds", lambda engine: 0.001)
+
+    def build(spec):
+        engine = NullEngine(spec)
+        engine.spec = replace(engine.spec, device=device)
+        return engine
+
+    assert build_fitting(build, EngineSpec(), 30, 16 / 9)[1].width == width
+
+
 def test_a_second_build_that_fails_leaves_nothing_open(monkeypatch):
     log = []
     monkeypatch.setattr("streamcam.infer.size.frame_seconds", lambda engine: 0.05)

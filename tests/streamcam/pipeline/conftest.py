@@ -10,7 +10,6 @@ from fake_world import FakeSink, World
 def world(monkeypatch):
     """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
     world = World(sinks={"fake": FakeSink()})
-    monkeypatch.setattr("streamcam.capture.open_source", world.open_source)
     monkeypatch.setattr("streamcam.sink.open_sink", world.open_sink)
     monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
     yield world
@@ -20,7 +19,7 @@ def world(monkeypatch):
 
 
 @pytest.fixture
-def gate_event():
+def go_on():
     """An event that a test sets to let something go on; set at the end in any case."""
     event = Event()
     yield event

@@ -167,6 +167,7 @@ class World:
             "outputs": tuple(self.sinks),
             "size": (128, 128),
             "web": False,
+            "open_source": self.open_source,
         }
         options = Options(preset=preset or make_preset(), **{**settings, **options})
         self.pipelines.append(Pipeline(options, self.say))

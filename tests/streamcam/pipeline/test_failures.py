@@ -177,9 +177,9 @@ def test_an_interrupt_while_opening_closes_everything(world):
     world.check_closed()
 
 
-def test_a_thread_that_hangs_is_left_behind_and_named(world, gate_event, monkeypatch):
+def test_a_thread_that_hangs_is_left_behind_and_named(world, go_on, monkeypatch):
     monkeypatch.setattr("streamcam.pipeline.pipeline._PATIENCE", 0.1)
-    world.sinks = {"stuck": FakeSink(on=lambda count: gate_event.wait(10)), "fine": FakeSink()}
+    world.sinks = {"stuck": FakeSink(on=lambda count: go_on.wait(10)), "fine": FakeSink()}
     world.source = FakeSource(1000, pace=0.001)
     pipeline = world.pipeline()
     pipeline.start()
@@ -187,7 +187,7 @@ def test_a_thread_that_hangs_is_left_behind_and_named(world, gate_event, monkeyp
     pipeline.stop()
     assert world.said[-1] == "still busy, left behind: sink stuck"
     assert world.sinks["fine"].closes
-    gate_event.set()
+    go_on.set()
 
 
 def test_the_controls_refuse_what_is_not_there(world):

@@ -58,9 +58,7 @@ def test_a_change_of_look_in_the_middle_loses_no_frame(world):
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 1), (4, 2)])
-def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(
-    world, gate_event, before, after
-):
+def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(world, go_on, before, after):
     """The sink holds the file up until the new engine is there."""
 
     def on(count):
@@ -68,7 +66,7 @@ def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(
             pipeline.apply_preset(make_preset(steps=after))
             assert swapped.wait(10)
 
-    swapped = gate_event
+    swapped = go_on
     world.on_say = lambda line: swapped.set() if len(world.engines) == 2 else None
     world.sinks = {"fake": FakeSink(on=on)}
     world.source = FakeSource(80)

@@ -207,14 +207,14 @@ def test_another_output_size_waits_for_the_next_start_and_says_so(world, running
     assert pipeline.stats.snapshot().notice == ""
 
 
-def test_another_engine_is_built_beside_the_running_one(world, running, gate_event):
+def test_another_engine_is_built_beside_the_running_one(world, running, go_on):
     pipeline = running(make_preset(steps=1))
     old = world.engines[0]
     building = threading.Event()
 
     def build(spec):
         building.set()
-        assert gate_event.wait(10)
+        assert go_on.wait(10)
         return FakeEngine(spec)
 
     world.make_engine = build
@@ -224,7 +224,7 @@ def test_another_engine_is_built_beside_the_running_one(world, running, gate_eve
     assert world.sinks["fake"].more(20), "the picture goes on meanwhile"
     assert "is being built" in pipeline.stats.snapshot().notice
     assert pipeline.preset is not wanted
-    gate_event.set()
+    go_on.set()
     _wait_until(lambda: old.closes and world.engines[1].runs > 5)
     assert pipeline.preset is wanted
     assert pipeline.stats.snapshot().notice == ""
@@ -249,29 +249,29 @@ def test_an_engine_that_cannot_be_built_leaves_the_running_one_and_says_why(worl
     _wait_until(lambda: len(world.engines) == 2 and world.engines[1].runs)
 
 
-def test_an_edit_while_its_engine_is_built_is_taken_along(world, running, gate_event):
+def test_an_edit_while_its_engine_is_built_is_taken_along(world, running, go_on):
     pipeline = running()
 
     def build(spec):
-        assert gate_event.wait(10)
+        assert go_on.wait(10)
         return FakeEngine(spec)
 
     world.make_engine = build
     pipeline.apply_preset(make_preset(steps=4))
     edited = make_preset(steps=4, strength=0.9)
     pipeline.apply_preset(edited)
-    gate_event.set()
+    go_on.set()
     _wait_until(lambda: pipeline.preset is edited)
     assert len(world.engines) == 2, "one build for both"
 
 
-def test_going_back_while_an_engine_is_built_forgets_it(world, running, gate_event):
+def test_going_back_while_an_engine_is_built_forgets_it(world, running, go_on):
     pipeline = running(make_preset(steps=1))
     building = threading.Event()
 
     def build(spec):
         building.set()
-        assert gate_event.wait(10)
+        assert go_on.wait(10)
         return FakeEngine(spec)
 
     world.make_engine = build
@@ -279,21 +279,21 @@ def test_going_back_while_an_engine_is_built_forgets_it(world, running, gate_eve
     assert building.wait(10)
     back = make_preset(steps=1, strength=0.9)
     pipeline.apply_preset(back)
-    gate_event.set()
+    go_on.set()
     _wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
     assert pipeline.preset is back
     assert world.engines[1].runs == 0
     assert not world.engines[0].closes
 
 
-def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, gate_event, monkeypatch):
+def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, go_on, monkeypatch):
     monkeypatch.setattr("streamcam.pipeline.pipeline._PATIENCE", 0.1)
     pipeline = running()
     building = threading.Event()
 
     def build(spec):
         building.set()
-        assert gate_event.wait(10)
+        assert go_on.wait(10)
         return FakeEngine(spec)
 
     world.make_engine = build
@@ -301,7 +301,7 @@ def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, gate_ev
     assert building.wait(10)
     pipeline.stop()
     assert world.said[-1] == "still busy, left behind: rebuild"
-    gate_event.set()
+    go_on.set()
     _wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
 
 

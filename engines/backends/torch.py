@@ -15,7 +15,7 @@ from engines.frame_step import FrameStep
 from engines.graphs import load_text_encoder
 from engines.model import Model
 
-_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
@@ -32,7 +32,7 @@ class TorchRunner:
         self.precision = automatic if spec.precision == "auto" else spec.precision
         self.device = str(device)
         self._device = device
-        dtype = _TYPES[self.precision]
+        dtype = TYPES[self.precision]
         networks = load_networks(model)
         self._step = FrameStep(
             networks,

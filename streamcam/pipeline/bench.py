@@ -21,7 +21,7 @@ import psutil
 
 from engines.api import Engine
 from engines.build import open_model
-from engines.measure import Timings, frame_flops, networks_alone, peak_flops, time_in_turns
+from engines.measure import Timings, cost_of, peak_flops, time_in_turns
 from streamcam import capture
 from streamcam.capture import Source, Wanted
 from streamcam.clock import Ticker
@@ -127,11 +127,12 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         outputs=("null",),
         web=False,
     )
-    first_frame_s, rss_mb = _start_up(options, say)
     engine, line = open_engine(options, lambda: options.format.width / options.format.height)
-    say(line)
-    options = replace(options, size=(engine.spec.width, engine.spec.height))
     try:
+        cost = cost_of(engine.spec)
+        say(line)
+        first_frame_s, rss_mb = _start_up(options, say)
+        options = replace(options, size=(engine.spec.width, engine.spec.height))
         samples = _take_turns(options, engine, clip, seconds)
     finally:
         engine.close()
@@ -149,7 +150,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         latency_ms_p50=median(samples.latency_p50),
         latency_ms_p95=median(samples.latency_p95),
         first_frame_s=first_frame_s,
-        peak_share=frame_flops(model, spec) / engine_s / peak_flops(spec),
+        peak_share=cost.frame_flops(model, spec) / engine_s / peak_flops(cost, spec),
         rss_mb=rss_mb,
         size=f"{spec.width}x{spec.height}",
         steps=spec.steps,
@@ -168,7 +169,8 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
         for frame in clip
     )
     params = encoded(options.preset.look(), engine.encode)
-    networks = networks_alone(open_model(engine.spec.model), engine.spec)
+    model = open_model(engine.spec.model)
+    networks = cost_of(engine.spec).networks_alone(model, engine.spec)
     samples = _Samples(Timings([], {name: [] for name in networks}), [], [], [])
     share = seconds / _ROUNDS / 2
     for _ in range(_ROUNDS):

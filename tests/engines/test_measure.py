@@ -1,0 +1,54 @@
+"""Costs: two backends count the same operations, and the null device has none to count."""
+
+from dataclasses import replace
+
+import pytest
+
+from engines.api import GUIDANCE_MODES, EngineSpec
+from engines.build import build, open_model
+from engines.errors import BackendUnavailable
+from engines.measure import cost_of, peak_flops, time_in_turns, unet_rows
+from engines.stream import Params
+from tests.engines.pictures import moving_picture
+
+SPEC = EngineSpec(width=256, height=144, backend="openvino", device="CPU", precision="float32")
+
+
+def on_torch(spec):
+    return replace(spec, backend="torch", device="cpu")
+
+
+@pytest.mark.parametrize(("steps", "mode"), [(1, "none"), (2, "full")])
+def test_both_backends_count_the_same_operations(steps, mode):
+    model = open_model("nano")
+    spec = replace(SPEC, steps=steps, guidance_mode=mode)
+    ours = cost_of(spec).frame_flops(model, spec)
+    theirs = cost_of(on_torch(spec)).frame_flops(model, on_torch(spec))
+    assert ours == pytest.approx(theirs, rel=0.02)
+    assert ours > 1e9
+
+
+def test_rows_are_those_of_the_guidance_modes():
+    rows = [unet_rows(EngineSpec(steps=3, guidance_mode=mode)) for mode in GUIDANCE_MODES]
+    assert rows == [3, 3, 4, 6]
+
+
+@pytest.mark.parametrize("spec", [SPEC, on_torch(SPEC)], ids=["openvino", "torch"])
+def test_engine_and_networks_take_turns(spec):
+    engine, cost = build(spec), cost_of(spec)
+    params = Params(prompt_TD=engine.encode("anime"), negative_TD=engine.encode(""))
+    networks = cost.networks_alone(open_model("nano"), spec)
+    assert list(networks) == ["encoder", "unet", "decoder"]
+    timings = time_in_turns(engine, params, moving_picture(256, 144), networks, 0.5)
+    assert {len(times) for times in timings.networks.values()} == {len(timings.engine)}
+    assert timings.networks_ms > 0
+    engine.close()
+
+
+def test_the_peak_is_above_what_the_engine_reaches():
+    assert 1e9 < peak_flops(cost_of(SPEC), SPEC) < 1e15
+
+
+def test_the_null_device_cannot_be_measured():
+    with pytest.raises(BackendUnavailable, match="'null'"):
+        cost_of(replace(SPEC, backend="null"))

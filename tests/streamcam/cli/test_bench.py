@@ -1,0 +1,46 @@
+"""`streamcam bench --json`: the real command prints one object with every figure."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+FIGURES = {
+    "engine_ms_p50", "engine_ms_p95", "networks_ms", "engine_fps", "app_fps", "latency_ms_p50",
+    "latency_ms_p95", "first_frame_s", "peak_share", "rss_mb",
+}  # fmt: skip
+
+
+def bench(*flags):
+    command = [sys.executable, "-m", "streamcam", "bench", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.slow
+def test_json_is_the_only_output_and_complete():
+    done = bench("--json", "--size", "144x128", "--steps", "2", "--seconds", "6")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report.keys() >= FIGURES | {"size", "steps", "model", "backend", "precision", "device"}
+    for figure in FIGURES:
+        assert report[figure] > 0, figure
+    assert (report["size"], report["steps"], report["backend"]) == ("144x128", 2, "openvino")
+    assert report["engine_ms_p50"] <= report["engine_ms_p95"]
+    assert report["engine_fps"] == pytest.approx(1000 / report["engine_ms_p50"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--seconds", "1"), "--seconds 1 is not allowed"),
+        (("--steps", "99"), "steps 99 must be from 1 to 8"),
+        (("--precision", "int3"), "'int3'"),
+        (("--backend", "null"), "'null'"),
+    ],
+)
+def test_bad_flags_are_one_line(flags, said):
+    done = bench(*flags)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild, Wish
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for
+from streamcam.pipeline.parts import chain_for, describe, encode_looks, gate_opener, spec_for
 from streamcam.post.worker import PostWorker
 from streamcam.presets import Preset
 from streamcam.stats import Stats
@@ -64,6 +64,7 @@ class Live:
         self.preset = options.preset
         self._spec = spec_for(options.preset, options, self._size)
         self._box = box
+        self._encode = engine.encode
         self._look = options.preset.look().name
         self._pending: _Pending | None = None
         self._notice = ""  # the last one that came from here
@@ -85,6 +86,7 @@ class Live:
             raise UsageError(f"preset {preset.name}: {error}") from error
         with self._lock:
             if spec == self._spec:
+                self._encode_looks(preset)
                 self._show(preset, self._look_in(preset))
                 self._adopt(preset)
                 self._workers.rebuild.forget()
@@ -106,15 +108,17 @@ class Live:
         )
 
     def _take(self, engine: Engine, pending: _Pending) -> None:
-        """The engine of `pending` is there. Raises `EngineError` if it cannot take the look."""
+        """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
         with self._lock:
             if pending is not self._pending:
                 engine.close()
                 return
             preset = pending.preset
             look = preset.look(self._look_in(preset))
+            encode_looks(preset, engine.encode)
             box = ParamsBox(engine.encode, look)
             self._workers.infer.swap(engine, box)
+            self._encode = engine.encode
             self._box, self._spec, self._look = box, pending.spec, look.name
             self._pending = None
             self._stats.say("look", look.name)
@@ -131,6 +135,12 @@ class Live:
         """The look to show of a preset: the running one if that is a look of it."""
         edited = preset.name == self.preset.name
         return self._look if edited and self._look in preset.look_names else None
+
+    def _encode_looks(self, preset: Preset) -> None:
+        try:
+            encode_looks(preset, self._encode)
+        except EngineError as error:
+            raise UsageError(str(error)) from error
 
     def _show(self, preset: Preset, name: str | None) -> None:
         look = preset.look(name)

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
 
+from engines.api import Engine, EngineSpec
 from streamcam import sink
 from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
@@ -16,7 +17,13 @@ from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.live import Live, Workers
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
+from streamcam.pipeline.parts import (
+    build_engine,
+    chain_for,
+    encode_looks,
+    gate_opener,
+    open_engine,
+)
 from streamcam.pipeline.stages import Stages
 from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
@@ -26,6 +33,7 @@ from streamcam.stats import Stats
 
 _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
 _ATTENTION = 0.25  # seconds between chances for Ctrl-C while the source opens (Windows)
+_HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
 
 
 class Opening:
@@ -59,8 +67,9 @@ class Opening:
         sinks = self._open_sinks()
         frames, pictures = self._queue(), self._queue()
         source = self._start_capture(frames)
-        engine, line = open_engine(options, lambda: self._aspect(source))
+        engine, line = open_engine(options, lambda: self._aspect(source), _builder(source))
         self._unowned.callback(engine.close)
+        encode_looks(options.preset, engine.encode)
         box = ParamsBox(engine.encode, options.preset.look())
         self._say(f"source: {_result(source).label}")
         self._say(line)
@@ -140,6 +149,23 @@ class Opening:
             return opened.width / opened.height
         form = self._options.format
         return form.width / form.height
+
+
+def _builder(source: Future[Opened]) -> Callable[[EngineSpec], Engine]:
+    """Builds engines for as long as nothing is wrong with the source: an engine takes seconds,
+    and who mistyped a file's name should not wait for it."""
+
+    def build(spec: EngineSpec) -> Engine:
+        if source.done():
+            source.result()
+        engine = build_engine(spec)
+        if source.done() and source.exception() is not None:
+            engine.close()
+            source.result()
+        return engine
+
+    wait_for([source], _HEAD_START)
+    return build
 
 
 def _result(source: Future[Opened]) -> Opened:

@@ -3,7 +3,9 @@
 from threading import Event
 
 import pytest
-from fake_world import FakeSink, World
+from fake_world import FakeEngine, FakeSink, World
+
+from engines.errors import InvalidPrompt
 
 
 @pytest.fixture
@@ -24,3 +26,16 @@ def go_on():
     event = Event()
     yield event
     event.set()
+
+
+@pytest.fixture
+def picky(world):
+    """Engines that do not read the prompt "endless"."""
+
+    class Picky(FakeEngine):
+        def encode(self, prompt):
+            if prompt == "endless":
+                raise InvalidPrompt("too long")
+            return super().encode(prompt)
+
+    world.make_engine = Picky

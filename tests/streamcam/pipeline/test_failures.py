@@ -1,5 +1,7 @@
 """Wherever it breaks, everything ends, every device is closed, and the cause is what is raised."""
 
+import threading
+
 import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 
@@ -128,7 +130,30 @@ def test_a_source_that_does_not_open(world, error):
     with pytest.raises(type(error)) as caught:
         world.pipeline().start()
     assert caught.value is error
+    assert world.engines == [], "nobody waits for an engine"
     assert world.sinks["fake"].frames == []
+    world.check_closed()
+
+
+def test_a_source_that_fails_while_the_engine_is_built(world, go_on):
+    """No second engine is built, and nothing is measured."""
+    error = UsageError("the camera gives no picture")
+
+    def open_source(choice, wanted):
+        assert go_on.wait(10)
+        raise error
+
+    def build(spec):
+        capture = next(one for one in threading.enumerate() if one.name == "capture")
+        go_on.set()
+        capture.join(10)
+        return FakeEngine(spec, fails=Surprise("measured"))
+
+    world.make_engine = build
+    with pytest.raises(UsageError) as caught:
+        world.pipeline(size=None, open_source=open_source).start()
+    assert caught.value is error
+    assert len(world.engines) == 1
     world.check_closed()
 
 
@@ -145,15 +170,18 @@ def test_an_engine_that_cannot_be_built(world, error):
     world.check_closed()
 
 
-def test_a_prompt_the_engine_cannot_read(world):
-    class Picky(FakeEngine):
-        def encode(self, prompt):
-            raise InvalidPrompt("too long")
-
-    world.make_engine = Picky
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"prompt": "endless"}, "preset custom: too long"),
+        ({"looks": {"noir": "endless"}}, r"preset custom: looks\.noir: too long"),
+    ],
+)
+def test_a_prompt_the_engine_cannot_read(world, picky, fields, message):
+    """Also that of a look which nobody has chosen yet."""
     world.source = FakeSource(1000, pace=0.001)
-    with pytest.raises(InvalidPrompt):
-        world.pipeline().start()
+    with pytest.raises(InvalidPrompt, match=message):
+        world.pipeline(preset=make_preset(**fields)).start()
     world.check_closed()
 
 

@@ -183,6 +183,17 @@ def test_an_edited_preset_keeps_the_look_that_runs(world, running):
     assert len(world.engines) == 1
 
 
+def test_a_saved_preset_with_a_look_that_cannot_be_read_changes_nothing(world, running, picky):
+    pipeline = running(make_preset(looks={"light": "bright"}))
+    before = pipeline.preset
+    with pytest.raises(UsageError, match=r"preset custom: looks\.light: too long"):
+        pipeline.apply_preset(make_preset(looks={"light": "endless"}))
+    pipeline.apply_preset(make_preset(steps=2, looks={"light": "endless"}))
+    _wait_until(lambda: "looks.light: too long" in pipeline.stats.snapshot().notice)
+    assert pipeline.preset is before
+    assert world.sinks["fake"].more()
+
+
 def test_a_saved_preset_may_turn_mirror_and_gate(world, running):
     pipeline = running()
     gates = []
@@ -228,7 +239,7 @@ def test_another_engine_is_built_beside_the_running_one(world, running, go_on):
     _wait_until(lambda: old.closes and world.engines[1].runs > 5)
     assert pipeline.preset is wanted
     assert pipeline.stats.snapshot().notice == ""
-    assert world.said[-1] == "engine: fake S=4, 128x128"
+    assert world.said[-1] == "engine: fake S=4, 128x128, 4 steps"
     assert min(world.sinks["fake"].greys) > 0, "no black picture"
 
 

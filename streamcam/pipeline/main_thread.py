@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import perf_counter
 
@@ -43,16 +44,20 @@ class MainThread:
         Raises `RingClosed` once nobody serves any more.
         """
         done: Future[None] = Future()
-        if self._closed:
-            raise RingClosed
         self._calls.put((function, done))
+        if self._closed:  # looked at last, so that no call can slip in behind `close`
+            self._refuse_waiting()
         done.result()
 
     def close(self) -> None:
         """No more calls. Those that wait are refused. On the main thread."""
         self._closed = True
-        while not self._calls.empty():
-            self._calls.get()[1].set_exception(RingClosed())
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._calls.get_nowait()[1].set_exception(RingClosed())
 
 
 class MainThreadSink:

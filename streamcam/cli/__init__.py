@@ -20,6 +20,10 @@ from streamcam.cli.terminal import fail
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError
 
 _INTERRUPTED = 130
+_NO_LIBGL = (
+    "OpenCV needs the system library libGL.so.1, which this machine lacks. Install it with: "
+    "sudo apt install libgl1 (Fedora: sudo dnf install mesa-libGL)."
+)
 
 
 class Commands(TyperGroup):
@@ -70,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if group.split((StreamcamError, EngineError))[1] is not None:
             raise  # among them is a bug, whose traceback counts
         return fail(" And: ".join(str(error) for error in group.exceptions), 1)
+    except ImportError as error:
+        if "libGL" not in str(error):
+            raise
+        return fail(_NO_LIBGL, UsageError.exit_code)
     except typer.TyperException as error:
         return fail(error.format_message(), error.exit_code)
     except typer.Abort:

@@ -83,10 +83,10 @@ Fps = Annotated[
     typer.Option(metavar="FPS", parser=_fps, help="Pictures a second, 1 to 240."),
 ]
 Model = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="nano, a hub id, a folder, a .safetensors file.")
+    str | None, typer.Option(metavar="MODEL", help="nano (embedded) or a model folder.")
 ]
 Backend = Annotated[
-    str | None, typer.Option(metavar="BACKEND", help="What runs the model: openvino, torch …")
+    str | None, typer.Option(metavar="BACKEND", help="What runs the model: openvino or torch.")
 ]
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")

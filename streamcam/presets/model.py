@@ -138,11 +138,11 @@ class Preset(_Table):
     crossfade: Annotated[float, Field(ge=0, le=10)] = 0.6
     """Seconds over which one look turns into the next."""
     model: Name = "auto"
-    """auto, nano, a hub id, a folder or a .safetensors file."""
+    """auto, nano (the embedded model) or a model folder."""
     size: EngineSize = None
     """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1024."""
     backend: Name = "auto"
-    """What runs the model: auto, openvino, torch, tensorrt …"""
+    """What runs the model: auto, openvino or torch."""
     precision: Precision = "auto"
     """Arithmetic of the engine; auto takes the fastest the device does natively."""
     looks: dict[LookName, LookChange] = Field(default_factory=dict)

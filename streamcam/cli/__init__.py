@@ -61,23 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a cp1252 console has no "→"
-    command = get_command(build_app(rich_help=sys.stdout.isatty()))
     try:
-        code = command.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="streamcam",
-            standalone_mode=False,
-        )
+        code = _invoke(arguments)
     except (StreamcamError, EngineError) as error:
         return fail(str(error), _exit_code(error))
     except BaseExceptionGroup as group:  # several stages failed
         if group.split((StreamcamError, EngineError))[1] is not None:
             raise  # among them is a bug, whose traceback counts
         return fail(" And: ".join(str(error) for error in group.exceptions), 1)
-    except ImportError as error:
-        if "libGL" not in str(error):
-            raise
-        return fail(_NO_LIBGL, UsageError.exit_code)
     except typer.TyperException as error:
         return fail(error.format_message(), error.exit_code)
     except typer.Abort:
@@ -89,6 +80,20 @@ def _exit_code(error: StreamcamError | EngineError) -> int:
     if isinstance(error, StreamcamError):
         return error.exit_code
     return 1 if isinstance(error, EngineFailed) else 2
+
+
+def _invoke(arguments: Sequence[str] | None) -> object:
+    command = get_command(build_app(rich_help=sys.stdout.isatty()))
+    try:
+        return command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="streamcam",
+            standalone_mode=False,
+        )
+    except ImportError as error:
+        if "libGL" not in str(error):
+            raise
+        raise UsageError(_NO_LIBGL) from error
 
 
 def _unknown_command(name: str, commands: list[str]) -> UsageError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from engines.api import Engine, EngineSpec
@@ -29,8 +30,21 @@ def build(spec: EngineSpec) -> Engine:
         return cast(Engine, import_module("engines.backends.null").NullEngine(spec))
     model = open_model(spec.model)
     spec = replace(spec, backend=choose_backend(spec, model))
-    runner: Runner = import_module(f"engines.backends.{spec.backend}").build_runner(model, spec)
+    runner: Runner = _load_backend(spec.backend).build_runner(model, spec)
     return StreamEngine(spec, model, runner)
+
+
+def _load_backend(name: str) -> ModuleType:
+    try:
+        return import_module(f"engines.backends.{name}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "engines":
+            raise
+        raise BackendUnavailable(
+            f"backend {name!r} needs the package {error.name}, which is not installed. Install "
+            f"it: pip install 'streamcam[{name}]'. Or leave the choice to the program: "
+            "--backend auto."
+        ) from error
 
 
 def open_model(name: str) -> Model:

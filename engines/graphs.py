@@ -17,6 +17,7 @@ from torch.export import Dim
 from transformers import CLIPTextModel
 
 from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX, EngineSpec
+from engines.checkpoint import reading
 from engines.frame_step import FrameStep, Networks
 from engines.model import Model
 
@@ -172,7 +173,9 @@ def text_encoder_to_onnx(model: Model) -> onnx.ModelProto:
 
 
 def load_text_encoder(model: Model) -> CLIPTextModel:
-    """The torch text encoder of `model`, float32."""
-    folder = model.folder / "text_encoder"
-    loaded: CLIPTextModel = CLIPTextModel.from_pretrained(folder, local_files_only=True)
+    """The torch text encoder of `model`, float32. Raises `ModelUnavailable`."""
+    with reading(model.folder):
+        loaded: CLIPTextModel = CLIPTextModel.from_pretrained(
+            model.folder / "text_encoder", local_files_only=True
+        )
     return loaded.float().eval()

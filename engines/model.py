@@ -50,8 +50,8 @@ class Model:
         path = self.folder / f"{name}.onnx"
         if not path.is_file():
             raise ModelUnavailable(
-                f"model {self.folder}: {path.name} is missing. "
-                f"Write it with: python -m engines.export {self.folder} NEW_FOLDER"
+                f"model {self.folder}: {path.name} is missing. {remedy(self.folder)} Or write it, "
+                f"which needs streamcam[torch]: python -m engines.export {self.folder} NEW_FOLDER"
             )
         return path
 
@@ -84,7 +84,9 @@ def read_config(folder: Path, relative: str) -> Mapping[str, object]:
     try:
         content = json.loads((folder / relative).read_text("utf-8"))
     except (ValueError, OSError) as error:
-        raise ModelUnavailable(f"model {folder}: {relative} cannot be read: {error}.") from error
+        raise ModelUnavailable(
+            f"model {folder}: {relative} cannot be read: {error}. {remedy(folder)}"
+        ) from error
     return cast("Mapping[str, object]", content)
 
 
@@ -92,7 +94,11 @@ def require(folder: Path, *files: str) -> None:
     """Raise `ModelUnavailable` naming the first of `files` that is not there."""
     for file in files:
         if not (folder / file).is_file():
-            raise ModelUnavailable(
-                f"model {folder}: {file} is missing. Copy the whole model folder again, "
-                "or use --model nano."
-            )
+            raise ModelUnavailable(f"model {folder}: {file} is missing. {remedy(folder)}")
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a model folder that is not whole."""
+    if folder == EMBEDDED:
+        return "Install streamcam again."
+    return "Copy the whole model folder again, or use --model nano."

@@ -87,7 +87,9 @@ def _open_tokenizer(file: Path, tokens: int) -> Tokenizer:
         tokenizer: Tokenizer = Tokenizer.from_file(str(file))
     # tokenizers raises plain Exception for a file it cannot parse
     except Exception as error:
-        raise ModelUnavailable(f"{file} is no tokenizer file: {error}.") from error
+        raise ModelUnavailable(
+            f"{file} is no tokenizer file: {error}. Copy the whole model folder again."
+        ) from error
     padding = tokenizer.padding or {}
     tokenizer.no_truncation()  # too long is an error here, not a silent cut
     tokenizer.enable_padding(

@@ -9,7 +9,7 @@ from typing import Any
 from engines.api import EngineSpec
 from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.frame_step_signature import signature
-from engines.model import Model
+from engines.model import Model, remedy
 
 # No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -87,7 +87,10 @@ def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Mod
         if shapes:
             graph.reshape(dict(shapes))
     except RuntimeError as error:
-        raise ModelUnavailable(f"{path}: OpenVINO cannot read it: {error}") from error
+        raise ModelUnavailable(
+            f"model {model.folder}: {path.name}, or the weights it points to, cannot be read: "
+            f"damaged or not whole. {remedy(model.folder)}"
+        ) from error
     return graph
 
 

@@ -13,6 +13,7 @@ from diffusers import AutoencoderTiny, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engines.checkpoint import reading
 from engines.frame_step import Networks
 
 # The UNet passes on the exact size of each level when a side is not divisible by 2^upsamplers.
@@ -92,11 +93,15 @@ class NanoNetworks(Networks):
 
 
 def load_networks(folder: Path, prediction_type: str) -> NanoNetworks:
-    """Read a nano model from a folder in diffusers layout; float32, on the CPU, in eval mode."""
+    """Read a nano model from a folder in diffusers layout; float32, on the CPU, in eval mode.
+
+    Raises `ModelUnavailable` for weights that cannot be read.
+    """
     # low_cpu_mem_usage wants accelerate, which a model of this size has no use for.
     options = {"local_files_only": True, "low_cpu_mem_usage": False}
-    vae = AutoencoderTiny.from_pretrained(folder / "vae", **options)
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
-    networks = NanoNetworks(vae.float(), unet.float(), prediction_type)
-    networks.decoder.load_state_dict(load_file(folder / "decoder" / "skip_decoder.safetensors"))
+    with reading(folder):
+        vae = AutoencoderTiny.from_pretrained(folder / "vae", **options)
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
+        networks = NanoNetworks(vae.float(), unet.float(), prediction_type)
+        networks.decoder.load_state_dict(load_file(folder / "decoder" / "skip_decoder.safetensors"))
     return networks.float().eval().requires_grad_(requires_grad=False)

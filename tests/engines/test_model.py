@@ -1,11 +1,13 @@
 """Model folders: every missing or broken file is named, and so is the fix."""
 
 import shutil
+import sys
 
 import pytest
 
-from engines.build import open_model
-from engines.errors import ModelUnavailable
+from engines.api import EngineSpec
+from engines.build import build, open_model
+from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.export import MODEL_FOLDERS
 from engines.model import EMBEDDED
 
@@ -52,3 +54,32 @@ def test_a_configuration_without_a_key_is_named(folder):
     (folder / "text_encoder" / "config.json").write_text("{}")
     with pytest.raises(ModelUnavailable, match="max_position_embeddings"):
         open_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "decoder/skip_decoder.safetensors",
+        "text_encoder/model.safetensors",
+    ],
+)
+def test_weights_cut_short_are_damage_to_torch_too(folder, file):
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelUnavailable, match="weights cannot be read") as refusal:
+        build(EngineSpec(model=str(folder), width=128, height=128, backend="torch"))
+    assert "Copy the whole model folder again" in str(refusal.value)
+
+
+def test_torch_reads_weights_without_a_word(folder, capfd):
+    build(EngineSpec(model=str(folder), width=128, height=128, backend="torch")).close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_backend_whose_package_is_not_installed_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "engines.backends.torch", raising=False)
+    with pytest.raises(BackendUnavailable, match=r"pip install 'streamcam\[torch\]'"):
+        build(EngineSpec(backend="torch"))

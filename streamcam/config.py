@@ -20,6 +20,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN = 40  # characters of a wrong value that an error repeats
 
+# What most likely happened, by the beginning of what tomllib says about it.
+_TOML_HINTS = {
+    "Illegal character '\\n'": ' Text ends with the same quote as it begins: prompt = "anime".',
+    "Unterminated string": ' Text ends with the same quote as it begins: prompt = "anime".',
+    "Invalid value": ' Text needs "quotes", numbers begin with a digit, a switch is true or false.',
+    "Invalid statement": " A line is: name = value.",
+    "Expected '=' after a key": " A line is: name = value.",
+    "Expected newline": " A line holds one setting, and decimals have a point: strength = 0.5.",
+    "Cannot overwrite a value": " A key may be there once.",
+}
+
 
 def user_folder() -> Path:
     """Where the user's own configuration lives. Need not exist."""
@@ -94,7 +105,8 @@ def _toml_problem(where: str, text: str, message: str) -> str:
     lines = text.split("\n")
     line, column = match[1] or len(lines), match[2] or len(lines[-1]) + 1
     reason = message[: match.start()].strip()
-    return f"{where}, line {line}, column {column}: not valid TOML: {reason}."
+    hint = next((hint for start, hint in _TOML_HINTS.items() if reason.startswith(start)), "")
+    return f"{where}, line {line}, column {column}: not valid TOML: {reason}.{hint}"
 
 
 def _describe(problem: Mapping[str, Any], schema: Schema) -> str:

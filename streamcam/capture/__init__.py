@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from streamcam import plugins
-from streamcam.errors import UnknownChoice
+from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+_FILES = ("image", "video")  # choices that nobody has to name: the file itself is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,25 @@ def open_source(choice: str, wanted: Wanted) -> Source:
 
 
 def parse(choice: str) -> tuple[str, str]:
-    """Split a `--source` into its kind (a module of this package) and the argument for it."""
+    """Split a `--source` into its kind (a module of this package) and the argument for it.
+
+    Raises `UsageError` for what is neither a kind nor a file nor a URL.
+    """
     kind, _, argument = choice.partition(":")
-    if kind in plugins.names(__name__):
+    known = plugins.names(__name__)
+    if kind in known:
         return kind, argument.strip('"')
     if "://" in choice:
         return "video", choice
     path = Path(choice).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a name that is too long
         return ("image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"), str(path)
-    raise UnknownChoice("source (and no such file)", choice, plugins.names(__name__))
+    if os.path.isdir(path):  # noqa: PTH112
+        raise UsageError(f"the source {choice!r} is a folder: give a video or picture in it.")
+    if path.suffix or len(path.parts) > 1:
+        raise UsageError(
+            f"there is no file {choice!r} (looked for {path.absolute()}). Drag the file into the "
+            "terminal to have its path typed, or use --source demo."
+        )
+    choices = [*(name for name in known if name not in _FILES), "FILE", "URL"]
+    raise UnknownChoice("source (and no such file)", choice, choices)

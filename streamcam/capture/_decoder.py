@@ -21,6 +21,8 @@ _OPEN_TIMEOUT = 10.0  # seconds for a connection
 _READ_TIMEOUT = 2.0  # seconds without data after which a stream counts as broken
 _SEGMENT_TIMEOUT = 20.0  # the same where data comes in pieces of several seconds
 _SEGMENTED = frozenset({"hls", "dash"})
+_CHECK_ADDRESS = "Check the address, and whether it plays in a browser or in VLC."
+_OTHER_FILE = "Give another video or picture file."
 _NOT_VIDEO = frozenset({"tty"})  # FFmpeg reads any text file as a film of a terminal
 _THREADS = 4  # enough for 4K; the engine needs the cores
 _USUAL_RATE = 30.0
@@ -31,6 +33,7 @@ class Decoder:
     """Reads the first real video stream of a file or URL. Used by one thread.
 
     name   the address for people, without password and query
+    remedy what to do if it cannot be read, a sentence
     fps    average frames per second
     live   pictures come when they are made: waiting for their time would only add delay
     gap    seconds between two pictures that are still to be believed
@@ -39,6 +42,7 @@ class Decoder:
     def __init__(self, address: str) -> None:
         self.remote = "://" in address
         self.name = _without_secrets(address) if self.remote else address
+        self.remedy = _CHECK_ADDRESS if self.remote else _OTHER_FILE
         self._address = address if self.remote else str(Path(address).expanduser().absolute())
         self._container, self._stream = self._open()
         self._decoded: deque[VideoFrame] = deque()
@@ -126,7 +130,7 @@ class Decoder:
                 container.close()
                 container = self._connect(_SEGMENT_TIMEOUT)
         except FFmpegError as error:
-            raise UsageError(f"cannot open {self.name}: {_reason(error)}.") from error
+            raise UsageError(f"cannot open {self.name}: {_reason(error)}. {self.remedy}") from error
         pictures = [
             stream
             for stream in container.streams.video
@@ -134,7 +138,7 @@ class Decoder:
         ]
         if not pictures or container.format.name in _NOT_VIDEO:
             container.close()
-            raise UsageError(f"{self.name} has no video in it: give a video or picture file.")
+            raise UsageError(f"{self.name} has no video in it. {self.remedy}")
         # Threads that work on several pictures at once delay the newest one by as many.
         pictures[0].thread_type = "AUTO" if container.duration else "SLICE"
         pictures[0].thread_count = _THREADS

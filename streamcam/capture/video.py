@@ -49,7 +49,9 @@ class VideoSource:
             self._first: VideoFrame | None = decoder.next()
         except (EOFError, SourceLost) as error:
             decoder.close()
-            raise UsageError(f"{decoder.name} holds no picture that can be read.") from error
+            raise UsageError(
+                f"{decoder.name} holds no picture that can be read. {decoder.remedy}"
+            ) from error
         self._turn = _TURNS.get(round(self._first.rotation))
         self._coded = _shown_size(self._first, decoder.pixel_aspect)
         turned = self._turn is not None and self._turn != cv2.ROTATE_180

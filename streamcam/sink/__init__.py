@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from streamcam import plugins
-from streamcam.errors import UnknownChoice
+from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
@@ -65,10 +66,25 @@ def open_sink(choice: str, form: Format) -> Sink:
 
 
 def parse(choice: str) -> tuple[str, str]:
-    """Split an `--output` into its kind (a module of this package) and the argument for it."""
+    """Split an `--output` into its kind (a module of this package) and the argument for it.
+
+    Raises `UsageError` for what is neither a kind nor the name of a video file.
+    """
     kind, _, argument = choice.partition(":")
-    if kind in plugins.names(__name__):
+    known = plugins.names(__name__)
+    if kind in known:
         return kind, argument
-    if Path(choice).suffix.lower() in VIDEO_SUFFIXES:
+    path = Path(choice)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
         return "record", choice
-    raise UnknownChoice("output", choice, [*plugins.names(__name__), "FILE.mp4"])
+    if os.path.isdir(path.expanduser()):  # noqa: PTH112  # Path.is_dir raises for a long name
+        example = str(path / "streamcam.mp4")
+        raise UsageError(f"the output {choice!r} is a folder: name a file in it, like {example!r}.")
+    if path.suffix or len(path.parts) > 1:
+        endings = ", ".join(sorted(VIDEO_SUFFIXES))
+        example = str(path.with_suffix(".mp4"))
+        raise UsageError(
+            f"cannot record to {choice!r}: the name must end in one of {endings}, like {example!r}."
+        )
+    choices = [*(name for name in known if name != "record"), "FILE.mp4"]
+    raise UnknownChoice("output", choice, choices)

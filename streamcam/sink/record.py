@@ -196,4 +196,7 @@ def open_sink(argument: str, form: Format) -> Recording:
             "pip install --force-reinstall av"
         ) from error
     except (av.FFmpegError, OSError) as error:
-        raise UsageError(f"cannot record to {argument!r}: {error.strerror}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(
+            f"cannot record to {argument!r}: {reason}; choose another folder or name"
+        ) from error

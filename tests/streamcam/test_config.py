@@ -101,3 +101,25 @@ def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert display(tmp_path / "presets" / "a.toml") == str(Path("presets", "a.toml"))
     assert display(tmp_path.parent / "a.toml") == str(tmp_path.parent / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("prompt = anime", 'Text needs "quotes"'),
+        ("prompt = “anime”", 'Text needs "quotes"'),
+        ("strength = .5", "numbers begin with a digit"),
+        ("mirror = yes", "a switch is true or false"),
+        ('prompt = "anime', "Text ends with the same quote as it begins"),
+        ('prompt = "anime\nsteps = 1', "Text ends with the same quote as it begins"),
+        ("strength = 0,5", "decimals have a point: strength = 0.5"),
+        ('prompt: "anime"', "A line is: name = value."),
+        ("steps = 1\nsteps = 2", "A key may be there once."),
+    ],
+)
+def test_common_slips_are_explained(tmp_path: Path, line: str, hint: str) -> None:
+    path = tmp_path / "look.toml"
+    path.write_text(line, encoding="utf-8")
+    with pytest.raises(UsageError) as refusal:
+        read_toml(path)
+    assert hint in str(refusal.value)

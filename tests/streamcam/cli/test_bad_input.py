@@ -33,8 +33,10 @@ NOBODY = "no streamcam is running"
         ("switch look.toml", "switch takes a name, not the file 'look.toml': put it into "),
         ("presets --shema", "No such option: --shema"),
         ("--source demmo", "unknown source (and no such file) 'demmo'. Did you mean 'demo'? Kno"),
-        ("--source clip.mp4", "unknown source (and no such file) 'clip.mp4'."),
-        ("--source demo --output a.avi", "unknown output 'a.avi'."),
+        ("--source clip.mp4", "there is no file 'clip.mp4' (looked for /"),
+        ("--source .", "the source '.' is a folder: give a video or picture in it."),
+        ("--source demo --output a.avi", "cannot record to 'a.avi': the name must end in one of"),
+        ("--source demo --output /tmp", "the output '/tmp' is a folder: name a file in it, like "),
         ("--source demo --output virtualcm", "unknown output 'virtualcm'. Did you mean 'virtual"),
         ("--source demo --output web --no-web", "--output web and --no-web contradict each other"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def model_folder(name: str) -> Path:
     if name in ("nano", "auto"):
         return EMBEDDED
     folder = Path(name).expanduser()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
         raise ModelUnavailable(
             f"model {name!r} is no folder on this machine. Use 'nano', the embedded model, "
             "or the path of a model folder in diffusers layout."

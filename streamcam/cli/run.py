@@ -135,6 +135,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     if context.invoked_subcommand is not None:
         _refuse_flags(context, context.invoked_subcommand)
         return
+    _refuse_empty(context)
     from streamcam.cli.session import Request, run_request
 
     run_request(
@@ -152,6 +153,13 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             realtime=realtime == "on",
         )
     )
+
+
+def _refuse_empty(context: typer.Context) -> None:
+    """What `--source "$CAMERA"` gives with CAMERA unset is no wish for the default."""
+    for name, value in context.params.items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise UsageError(f"--{name} is empty: give a value or leave it out.")
 
 
 def _refuse_flags(context: typer.Context, command: str) -> None:

@@ -95,14 +95,18 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
     preset = load_preset(request.preset)
     if not request.realtime:
         _check_rendering(request)
+    _check_page(request)
     from streamcam.pipeline import Options
-    from streamcam.pipeline.auto import choose_outputs, choose_source
+    from streamcam.pipeline.auto import check_files, choose_outputs, choose_source
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
+    source = choose_source(request.source, say)
+    outputs = choose_outputs(request.outputs, say, web=request.web)
+    check_files(source, outputs)
     return Options(
         preset=preset,
-        source=choose_source(request.source, say),
-        outputs=choose_outputs(request.outputs, say, web=request.web),
+        source=source,
+        outputs=outputs,
         size=request.size,
         fps=request.fps,
         model=request.model,
@@ -111,6 +115,15 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         web=request.web and request.realtime,
         port=request.port,
     )
+
+
+def _check_page(request: Request) -> None:
+    if request.port is not None and not (request.web and request.realtime):
+        other = "--realtime off" if request.web else "--no-web"
+        raise UsageError(
+            f"--port {request.port} is for the web page, and with {other} there is none: leave "
+            "one out."
+        )
 
 
 def _check_rendering(request: Request) -> None:

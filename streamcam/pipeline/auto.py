@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from streamcam import capture, sink
 from streamcam.errors import UsageError
@@ -70,3 +71,19 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
         ) from error
     say(f"output chosen: a window, as {missing}")
     return ("window",)
+
+
+def check_files(source: str, outputs: Sequence[str]) -> None:
+    """Raise `UsageError` if a recording would replace the source or another recording."""
+    kind, argument = capture.parse(source)
+    taken = {Path(argument).resolve(): "source"} if kind in ("video", "image") else {}
+    for output in outputs:
+        kind, argument = sink.parse(output)
+        if kind != "record":
+            continue
+        path = Path(argument).expanduser().resolve()
+        if path in taken:
+            raise UsageError(
+                f"--output {output} would replace the {taken[path]} of that name: give another."
+            )
+        taken[path] = "other --output"

@@ -38,6 +38,10 @@ NOBODY = "no streamcam is running"
         ("--source demo --output a.avi", "cannot record to 'a.avi': the name must end in one of"),
         ("--source demo --output /tmp", "the output '/tmp' is a folder: name a file in it, like "),
         ("--source demo --output virtualcm", "unknown output 'virtualcm'. Did you mean 'virtual"),
+        (
+            "--port 9000 --no-web",
+            "--port 9000 is for the web page, and with --no-web there is none",
+        ),
         ("--source demo --output web --no-web", "--output web and --no-web contradict each other"),
         (
             "--source demo --no-web",
@@ -47,6 +51,12 @@ NOBODY = "no streamcam is running"
 )
 def test_flags(command, tmp_path, arguments: str, message: str) -> None:
     refused(command, tmp_path, arguments.split(), message)
+
+
+@pytest.mark.parametrize("flag", ["preset", "source", "output", "model", "backend"])
+def test_an_empty_value_is_no_wish_for_the_default(command, tmp_path, flag: str) -> None:
+    message = f"--{flag} is empty: give a value or leave it out."
+    refused(command, tmp_path, [f"--{flag}", ""], message)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,7 @@ def test_odd_characters_do_not_break_the_line(command, tmp_path) -> None:
         command, tmp_path, ["--preset", "a\nb\x1b[31m\udcff.toml"], "preset file 'a\\nb\\x1b[31m"
     )
     refused(command, tmp_path, ["--source", "a\nb"], "unknown source (and no such file) 'a\\nb'.")
+    refused(command, tmp_path, ["--preset", "x" * 300 + ".toml"], "preset file 'xxx")
     refused(command, tmp_path, ["--size", "\x1b[2J"], "--size �[2J is not allowed")
 
 

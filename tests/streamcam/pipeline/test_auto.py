@@ -96,3 +96,17 @@ def test_explicit_outputs_are_kept_once_each(machine, said) -> None:
         auto.choose_outputs(("null", "virtualcm"), said.append)
     with pytest.raises(UsageError, match="contradict"):
         auto.choose_outputs(("web",), said.append, web=False)
+
+
+def test_no_recording_replaces_the_source_or_another_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.mp4").touch()
+    (tmp_path / "link.mp4").symlink_to("in.mp4")
+    auto.check_files("in.mp4", ("out.mp4", "in.mkv", "null"))
+    auto.check_files("demo", ("out.mp4",))
+    auto.check_files("http://localhost/in.mp4", ("in.mp4",))
+    for output in ("in.mp4", "./in.mp4", str(tmp_path / "in.mp4"), "link.mp4"):
+        with pytest.raises(UsageError, match="would replace the source of that name"):
+            auto.check_files("in.mp4", ("out.mp4", output))
+    with pytest.raises(UsageError, match="would replace the other --output of that name"):
+        auto.check_files("demo", ("out.mp4", "record:./out.mp4"))

@@ -7,8 +7,10 @@ that help, errors and the first picture come fast.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.core import TyperGroup
@@ -59,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 it broke while running, 2 it was asked for something that cannot be. Every
     expected error is one line on stderr; an unexpected one keeps its traceback.
     """
+    _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a cp1252 console has no "→"
     try:
@@ -74,6 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _open_missing_streams() -> None:
+    """Without a console (pythonw, a service, `>&-`) there is nothing to read from or write to."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # kept open
+            setattr(sys, name, nothing)
 
 
 def _exit_code(error: StreamcamError | EngineError) -> int:

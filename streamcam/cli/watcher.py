@@ -49,7 +49,7 @@ class Watcher:
         except (StreamcamError, EngineError) as error:
             self._failed(error)
         else:
-            self._say(f"preset: {preset.name} was saved and applies now")
+            self._say(f"preset: {preset.name} was saved")
 
     def _failed(self, error: StreamcamError | EngineError) -> None:
         self._say(f"preset: {error} The running look stays.")

@@ -87,6 +87,11 @@ def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Mod
         if shapes:
             graph.reshape(dict(shapes))
     except RuntimeError as error:
+        if "outside the base directory" in str(error):
+            raise ModelUnavailable(
+                f"model {model.folder}: files in it are links to another folder, which OpenVINO "
+                "does not follow. Put the files themselves into the folder."
+            ) from error
         raise ModelUnavailable(
             f"model {model.folder}: {path.name}, or the weights it points to, cannot be read: "
             f"damaged or not whole. {remedy(model.folder)}"

@@ -165,7 +165,7 @@ class _Session:
             with Keys() as keys, open_status(self._terminal, with_keys=keys.active) as status:
                 while not self._ended():
                     self._react(keys.pressed())
-                    watcher.follow(self._pipeline.preset.path)
+                    watcher.follow(self._pipeline.preset)
                     self._show(status)
         finally:
             watcher.close()

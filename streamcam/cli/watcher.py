@@ -22,19 +22,22 @@ class Watcher:
         self._stop = Event()
         self._stage: Stage | None = None
 
-    def follow(self, path: Path | None) -> None:
-        """Watch this file from now on, and no other. Raises what broke the thread, if it did."""
+    def follow(self, running: Preset) -> None:
+        """Watch the file of the preset that runs, and no other; call it often.
+
+        Raises what broke the thread, if something did.
+        """
         if self._stage is not None and self._stage.error is not None:
             raise self._stage.error
-        if path == self._path:
+        if running.path == self._path:
             return
         self.close()
-        self._path = path
-        if path is None:
+        self._path = running.path
+        if running.path is None:
             return
         stop = self._stop = Event()
         self._stage = Stage(
-            "presets", lambda: watch_preset(path, self._changed, self._failed, stop), ends=()
+            "presets", lambda: watch_preset(running, self._changed, self._failed, stop), ends=()
         )
         self._stage.start()
 

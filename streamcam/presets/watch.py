@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -18,37 +18,48 @@ _LOOK_UP = 250  # how often `stop` is looked at
 
 
 def watch_preset(
-    path: Path,
+    running: Preset,
     on_change: Callable[[Preset], None],
     on_error: Callable[[StreamcamError], None],
     stop: Event,
 ) -> None:
-    """Read `path` again whenever it is saved, until `stop` is set. Blocks: a thread's work.
+    """Read the file of `running` again whenever it is saved, until `stop` is set. Blocks: a
+    thread's work. What was saved since `running` was read counts too.
 
     on_change  gets each preset that loads and differs from the one before
     on_error   gets the error of a file that does not load, once for each different error;
                also if the folder cannot be watched, which ends the watch
-    Both are called on the calling thread.
+    Both are called on the calling thread; what they raise is raised.
     """
+    reload = _Reload(running, on_change, on_error)
+    for _ in _saves(reload.path, on_error, stop):
+        reload()
+
+
+def _saves(path: Path, on_error: Callable[[StreamcamError], None], stop: Event) -> Iterator[None]:
+    """One item as soon as the watch is on, then one for each save."""
     from watchfiles import watch
     from watchfiles._rust_notify import WatchfilesRustInternalError
 
     # Editors replace files, so the folder is watched; for a link, that of its target too.
     path = path.absolute()
     places = {path, path.resolve()}
-    reload = _Reload(path, on_change, on_error)
+    watching = False
     try:
-        for _ in watch(
+        for changes in watch(
             *{place.parent for place in places},
             watch_filter=lambda _, changed: Path(changed).name in {p.name for p in places},
             debounce=_TOGETHER,
             step=_QUIET,
             stop_event=stop,
             rust_timeout=_LOOK_UP,
+            yield_on_timeout=True,
             recursive=False,
             raise_interrupt=False,
         ):
-            reload()
+            if changes or not watching:
+                watching = True
+                yield
     except (OSError, WatchfilesRustInternalError) as error:
         on_error(
             UsageError(
@@ -63,14 +74,15 @@ class _Reload:
 
     def __init__(
         self,
-        path: Path,
+        running: Preset,
         on_change: Callable[[Preset], None],
         on_error: Callable[[StreamcamError], None],
     ) -> None:
-        self._path = path
+        assert running.path is not None, "only a preset that came from a file can be watched"
+        self.path = running.path
         self._on_change = on_change
         self._on_error = on_error
-        self._last: Preset | str | None = self._read()
+        self._last: Preset | str = running
 
     def __call__(self) -> None:
         found = self._read()
@@ -84,6 +96,6 @@ class _Reload:
 
     def _read(self) -> Preset | str:
         try:
-            return read_preset(self._path)
+            return read_preset(self.path)
         except StreamcamError as error:
             return str(error)

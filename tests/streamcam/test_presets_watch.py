@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from streamcam.presets import Preset, watch_preset
+from streamcam.presets import Preset, load_preset, watch_preset
 
 SOON = 10.0  # seconds: a second is promised, but the machine may be busy
 
@@ -19,8 +19,9 @@ class Watched:
         self.path = path
         self.told: Queue[Preset | Exception] = Queue()
         self.stop = Event()
+        running = load_preset(path)
         self.thread = Thread(
-            target=watch_preset, args=(path, self.told.put, self.told.put, self.stop)
+            target=watch_preset, args=(running, self.told.put, self.told.put, self.stop)
         )
 
     def save(self, text: str) -> None:
@@ -57,6 +58,39 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     found.stop.set()
     found.thread.join(timeout=SOON)
     assert not found.thread.is_alive()
+
+
+def test_a_save_before_the_watch_was_on_counts(tmp_path: Path) -> None:
+    path = tmp_path / "look.toml"
+    path.write_text('prompt = "first"')
+    early = Watched(path)
+    early.save('prompt = "second"')
+    early.thread.start()
+    try:
+        preset = early.next()
+        assert isinstance(preset, Preset)
+        assert preset.prompt == "second"
+        early.save('prompt = "third"')
+        assert early.next().prompt == "third"
+    finally:
+        early.stop.set()
+        early.thread.join(timeout=SOON)
+
+
+def test_what_a_listener_raises_ends_the_watch(tmp_path: Path) -> None:
+    """It is not taken for a folder that cannot be watched."""
+    path = tmp_path / "look.toml"
+    path.write_text('prompt = "first"')
+    running = load_preset(path)
+    path.write_text('prompt = "second"')
+    told: list[object] = []
+
+    def closed(preset: Preset) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        watch_preset(running, closed, told.append, Event())
+    assert told == []
 
 
 def test_a_save_is_handed_on(watched: Watched) -> None:
@@ -111,7 +145,12 @@ def test_a_link_is_watched_where_it_leads(tmp_path: Path, watched: Watched) -> N
 
 
 def test_a_folder_that_cannot_be_watched_is_told(tmp_path: Path) -> None:
-    gone = Watched(tmp_path / "gone" / "look.toml")
+    path = tmp_path / "gone" / "look.toml"
+    path.parent.mkdir()
+    path.write_text('prompt = "first"')
+    gone = Watched(path)
+    path.unlink()
+    path.parent.rmdir()
     gone.thread.start()
     gone.thread.join(timeout=SOON)
     assert "cannot be watched" in str(gone.next())

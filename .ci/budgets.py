@@ -18,7 +18,9 @@ def over_budget(path: Path) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES:
-                found.append(f"{path}:{node.lineno} {node.name}: {length} lines, allowed {FUNCTION_LINES}")
+                found.append(
+                    f"{path}:{node.lineno} {node.name}: {length} lines, allowed {FUNCTION_LINES}"
+                )
     return found
 
 

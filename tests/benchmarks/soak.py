@@ -1,6 +1,6 @@
 """Runs the real command for minutes and prints memory, threads and rates as a Markdown table.
 
-    python tests/benchmarks/soak.py --minutes 10 -- --preset anime --source demo --output null
+python tests/benchmarks/soak.py --minutes 10 -- --preset anime --source demo --output null
 """
 
 import argparse

@@ -14,7 +14,7 @@ from engines.families.nano import load_networks
 from engines.measure import unet_rows
 from engines.model import Model
 
-_PEAK_SIDE = 2048
+_PEAK_SIDE = 1024  # large enough to keep every core busy, small enough to run undisturbed
 
 
 def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:

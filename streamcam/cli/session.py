@@ -49,7 +49,16 @@ def run_request(request: Request) -> None:
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """
     terminal = Terminal()
-    with StopSignals() as signals, ExitStack() as closing:
+    with StopSignals() as signals:
+        try:
+            _run(request, terminal, signals)
+        except OSError:
+            if not signals.terminal_lost:
+                raise
+
+
+def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
+    with ExitStack() as closing:
         try:
             pipeline = _open(request, terminal, closing)
             signals.running()
@@ -97,12 +106,18 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         _check_rendering(request)
     _check_page(request)
     from streamcam.pipeline import Options
-    from streamcam.pipeline.auto import check_files, choose_outputs, choose_source
+    from streamcam.pipeline.auto import (
+        check_files,
+        choose_outputs,
+        choose_source,
+        refuse_own_camera,
+    )
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
     source = choose_source(request.source, say)
     outputs = choose_outputs(request.outputs, say, web=request.web)
     check_files(source, outputs)
+    refuse_own_camera(source, outputs)
     return Options(
         preset=preset,
         source=source,

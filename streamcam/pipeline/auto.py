@@ -87,3 +87,30 @@ def check_files(source: str, outputs: Sequence[str]) -> None:
                 f"--output {output} would replace the {taken[path]} of that name: give another."
             )
         taken[path] = "other --output"
+
+
+def refuse_own_camera(source: str, outputs: Sequence[str]) -> None:
+    """Raise `UsageError` if the source is the virtual camera that an output sends to.
+
+    That would show the program its own picture, over and over. Devices are compared by path
+    and name, however the source was named; a second virtual camera is a fine source.
+    """
+    kind, wanted = capture.parse(source)
+    targets = [argument for name, argument in map(sink.parse, outputs) if name == "virtualcam"]
+    if kind != "camera" or not targets:
+        return
+    from streamcam.capture.camera import find, list_cameras
+
+    camera = find(wanted, list_cameras())
+    devices = list_devices()
+    for target in targets:
+        named = [one for one in devices if target in (one.path, one.label)]
+        possible = named or devices  # unnamed: the first free one, which may be any
+        if len(possible) == 1 and {camera.path, camera.name} & {
+            possible[0].path,
+            possible[0].label,
+        }:
+            raise UsageError(
+                f"{camera} is the virtual camera that this run sends to, so it cannot be the "
+                "source. Take another --source; `streamcam devices` lists them."
+            )

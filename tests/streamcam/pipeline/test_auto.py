@@ -110,3 +110,26 @@ def test_no_recording_replaces_the_source_or_another_one(tmp_path, monkeypatch) 
             auto.check_files("in.mp4", ("out.mp4", output))
     with pytest.raises(UsageError, match="would replace the other --output of that name"):
         auto.check_files("demo", ("out.mp4", "record:./out.mp4"))
+
+
+OBS = Device("OBS Virtual Camera", "OBS Virtual Camera")
+OBS_CAMERA = Camera(3, "OBS Virtual Camera", "", "DSHOW")
+PHONE = Device("/dev/video7", "DroidCam")
+PHONE_CAMERA = Camera(7, "DroidCam", "/dev/video7", "V4L2")
+
+
+@pytest.mark.parametrize("source", ["camera:3", "camera:OBS Virtual Camera", "camera:obs virtual"])
+def test_the_camera_that_the_run_sends_to_is_refused_by_index_and_name(machine, source) -> None:
+    machine(cameras=[WEBCAM, OBS_CAMERA], devices=[OBS])
+    with pytest.raises(UsageError, match="the virtual camera that this run sends to"):
+        auto.refuse_own_camera(source, ("virtualcam",))
+    auto.refuse_own_camera(source, ("web",))
+    auto.refuse_own_camera("camera:2", ("virtualcam",))
+    auto.refuse_own_camera("demo", ("virtualcam",))
+
+
+def test_another_virtual_camera_is_a_fine_source(machine) -> None:
+    machine(cameras=[PHONE_CAMERA], devices=[PHONE, OUT])
+    auto.refuse_own_camera("camera:7", ("virtualcam:/dev/video9",))
+    with pytest.raises(UsageError, match="DroidCam"):
+        auto.refuse_own_camera("camera:/dev/video7", ("web", "virtualcam:/dev/video7"))

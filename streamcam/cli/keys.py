@@ -46,6 +46,7 @@ else:
     import select
     import termios
     import tty
+    from contextlib import suppress
 
     class Keys:
         """Keys of the terminal, without echo and without Enter, from `with` until its end.
@@ -69,7 +70,8 @@ else:
         ) -> None:
             if self.active:
                 self.active = False
-                termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
+                with suppress(termios.error):  # its window was closed: nothing to put back
+                    termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
 
         def pressed(self) -> str:
             """The characters typed since the last call; never waits."""

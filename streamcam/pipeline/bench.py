@@ -1,17 +1,17 @@
 """Bench: what a preset costs on this machine, from one run on one input.
 
-The bare engine, its networks alone and the whole app take turns on the bundled clip, so that
-whatever else the machine does hits all of them alike and their ratios hold.
+The bare engine, the engine beside its networks, and the whole app take turns on the bundled clip,
+so that whatever else the machine does hits all of them alike and their ratios hold.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle
-from statistics import median
+from statistics import mean, median
 from threading import Event
 from time import perf_counter
 
@@ -46,7 +46,8 @@ class Report:
 
     engine_ms_*       `Engine.run` alone
     networks_ms       the sum of the medians of encoder, UNet and decoder, each run alone
-    engine_to_networks, app_to_engine  ratios of those, and of the frame rates
+    engine_to_networks  `Engine.run` over networks_ms, all four run by turns
+    app_to_engine     ratio of the frame rates
     latency_ms_*      from capture to sink, in the whole app
     first_frame_s     seconds from the command, in a new process, to its first restyled picture
     peak_share        operations a second of the engine over those of a large matrix product
@@ -105,7 +106,8 @@ class PacedClip:
 class _Samples:
     """What the rounds brought, in the units of Report."""
 
-    timings: Timings
+    alone: list[float]
+    beside: Timings
     app_fps: list[float]
     latency_p50: list[float]
     latency_p95: list[float]
@@ -117,6 +119,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     `options` say what to run; source, outputs and web are the bench's own. Raises `UsageError`
     or `EngineError` for what cannot be run.
     """
+    cv2.setNumThreads(1)  # as in a run
     clip = _clip()
     options = replace(
         options,
@@ -136,17 +139,19 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         samples = _take_turns(options, engine, clip, seconds)
     finally:
         engine.close()
-    times = sorted(samples.timings.engine)
+    times = sorted(samples.alone)
+    # Means on both sides: a rate counts the slow frames too.
+    engine_fps, app_fps = 1e3 / mean(times), mean(samples.app_fps)
     engine_s, spec = median(times) / 1e3, engine.spec
     model = open_model(spec.model)
     return Report(
         engine_ms_p50=median(times),
         engine_ms_p95=percentile(times, 95),
-        networks_ms=samples.timings.networks_ms,
-        engine_to_networks=median(times) / samples.timings.networks_ms,
-        engine_fps=1.0 / engine_s,
-        app_fps=median(samples.app_fps),
-        app_to_engine=median(samples.app_fps) * engine_s,
+        networks_ms=samples.beside.networks_ms,
+        engine_to_networks=median(samples.beside.engine) / samples.beside.networks_ms,
+        engine_fps=engine_fps,
+        app_fps=app_fps,
+        app_to_engine=app_fps / engine_fps,
         latency_ms_p50=median(samples.latency_p50),
         latency_ms_p95=median(samples.latency_p95),
         first_frame_s=first_frame_s,
@@ -164,21 +169,21 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
 
 def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
     size = (engine.spec.width, engine.spec.height)
-    frames: Iterator[Pixels] = cycle(
-        np.ascontiguousarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
-        for frame in clip
-    )
+    fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
+    frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
     params = encoded(options.preset.look(), engine.encode)
     model = open_model(engine.spec.model)
     networks = cost_of(engine.spec).networks_alone(model, engine.spec)
-    samples = _Samples(Timings([], {name: [] for name in networks}), [], [], [])
-    share = seconds / _ROUNDS / 2
+    samples = _Samples([], Timings([], {name: [] for name in networks}), [], [], [])
+    share = seconds / _ROUNDS / 3
     for _ in range(_ROUNDS):
-        turn = time_in_turns(engine, params, frames, networks, share)
-        samples.timings.engine.extend(turn.engine)
-        for name, times in turn.networks.items():
-            samples.timings.networks[name].extend(times)
-        _run_app(options, clip, _FASTER * 1e3 / median(turn.engine), share, samples)
+        beside = time_in_turns(engine, params, frames, networks, share)
+        samples.beside.engine.extend(beside.engine)
+        for name, times in beside.networks.items():
+            samples.beside.networks[name].extend(times)
+        alone = time_in_turns(engine, params, frames, {}, share).engine
+        samples.alone.extend(alone)
+        _run_app(options, clip, _FASTER * 1e3 / median(alone), share, samples)
     return samples
 
 

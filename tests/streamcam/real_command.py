@@ -48,6 +48,7 @@ class Command:
             env=surroundings(folder) | environment,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
         pipes = ((self.process.stdout, self.said), (self.process.stderr, self.errors))
         self._readers = [
@@ -129,9 +130,15 @@ def surroundings(folder: Path) -> dict[str, str]:
     return kept | {
         "HOME": str(home),
         "USERPROFILE": str(home),
-        "XDG_RUNTIME_DIR": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),  # made by who needs it, for the user alone
         "TERM": "xterm-256color",
     }
+
+
+def heed_signals() -> None:
+    """Runs in the new process. A test run in the background has taught it to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _open(request: urllib.request.Request):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_command import LONG, SMALL, surroundings
+from real_command import LONG, SMALL, heed_signals, surroundings
 
 RUN = ("--preset", "mine.toml", "--source", "demo", "--output", "out.mp4", "--no-web", *SMALL)
 PRESET = """
@@ -46,6 +46,7 @@ class Terminal:
             cwd=folder,
             env=surroundings(folder) | {"COLUMNS": "100"},
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
 
     def type(self, keys: str) -> None:

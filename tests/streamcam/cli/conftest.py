@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from real_command import heed_signals
 
 LONG = 30.0  # seconds that something may take on a busy machine
 _FAKE = Path(__file__).with_name("fake_run.py")
@@ -53,6 +54,7 @@ class Run:
             cwd=folder,
             env=environment(folder, more),
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
 
     def calls(self) -> list[str]:

@@ -18,6 +18,17 @@ import numpy as np
 
 LONG = 60.0  # seconds that something may take on a busy machine
 SMALL = ("--size", "256x144")
+# Modules that stand for a machine without these, for the fixture `with_modules`.
+NO_CAMERA = {"cv2_enumerate_cameras.py": "def enumerate_cameras(api): return []"}
+NO_SCREEN = {
+    "mss/__init__.py": """
+class ScreenShotError(Exception):
+    pass
+def MSS():
+    raise ScreenShotError("cannot connect to the display")
+""",
+    "mss/exception.py": "from mss import ScreenShotError",
+}
 
 
 def wait_until(condition: Callable[[], object], what: str = "it") -> object:

@@ -149,6 +149,16 @@ def test_switch(running: Command, launch: Callable[..., Command]) -> None:
     assert switched.errors[0].startswith("streamcam: no streamcam is running with its web page on")
 
 
+def test_a_stop_while_another_engine_is_built(running: Command, save, folder: Path) -> None:
+    lines = len(running.said)
+    save(more='size = "256x144"\nsteps = 4')
+    running.until("its engine is being built", lines)
+    assert running.stop() == 0
+    assert running.errors == []
+    check_film(folder / "out.mkv")
+    assert not (folder / "out.mkv.part").exists()
+
+
 def test_another_engine_is_built_beside_the_running_one(running: Command, save, folder) -> None:
     neon = colour(running.picture())
     for more, said in {

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 
 import psutil
 import pytest
-from real_command import SMALL, Command, wait_until
+from real_command import NO_CAMERA, NO_SCREEN, SMALL, Command, wait_until
 
 RUN = ("--source", "demo", "--output", "null", *SMALL)
 # Writes down every attempt of the process to reach somebody, name look-ups included.
@@ -46,6 +46,20 @@ def test_the_page_the_picture_and_the_figures(launch: Callable[..., Command]) ->
     assert {picture.shape for picture in pictures} == {(720, 1280, 3)}
     assert all(picture.std() > 15 for picture in pictures)
     assert {address for _, address in sockets(command)} == {"127.0.0.1"}
+    assert command.stop() == 0
+    assert command.errors == []
+
+
+def test_a_bare_command_finds_something_to_do(launch, with_modules) -> None:
+    """No camera, no screen: it shows the demo clip, and says why, in a size that it can hold."""
+    command = launch(**with_modules({**NO_CAMERA, **NO_SCREEN})).live()
+    reason = "as there is no camera and no screen (see --source)"
+    assert f"source chosen: the demo clip, {reason}" in command.said
+    assert command.until("output chosen: ")
+    assert re.search(
+        r"engine: .*, \d+x\d+: engine \d+ ms, \d+ fps, .* for 30$", command.until("engine:")
+    )
+    assert command.picture().std() > 15
     assert command.stop() == 0
     assert command.errors == []
 

@@ -1,4 +1,6 @@
-"""The real program in a real terminal: number keys, q, a window that closes, the mode put back."""
+"""The real program in a real terminal: number keys, q, a window that closes, the mode put back.
+And without any.
+"""
 
 import os
 import pty
@@ -120,3 +122,15 @@ def test_a_terminal_window_that_is_closed(terminal: Terminal, folder: Path) -> N
     assert terminal.process.stderr.read().decode() == ""
     assert (folder / "out.mp4").exists()
     assert not (folder / "out.mp4.part").exists()
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(("--duration", "0.5"), 0), (("--fps", "0"), 2)])
+def test_without_stdin_stdout_and_stderr(folder: Path, arguments: tuple[str, ...], code) -> None:
+    """As under pythonw, or `<&- >&- 2>&-`: nobody can be told, the work is done all the same."""
+    (folder / "mine.toml").write_text(PRESET)
+    command = [sys.executable, "-m", "streamcam", *RUN, *arguments]
+    closed = subprocess.Popen(
+        command, cwd=folder, env=surroundings(folder), preexec_fn=lambda: os.closerange(0, 3)
+    )
+    assert closed.wait(LONG) == code
+    assert (folder / "out.mp4").exists() == (code == 0)

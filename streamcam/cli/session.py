@@ -64,6 +64,11 @@ def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
             signals.running()
         except KeyboardInterrupt:
             return
+        except Exception:
+            # A compiled module that is interrupted while it loads raises an error of its own.
+            if signals.requested.is_set():
+                return
+            raise
         _Session(pipeline, terminal, signals, request.duration).run()
     now = pipeline.stats.snapshot()
     terminal.say(

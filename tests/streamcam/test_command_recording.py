@@ -82,7 +82,7 @@ def test_a_signal_before_the_first_picture(launch, film, folder: Path) -> None:
     before = set(folder.iterdir())
     command = launch(*RECORD)
     command.until("output:")
-    assert command.stop() == 0
+    assert command.stop() == 0, command.errors
     assert command.errors == []
     assert not [line for line in command.said if line.startswith("live:")]
     assert set(folder.iterdir()) == before, "a recording without a picture is no file"

@@ -13,11 +13,19 @@ _OUTPUTS = (1, 2)  # file descriptors of stdout and stderr
 _PATIENCE = 2  # signals that wait for the clean end; one more ends it at once
 
 
+class Interrupted(KeyboardInterrupt):
+    """A stop while the program opens.
+
+    A class of its own, for a plain KeyboardInterrupt that passes through an `exec` (dataclasses
+    use it) makes CPython end the process by SIGINT, even after it was caught.
+    """
+
+
 class StopSignals:
     """From `with` until its end, a signal asks for a stop. Main thread only.
 
     requested  set by the first signal. Until `running` is called the signal also raises
-               `KeyboardInterrupt`, since opening devices may take long and looks at no event.
+               `Interrupted`, since opening devices may take long and looks at no event.
     terminal_lost  the signal came because the terminal's window was closed. What is still
                written goes nowhere from then on; a write under way may have failed
     """
@@ -58,7 +66,7 @@ class StopSignals:
         self._let_go_of_lost_terminals()
         if self._interrupts or self._received > _PATIENCE:
             self._interrupts = False
-            raise KeyboardInterrupt
+            raise Interrupted
 
     def _let_go_of_lost_terminals(self) -> None:
         lost = [stream for stream in self._terminals if not os.isatty(stream)]

@@ -1,7 +1,8 @@
 """What an engine is: EngineSpec (fixed at build), Params (read each frame), Engine.
 
 numpy only; importing this module loads no framework. Array names carry their shape:
-H frame height, W frame width, T text tokens, D width of a token's embedding.
+H frame height, W frame width, T text tokens, D width of a token's embedding, P width of a
+pooled embedding.
 """
 
 from __future__ import annotations
@@ -17,29 +18,42 @@ from engines.errors import InvalidSpec
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Execution = Literal["auto", "eager", "graph", "compile"]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1024
 STEPS_MAX = 8
+CHUNKS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
     """Everything that shapes an engine. A change of any field means another engine.
 
-    model          "nano" (embedded) or a folder in diffusers layout
+    model          "nano" (embedded), a folder in diffusers layout, a hub id ("owner/name") or a
+                   single .safetensors file
+    family         a file name of engines/families; "auto" reads it from the model's configuration
+    autoencoder    "auto" (the family's tiny one, else the model's own), "own", a folder or a hub id
+    loras          (source, scale) pairs, fused into the weights; source as engines.loras has it
+    prompt_chunks  how many times the text encoder's limit a prompt may be long, 1 to 4
     width, height  of the frames, pixels; multiples of 16 from 128 to 1024
     steps          S, denoising steps, 1 to 8
     guidance_mode  how the negative prompt acts (engines/guidance.py)
     batching       "stream": the S steps of S successive frames run as one batch, delay S − 1
     precision      arithmetic; "auto" takes the fastest the device does natively
     backend        a file name of engines/backends, or "auto"
+    execution      how torch runs the step: "eager", "graph" (CUDA graph), "compile" (torch.compile,
+                   then a CUDA graph where there is one), or "auto"
     device         in the backend's own words ("CPU", "GPU", "cuda:1"), or "auto"
     threads        CPU threads for the engine; 0 leaves the choice to the backend
     """
 
     model: str = "nano"
+    family: str = "auto"
+    autoencoder: str = "auto"
+    loras: tuple[tuple[str, float], ...] = ()
+    prompt_chunks: int = 1
     width: int = 448
     height: int = 256
     steps: int = 1
@@ -47,6 +61,7 @@ class EngineSpec:
     batching: Batching = "stream"
     precision: Precision = "auto"
     backend: str = "auto"
+    execution: Execution = "auto"
     device: str = "auto"
     threads: int = 0
 
@@ -63,32 +78,49 @@ class EngineSpec:
         _check_choice("guidance_mode", self.guidance_mode, GUIDANCE_MODES)
         _check_choice("batching", self.batching, get_args(Batching))
         _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("execution", self.execution, get_args(Execution))
+        if not 1 <= self.prompt_chunks <= CHUNKS_MAX:
+            raise InvalidSpec(f"prompt_chunks {self.prompt_chunks} must be from 1 to {CHUNKS_MAX}.")
         if self.threads < 0:
             raise InvalidSpec(f"threads {self.threads} must be 0 (automatic) or more.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A prompt as the UNet reads it; from `Engine.encode`. Its arrays are never written to.
+
+    tokens_TD  float32; T is the spec's `prompt_chunks` times what the text encoder reads at once
+    pooled_P   float32, the whole prompt in one vector, for families that add it to the timestep
+               (SDXL); None for the others
+    """
+
+    tokens_TD: NDArray[np.float32]
+    pooled_P: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Params:
     """What may change between two frames without rebuilding anything.
 
-    prompt_TD       float32, from `Engine.encode`
-    negative_TD     float32, likewise; used by the guidance modes "onetime" and "full"
+    prompt          from `Engine.encode`
+    negative        likewise; used by the guidance modes "onetime" and "full"
     strength        (0, 1]: how far the picture may leave the input; a family maps it to timesteps
     guidance_scale  g ≥ 0; up to 1 means no guidance
     delta           δ, scale of the virtual residual noise in the modes "self" and "onetime"
     seed            of the noise, which stays the same on every frame
+    seed_mix        seeds with weights instead of `seed`: their noises are added up, so the squares
+                    of the weights must add up to 1; None takes `seed`
     t_index         S indices into the 50-entry LCM table instead of `strength`, strongest
                     (smallest) first; None takes `strength`
-
-    The arrays are never written to after construction; a changed embedding is a new array.
     """
 
-    prompt_TD: NDArray[np.float32]
-    negative_TD: NDArray[np.float32]
+    prompt: Embedding
+    negative: Embedding
     strength: float = 0.5
     guidance_scale: float = 1.0
     delta: float = 1.0
     seed: int = 2
+    seed_mix: tuple[tuple[int, float], ...] | None = None
     t_index: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -98,8 +130,16 @@ class Params:
             raise InvalidSpec(f"guidance {self.guidance_scale} must be from 0 to 20.")
         if not 0.0 <= self.delta <= 2.0:
             raise InvalidSpec(f"delta {self.delta} must be from 0 to 2.")
-        if not 0 <= self.seed < 2**32:
-            raise InvalidSpec(f"seed {self.seed} must be from 0 to {2**32 - 1}.")
+        for seed, _ in ((self.seed, 1.0), *(self.seed_mix or ())):
+            if not 0 <= seed < 2**32:
+                raise InvalidSpec(f"seed {seed} must be from 0 to {2**32 - 1}.")
+        if self.seed_mix is not None:
+            energy = sum(weight * weight for _, weight in self.seed_mix)
+            if not abs(energy - 1.0) < 1e-3:
+                raise InvalidSpec(
+                    f"seed_mix {self.seed_mix}: the squares of its weights must add up to 1, "
+                    f"not {energy:.4g}."
+                )
 
 
 class Engine(Protocol):
@@ -114,8 +154,8 @@ class Engine(Protocol):
     delay: int
     label: str
 
-    def encode(self, prompt: str) -> NDArray[np.float32]:
-        """`prompt_TD` for a prompt; cached. Takes milliseconds. Raises `InvalidPrompt`."""
+    def encode(self, prompt: str) -> Embedding:
+        """A prompt for `Params`; cached. Takes milliseconds. Raises `InvalidPrompt`."""
         ...
 
     def run(

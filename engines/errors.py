@@ -5,6 +5,7 @@ EngineError
 ├── InvalidPrompt       a prompt the text encoder cannot take (bad input)
 ├── ModelUnavailable    a model folder lacks a file, or is of no known family (bad input)
 ├── BackendUnavailable  the backend or device is not on this machine (bad input)
+├── PeerUnavailable     a program to compare with cannot be installed or run (bad input)
 └── EngineFailed        a running engine broke; rebuilding may help
 """
 
@@ -27,6 +28,10 @@ class ModelUnavailable(EngineError):
 
 class BackendUnavailable(EngineError):
     """The backend, or the device it was asked to use, is not available on this machine."""
+
+
+class PeerUnavailable(EngineError):
+    """A program to compare with cannot be installed, started or kept running."""
 
 
 class EngineFailed(EngineError):

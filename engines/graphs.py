@@ -109,7 +109,7 @@ def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> on
 
 
 class TextEncoder(nn.Module):
-    """tokens_1T → prompt_TD."""
+    """tokens_NT → prompt_TD."""
 
     def __init__(self, text_model: CLIPTextModel) -> None:
         super().__init__()
@@ -166,10 +166,10 @@ def part_to_onnx(model: Model, networks: Networks, name: PartName) -> onnx.Model
 
 
 def text_encoder_to_onnx(model: Model) -> onnx.ModelProto:
-    """tokens_1T (int64) → prompt_TD."""
+    """tokens_NT (int64) → prompt_TD."""
     text_model = load_text_encoder(model)
     tokens = torch.zeros(1, model.tokens, dtype=torch.int64)
-    return to_onnx(TextEncoder(text_model), {"tokens_1T": (tokens, {})}, ["prompt_TD"])
+    return to_onnx(TextEncoder(text_model), {"tokens_NT": (tokens, {})}, ["prompt_TD"])
 
 
 def load_text_encoder(model: Model) -> CLIPTextModel:

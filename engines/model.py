@@ -24,7 +24,8 @@ class Model:
 
     family           a file name of engines/families
     latent_channels  C; downscale: frame pixels per latent pixel
-    tokens, width    T and D of the prompt embedding
+    tokens, width    of the prompt embedding: tokens that the text encoder reads at once, and D
+    pooled           P, width of the pooled embedding; 0 for families without one
     features         channels and downscale of each feature map of the detail path, small first
     schedule         ᾱ and the prediction type
     timesteps        maps (strength, steps) to timesteps, strongest first
@@ -37,14 +38,16 @@ class Model:
     downscale: int
     tokens: int
     width: int
+    pooled: int
     features: tuple[tuple[int, int], ...]
     schedule: NoiseSchedule
     timesteps: Timesteps
 
     @property
-    def tokenizer_file(self) -> Path:
-        """For `tokenizers.Tokenizer.from_file`."""
-        return self.folder / "tokenizer" / "tokenizer.json"
+    def tokenizer_files(self) -> tuple[Path, ...]:
+        """For `tokenizers.Tokenizer.from_file`; one for each text encoder."""
+        names = ("tokenizer", "tokenizer_2") if self.pooled else ("tokenizer",)
+        return tuple(self.folder / name / "tokenizer.json" for name in names)
 
     def graph_file(self, name: str) -> Path:
         """An exported ONNX graph. Raises `ModelUnavailable` if it was not exported."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from engines.api import Embedding
 from engines.errors import InvalidPrompt, ModelUnavailable
 
 _CACHED = 64  # embeddings; a look and its crossfade partners, many times over
@@ -22,25 +23,27 @@ class PromptEncoder:
 
     def __init__(
         self,
-        tokenizer_file: Path,
-        encode_tokens: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+        tokenizer_files: Sequence[Path],
+        encode_tokens: Callable[[NDArray[np.int64]], Embedding],
         tokens: int,
+        chunks: int = 1,
     ) -> None:
-        """`encode_tokens` maps tokens_1T to prompt_TD; it is called by one thread at a time."""
-        self._tokenizer = _open_tokenizer(tokenizer_file, tokens)
+        """`encode_tokens` encodes one chunk, tokens_NT; it is called by one thread at a time."""
+        self._tokenizers = [_open_tokenizer(file, tokens) for file in tokenizer_files]
+        self._chunks = chunks
         self._encode_tokens = encode_tokens
         self._tokens = tokens
         self._lock = Lock()
         # Protected by _lock: the cache, and the text encoder behind _encode_tokens.
-        self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._cache: OrderedDict[str, Embedding] = OrderedDict()
 
-    def encode(self, prompt: str) -> NDArray[np.float32]:
-        """prompt_TD, read-only; the same array for the same prompt. Raises `InvalidPrompt`."""
+    def encode(self, prompt: str) -> Embedding:
+        """Its arrays are read-only; the same array for the same prompt. Raises `InvalidPrompt`."""
         with self._lock:
             cached = self._cache.get(prompt)
             if cached is None:
                 cached = self._encode_tokens(self._tokenize(prompt))
-                cached.flags.writeable = False
+                cached.tokens_TD.flags.writeable = False
                 self._cache[prompt] = cached
                 if len(self._cache) > _CACHED:
                     self._cache.popitem(last=False)
@@ -48,13 +51,21 @@ class PromptEncoder:
             return cached
 
     def _tokenize(self, prompt: str) -> NDArray[np.int64]:
-        ids = self._tokenizer.encode(prompt).ids
+        ids = self._tokenizers[0].encode(prompt).ids
         if len(ids) > self._tokens:
             raise InvalidPrompt(
                 f"prompt of {len(ids) - 2} tokens ({prompt[:40]!r}…) is too long: "
                 f"the model reads {self._tokens - 2}, about {self._tokens * 3 // 5} words."
             )
-        return np.asarray([ids], np.int64)
+        return np.asarray([one.encode(prompt).ids for one in self._tokenizers], np.int64)
+
+
+def crossfade(start: Embedding, end: Embedding, share: float) -> Embedding:
+    """The embedding `share` (0 … 1) of the way from start to end, `spherical` in every part."""
+    pooled_P = None
+    if start.pooled_P is not None and end.pooled_P is not None:
+        pooled_P = spherical(start.pooled_P, end.pooled_P, share)
+    return Embedding(spherical(start.tokens_TD, end.tokens_TD, share), pooled_P)
 
 
 def spherical(

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import EngineSpec, Params
+from engines.api import Embedding, EngineSpec, Params
 from engines.backends import Runner
 from engines.errors import InvalidSpec
 from engines.model import Model
@@ -38,7 +38,9 @@ class StreamEngine:
         self.label = f"{model.name} on {spec.backend} {runner.device}, {runner.precision}"
         self._model = model
         self._runner = runner
-        self._prompts = PromptEncoder(model.tokenizer_file, runner.encode_tokens, model.tokens)
+        self._prompts = PromptEncoder(
+            model.tokenizer_files, runner.encode_tokens, model.tokens, spec.prompt_chunks
+        )
         self._params: Params | None = None
         self._cold = True
         self._conditioning: dict[str, NDArray[np.float32]] = {}
@@ -46,7 +48,7 @@ class StreamEngine:
         self._in_flight: StepCoefficients | None = None
         self._wanted: StepCoefficients | None = None
 
-    def encode(self, prompt: str) -> NDArray[np.float32]:
+    def encode(self, prompt: str) -> Embedding:
         """See Engine."""
         return self._prompts.encode(prompt)
 
@@ -83,8 +85,11 @@ class StreamEngine:
         """Turn new Params into conditioning; arrays that did not change stay the same objects."""
         before = self._params
         now = self._conditioning
-        now["prompt_TD"] = params.prompt_TD
-        now["negative_TD"] = params.negative_TD
+        now["prompt_TD"] = params.prompt.tokens_TD
+        now["negative_TD"] = params.negative.tokens_TD
+        if params.prompt.pooled_P is not None and params.negative.pooled_P is not None:
+            now["pooled_P"] = params.prompt.pooled_P
+            now["negative_pooled_P"] = params.negative.pooled_P
         if before is None or params.guidance_scale != before.guidance_scale:
             now["guidance_scale"] = np.array([params.guidance_scale], np.float32)
         if before is None or params.delta != before.delta:

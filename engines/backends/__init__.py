@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.api import Embedding
+
 Conditioning = Mapping[str, NDArray[np.float32]]
 
 
@@ -25,8 +27,8 @@ class Runner(Protocol):
     precision: str
     device: str
 
-    def encode_tokens(self, tokens_1T: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The text encoder: prompt_TD, a new array."""
+    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+        """The text encoders: one chunk of a prompt, with a row of tokens for each of the N."""
         ...
 
     def run(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import EngineSpec, Params
+from engines.api import Embedding, EngineSpec, Params
 
 _PROMPT_SHAPE = (1, 4)
 
@@ -21,10 +21,10 @@ class NullEngine:
         self.label = "null (shows its input; for tests)"
         self._flight: list[NDArray[np.uint8]] = []
 
-    def encode(self, prompt: str) -> NDArray[np.float32]:
+    def encode(self, prompt: str) -> Embedding:
         """See Engine; a constant that depends on the prompt."""
         value = float(sum(prompt.encode()) % 97) / 97.0
-        return np.full(_PROMPT_SHAPE, value, np.float32)
+        return Embedding(np.full(_PROMPT_SHAPE, value, np.float32))
 
     def run(
         self,

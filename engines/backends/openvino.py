@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import EngineSpec
+from engines.api import Embedding, EngineSpec
 from engines.backends import Conditioning
 from engines.backends._openvino_graphs import (
     choose_device,
@@ -58,12 +58,13 @@ class OpenVinoRunner:
         text = compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device)
         self._text_request: ov.InferRequest | None = text.create_infer_request()
 
-    def encode_tokens(self, tokens_1T: NDArray[np.int64]) -> NDArray[np.float32]:
+    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See Runner."""
         if self._text_request is None:
             raise EngineFailed(_CLOSED)
-        result = self._text_request.infer({0: tokens_1T})
-        return np.array(result[0], np.float32)
+        result = self._text_request.infer({0: tokens_NT})
+        tokens_TD, *pooled = (np.array(result[i], np.float32) for i in range(len(result)))
+        return Embedding(tokens_TD, *pooled)
 
     def run(
         self,

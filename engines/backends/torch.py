@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.api import EngineSpec
+from engines.api import Embedding, EngineSpec
 from engines.backends import Conditioning
 from engines.errors import BackendUnavailable, EngineFailed
 from engines.families.nano import load_networks
@@ -56,11 +56,11 @@ class TorchRunner:
         self._flight: list[list[Tensor]] = []
 
     @torch.inference_mode()
-    def encode_tokens(self, tokens_1T: NDArray[np.int64]) -> NDArray[np.float32]:
+    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See Runner."""
-        tokens = torch.from_numpy(tokens_1T).to(self._device)
+        tokens = torch.from_numpy(tokens_NT).to(self._device)
         embedding: Tensor = self._text_encoder(tokens).last_hidden_state[0]
-        return np.ascontiguousarray(embedding.float().cpu().numpy())
+        return Embedding(np.ascontiguousarray(embedding.float().cpu().numpy()))
 
     @torch.inference_mode()
     def run(

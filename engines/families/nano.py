@@ -44,6 +44,7 @@ def open_model(name: str, folder: Path) -> Model:
             downscale=2 ** (len(widths) - 1),
             tokens=cast(int, text["max_position_embeddings"]),
             width=cast(int, text["hidden_size"]),
+            pooled=0,
             features=tuple((widths[0], scale) for scale in (4, 2, 1)),
             schedule=NoiseSchedule(scheduler),
             timesteps=timesteps,

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engines.api import Params
-from engines.prompts import spherical
+from engines.api import Embedding, Params
+from engines.prompts import crossfade
 from streamcam.infer.look import Look
-
-Embedding = NDArray[np.float32]
 
 
 class ParamsBox:
@@ -53,8 +48,8 @@ class ParamsBox:
 def encoded(look: Look, encode: Callable[[str], Embedding]) -> Params:
     """The look as an engine reads it. Raises `EngineError`."""
     return Params(
-        prompt_TD=encode(look.prompt),
-        negative_TD=encode(look.negative_prompt),
+        prompt=encode(look.prompt),
+        negative=encode(look.negative_prompt),
         strength=look.strength,
         guidance_scale=look.guidance,
         delta=look.delta,
@@ -81,8 +76,8 @@ class Fade:
             return self.end
         start, end, share = self.start, self.end, gone / self.seconds
         return Params(
-            prompt_TD=_arc(start.prompt_TD, end.prompt_TD, share),
-            negative_TD=_arc(start.negative_TD, end.negative_TD, share),
+            prompt=_arc(start.prompt, end.prompt, share),
+            negative=_arc(start.negative, end.negative, share),
             strength=_line(start.strength, end.strength, share),
             guidance_scale=_line(start.guidance_scale, end.guidance_scale, share),
             delta=_line(start.delta, end.delta, share),
@@ -91,9 +86,9 @@ class Fade:
         )
 
 
-def _arc(start_TD: Embedding, end_TD: Embedding, share: float) -> Embedding:
-    """Equal ends stay one array: `Engine.encode` gives the same one for the same prompt."""
-    return end_TD if start_TD is end_TD else spherical(start_TD, end_TD, share)
+def _arc(start: Embedding, end: Embedding, share: float) -> Embedding:
+    """Equal ends stay one object: `Engine.encode` gives the same one for the same prompt."""
+    return end if start is end else crossfade(start, end, share)
 
 
 def _line(start: float, end: float, share: float) -> float:

@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engines.api import Engine, EngineSpec
+from engines.api import Embedding, Engine, EngineSpec
 from engines.build import build
 from engines.errors import InvalidPrompt
 from streamcam.config import display
@@ -64,7 +61,7 @@ def describe(engine: Engine) -> str:
     return f"engine: {engine.label}, {engine.spec.width}x{engine.spec.height}{steps}"
 
 
-def encode_looks(preset: Preset, encode: Callable[[str], NDArray[np.float32]]) -> None:
+def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
     """Let an engine encode every look of `preset`, a millisecond each: it then has them at hand.
 
     Raises `InvalidPrompt` naming file and look, for one that nobody has chosen yet as well.

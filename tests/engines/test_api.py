@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.api import EngineSpec, Params
+from engines.api import Embedding, EngineSpec, Params
 from engines.errors import InvalidSpec
 
-EMBEDDING = np.zeros((2, 3), np.float32)
+EMBEDDING = Embedding(np.zeros((2, 3), np.float32))
 
 
 @given(width=st.integers(-100, 2000), height=st.integers(-100, 2000))
@@ -56,7 +56,7 @@ def test_spec_names_the_field_that_is_wrong(field, value):
 )
 def test_params_name_the_field_that_is_wrong(field, value, said):
     with pytest.raises(InvalidSpec, match=said):
-        Params(prompt_TD=EMBEDDING, negative_TD=EMBEDDING, **{field: value})
+        Params(prompt=EMBEDDING, negative=EMBEDDING, **{field: value})
 
 
 def test_api_loads_no_framework():

@@ -23,7 +23,7 @@ def engine(request):
 
 
 def params(engine, prompt="anime, cel shading", **values):
-    return Params(prompt_TD=engine.encode(prompt), negative_TD=engine.encode("photo"), **values)
+    return Params(prompt=engine.encode(prompt), negative=engine.encode("photo"), **values)
 
 
 def test_every_backend_is_tested_here():
@@ -105,7 +105,7 @@ from tests.engines.pictures import moving_picture
 spec = EngineSpec(width=256, height=144, steps=2, guidance_mode="self", precision=sys.argv[1])
 engine = build(spec)
 assert engine.spec.precision == sys.argv[1], engine.spec.precision
-given = Params(prompt_TD=engine.encode("anime"), negative_TD=engine.encode(""))
+given = Params(prompt=engine.encode("anime"), negative=engine.encode(""))
 for number, frame in zip(range(3), moving_picture(256, 144)):
     out = engine.run(frame, given)
 np.save(sys.argv[2], out)

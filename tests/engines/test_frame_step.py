@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.api import GUIDANCE_MODES, EngineSpec, Params
+from engines.api import GUIDANCE_MODES, Embedding, EngineSpec, Params
 from engines.model import Model
 from engines.schedule import NoiseSchedule, initial_noise, spread_timesteps
 from engines.stream import StreamEngine
@@ -34,6 +34,7 @@ def toy_engine(networks, steps, mode, batching="stream"):
         downscale=8,
         tokens=77,
         width=WIDTH,
+        pooled=0,
         features=networks.features,
         schedule=SCHEDULE,
         timesteps=timesteps,
@@ -42,7 +43,8 @@ def toy_engine(networks, steps, mode, batching="stream"):
 
 
 def prompt(seed):
-    return np.random.default_rng(seed).normal(size=(TOKENS, WIDTH)).astype(np.float32)
+    words_TD = np.random.default_rng(seed).normal(size=(TOKENS, WIDTH))
+    return Embedding(words_TD.astype(np.float32))
 
 
 def levels(strength, steps):
@@ -83,8 +85,8 @@ def test_stream_batch_equals_the_reference_frame_by_frame(steps, mode, predictio
     assert engine.delay == steps - 1
     for frame, (strength, scale, delta, seed, words) in zip(frames(6), edits, strict=False):
         params = Params(
-            prompt_TD=prompt(words),
-            negative_TD=prompt(words + 5),
+            prompt=prompt(words),
+            negative=prompt(words + 5),
             strength=strength,
             guidance_scale=scale,
             delta=delta,
@@ -96,8 +98,8 @@ def test_stream_batch_equals_the_reference_frame_by_frame(steps, mode, predictio
             frame,
             levels(strength, steps),
             noise,
-            params.prompt_TD,
-            params.negative_TD,
+            params.prompt.tokens_TD,
+            params.negative.tokens_TD,
             scale,
             delta,
         )
@@ -112,7 +114,7 @@ def test_stream_and_sequential_agree_on_a_constant_input(steps, mode):
     networks = ToyNetworks()
     frame = next(frames(1))
     params = Params(
-        prompt_TD=prompt(1), negative_TD=prompt(2), strength=0.6, guidance_scale=1.4, delta=0.9
+        prompt=prompt(1), negative=prompt(2), strength=0.6, guidance_scale=1.4, delta=0.9
     )
     stream = toy_engine(networks, steps, mode)
     for _ in range(steps + 1):
@@ -128,7 +130,7 @@ def test_guidance_up_to_one_is_no_guidance(mode):
     networks, frame = ToyNetworks(), next(frames(1))
     pictures = [
         toy_engine(networks, 2, wanted).run(
-            frame, Params(prompt_TD=prompt(1), negative_TD=prompt(2), guidance_scale=scale)
+            frame, Params(prompt=prompt(1), negative=prompt(2), guidance_scale=scale)
         )
         for wanted, scale in (("none", 1.0), (mode, 1.0), (mode, 0.3), (mode, 0.0))
     ]
@@ -140,7 +142,7 @@ def test_one_step_self_guidance_does_not_drift():
     """With S = 1 the residual is the noise itself on every frame, never last frame's leftovers."""
     engine = toy_engine(ToyNetworks(), 1, "self")
     frame = next(frames(1))
-    params = Params(prompt_TD=prompt(1), negative_TD=prompt(2), guidance_scale=1.8)
+    params = Params(prompt=prompt(1), negative=prompt(2), guidance_scale=1.8)
     first = engine.run(frame, params)
     for _ in range(5):
         assert np.array_equal(engine.run(frame, params), first)
@@ -148,7 +150,7 @@ def test_one_step_self_guidance_does_not_drift():
 
 def test_restart_is_a_cold_start():
     engine = toy_engine(ToyNetworks(detail=True), 3, "self")
-    params = Params(prompt_TD=prompt(1), negative_TD=prompt(2), guidance_scale=1.3)
+    params = Params(prompt=prompt(1), negative=prompt(2), guidance_scale=1.3)
     first, *others = frames(4)
     expected = engine.run(first, params)
     for frame in others:
@@ -162,11 +164,12 @@ def test_negative_prompt_acts_after_a_live_change():
     for mode in ("onetime", "full"):
         engine = toy_engine(ToyNetworks(), 1, mode)
         frame = next(frames(1))
-        before = engine.run(
-            frame, Params(prompt_TD=prompt(1), negative_TD=prompt(2), guidance_scale=2.0)
-        )
+        before = engine.run(frame, Params(prompt=prompt(1), negative=prompt(2), guidance_scale=2.0))
         after = engine.run(
-            frame, Params(prompt_TD=prompt(1), negative_TD=prompt(9) * 20, guidance_scale=2.0)
+            frame,
+            Params(
+                prompt=prompt(1), negative=Embedding(prompt(9).tokens_TD * 20), guidance_scale=2.0
+            ),
         )
         assert not np.array_equal(before, after), mode
 
@@ -175,6 +178,6 @@ def test_a_frame_of_the_wrong_size_is_refused():
     from engines.errors import InvalidSpec
 
     engine = toy_engine(ToyNetworks(), 1, "none")
-    params = Params(prompt_TD=prompt(1), negative_TD=prompt(2))
+    params = Params(prompt=prompt(1), negative=prompt(2))
     with pytest.raises(InvalidSpec, match="128x128"):
         engine.run(np.zeros((64, 64, 3), np.uint8), params)

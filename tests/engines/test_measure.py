@@ -36,7 +36,7 @@ def test_rows_are_those_of_the_guidance_modes():
 @pytest.mark.parametrize("spec", [SPEC, on_torch(SPEC)], ids=["openvino", "torch"])
 def test_engine_and_networks_take_turns(spec):
     engine, cost = build(spec), cost_of(spec)
-    params = Params(prompt_TD=engine.encode("anime"), negative_TD=engine.encode(""))
+    params = Params(prompt=engine.encode("anime"), negative=engine.encode(""))
     networks = cost.networks_alone(open_model("nano"), spec)
     assert list(networks) == ["encoder", "unet", "decoder"]
     timings = time_in_turns(engine, params, moving_picture(256, 144), networks, 0.5)

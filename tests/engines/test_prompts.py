@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
+from engines.api import Embedding
 from engines.errors import InvalidPrompt, ModelUnavailable
 from engines.model import EMBEDDED
 from engines.prompts import PromptEncoder, spherical
@@ -16,11 +17,11 @@ TOKENIZER = EMBEDDED / "tokenizer" / "tokenizer.json"
 
 
 def encoder(seen):
-    def encode_tokens(tokens_1T):
-        seen.append(tokens_1T)
-        return np.asarray(tokens_1T[0], np.float32)[:, None].repeat(3, 1)
+    def encode_tokens(tokens_NT):
+        seen.append(tokens_NT)
+        return Embedding(np.asarray(tokens_NT[0], np.float32)[:, None].repeat(3, 1))
 
-    return PromptEncoder(TOKENIZER, encode_tokens, 77)
+    return PromptEncoder([TOKENIZER], encode_tokens, 77)
 
 
 @pytest.mark.parametrize("prompt", ["", "anime, cel shading", "ÄÖ 🎨 Straße", "a  b\n c", "x" * 60])
@@ -46,7 +47,7 @@ def test_a_prompt_is_encoded_once():
     assert prompts.encode("anime") is first
     assert len(seen) == 1
     with pytest.raises(ValueError, match="read-only"):
-        first[0] = 1
+        first.tokens_TD[0] = 1
 
 
 def test_the_cache_is_bounded_and_keeps_what_is_used():
@@ -70,7 +71,7 @@ def test_a_broken_tokenizer_file_is_named(tmp_path):
     file = tmp_path / "tokenizer.json"
     file.write_text("{not json")
     with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
-        PromptEncoder(file, lambda tokens: tokens, 77)
+        PromptEncoder([file], lambda tokens: tokens, 77)
 
 
 embeddings = st.integers(0, 2**31).map(

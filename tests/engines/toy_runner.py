@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from engines.api import Embedding
 from engines.backends.torch import TorchRunner
 from engines.frame_step import FrameStep
 from tests.engines.toy import CHANNELS
@@ -24,5 +25,5 @@ class ToyRunner(TorchRunner):
         self._latent = (spec.steps - 1, CHANNELS, spec.height // 8, spec.width // 8)
         self._given, self._state, self._flight = {}, {}, []
 
-    def encode_tokens(self, tokens_1T):
-        return np.zeros((5, 6), np.float32)
+    def encode_tokens(self, tokens_NT):
+        return Embedding(np.zeros((5, 6), np.float32))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import streamcam
-from engines.api import EngineSpec, Params
+from engines.api import Embedding, EngineSpec, Params
 from engines.errors import InvalidSpec
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.presets import (
@@ -188,10 +188,10 @@ def test_defaults_are_those_of_engine_and_look() -> None:
     st.floats(-1, 25) | st.sampled_from([0.0, 1.0, 2.0, 20.0, float("nan"), float("inf")]),
 )
 def test_ranges_are_those_of_the_engine(key: str, value: float) -> None:
-    prompt = np.zeros((1, 1), np.float32)
+    prompt = Embedding(np.zeros((1, 1), np.float32))
     name = {"guidance": "guidance_scale"}.get(key, key)
     try:
-        Params(prompt_TD=prompt, negative_TD=prompt, **{name: value})
+        Params(prompt=prompt, negative=prompt, **{name: value})
     except InvalidSpec:
         with pytest.raises(ValidationError):
             Preset(**{"prompt": "a", key: value})

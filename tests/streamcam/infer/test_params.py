@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.api import Embedding
 from engines.errors import InvalidPrompt, InvalidSpec
 from streamcam.infer.look import Look
 from streamcam.infer.params import ParamsBox
@@ -19,7 +20,8 @@ def encode(prompt):
     """(4, 8) embedding, the same array for the same prompt, as engines promise."""
     if prompt not in CACHE:
         seed = sum(ord(letter) * 31**place for place, letter in enumerate(prompt))
-        CACHE[prompt] = np.random.default_rng(seed).normal(size=(4, 8)).astype(np.float32)
+        words_TD = np.random.default_rng(seed).normal(size=(4, 8)).astype(np.float32)
+        CACHE[prompt] = Embedding(words_TD)
     return CACHE[prompt]
 
 
@@ -46,7 +48,7 @@ def test_nothing_changes_means_the_identical_object():
     box = ParamsBox(encode, PLAIN)
     first = box.read(0.0)
     assert all(box.read(now) is first for now in (0.1, 5.0, 1e6))
-    assert first.prompt_TD is encode("a photo")
+    assert first.prompt is encode("a photo")
     assert (first.strength, first.guidance_scale, first.seed) == (0.5, 1.0, 2)
 
 
@@ -56,14 +58,14 @@ def test_a_fade_begins_with_the_first_frame_after_set_and_ends_at_the_look():
     box.set(NOIR)
     begin = box.read(100.0)  # the source stood still for long
     assert begin.strength == pytest.approx(0.5)
-    np.testing.assert_allclose(begin.prompt_TD, encode("a photo"), atol=1e-6)
+    np.testing.assert_allclose(begin.prompt.tokens_TD, encode("a photo").tokens_TD, atol=1e-6)
     middle = box.read(100.5)
     assert middle.strength == pytest.approx(0.7)
     assert middle.guidance_scale == pytest.approx(1.5)
     assert middle.delta == pytest.approx(0.75)
     assert middle.seed == 7, "there is nothing between two seeds"
     end = box.read(101.0)
-    assert end.prompt_TD is encode("film noir")
+    assert end.prompt is encode("film noir")
     assert (end.strength, end.guidance_scale, end.delta) == (0.9, 2.0, 0.5)
     assert box.read(102.0) is end
 
@@ -73,9 +75,9 @@ def test_embeddings_keep_their_length_on_the_way():
     box.read(0.0)
     box.set(NOIR)
     box.read(0.0)
-    ends = [np.linalg.norm(encode(p), axis=1) for p in ("a photo", "film noir")]
+    ends = [np.linalg.norm(encode(p).tokens_TD, axis=1) for p in ("a photo", "film noir")]
     for now in (0.25, 0.5, 0.75):
-        lengths = np.linalg.norm(box.read(now).prompt_TD, axis=1)
+        lengths = np.linalg.norm(box.read(now).prompt.tokens_TD, axis=1)
         assert (lengths > np.minimum(*ends) * 0.99).all()
         assert (lengths < np.maximum(*ends) * 1.01).all()
 
@@ -85,7 +87,7 @@ def test_an_unchanged_prompt_stays_one_array_during_a_fade():
     box.read(0.0)
     box.set(replace(PLAIN, strength=1.0))
     box.read(0.0)
-    assert box.read(0.5).prompt_TD is encode("a photo")
+    assert box.read(0.5).prompt is encode("a photo")
     assert box.read(0.5).strength == pytest.approx(0.75)
 
 
@@ -97,9 +99,9 @@ def test_a_set_during_a_fade_starts_from_what_is_shown():
     shown = box.read(0.5)
     box.set(replace(PLAIN, name="oil", prompt="oil"))
     begin = box.read(0.6)
-    np.testing.assert_allclose(begin.prompt_TD, shown.prompt_TD, atol=1e-6)
+    np.testing.assert_allclose(begin.prompt.tokens_TD, shown.prompt.tokens_TD, atol=1e-6)
     assert begin.strength == pytest.approx(shown.strength)
-    assert box.read(1.6).prompt_TD is encode("oil")
+    assert box.read(1.6).prompt is encode("oil")
 
 
 def test_no_crossfade_is_a_cut():
@@ -135,7 +137,7 @@ def test_any_sequence_of_sets_moves_without_a_jump_beyond_its_ends(start, steps)
         begin = box.read(now)
         if look.crossfade > 0:
             assert begin.strength == pytest.approx(shown.strength)
-            np.testing.assert_allclose(begin.prompt_TD, shown.prompt_TD, atol=1e-4)
+            np.testing.assert_allclose(begin.prompt.tokens_TD, shown.prompt.tokens_TD, atol=1e-4)
         strongest.append(look.strength)
         now += wait
         assert min(strongest) <= box.read(now).strength <= max(strongest)
@@ -157,4 +159,4 @@ def test_sets_from_other_threads_end_at_one_of_them():
     box.read(1.0)
     end = box.read(2.0)
     assert end.seed in range(8)
-    assert end.prompt_TD is encode("film noir")
+    assert end.prompt is encode("film noir")

@@ -7,6 +7,7 @@ from time import perf_counter, sleep
 
 import numpy as np
 
+from engines.api import Embedding
 from engines.backends.null import NullEngine
 from streamcam.frames import Frame
 from streamcam.pipeline import Options, Pipeline
@@ -107,7 +108,7 @@ class FakeEngine(NullEngine):
 
     def encode(self, prompt):
         value = 1.0 if "bright" in prompt else 0.0
-        return self.prompts.setdefault(prompt, np.full((1, 4), value, np.float32))
+        return self.prompts.setdefault(prompt, Embedding(np.full((1, 4), value, np.float32)))
 
     def run(self, frame_HWC, params, out_HWC=None):
         assert self.closes == 0, "a closed engine was run"
@@ -116,7 +117,7 @@ class FakeEngine(NullEngine):
         self.runs += 1
         sleep(self.seconds)
         out = super().run(frame_HWC, params, out_HWC)
-        if params.prompt_TD[0, 0] > 0.5:
+        if params.prompt.tokens_TD[0, 0] > 0.5:
             out += np.uint8(50)
         return out
 

@@ -1,0 +1,86 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "torch",
+#   "numpy",
+#   "pillow",
+#   "diffusers==0.42.1",
+#   "transformers==5.23.0",
+#   "accelerate==1.15.0",
+# ]
+# ///
+"""diffusers' own image-to-image pipeline, as its documentation runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoPipelineForImage2Image
+from PIL import Image
+
+import numpy as np
+
+_HALF = 0.5  # of twice the steps are run: what `strength` makes of `num_inference_steps`
+
+
+def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
+    """See engines/peers/__init__.py."""
+    steps = len(request["t_index"])
+    pipe = _pipeline(request)
+    guided = request["guidance_mode"] == "full"
+    arguments = {
+        **_embeddings(request, guided=guided),
+        "num_inference_steps": 2 * steps,
+        "strength": _HALF,
+        "guidance_scale": request["guidance_scale"] if guided else 0.0,
+    }
+    generator = torch.Generator().manual_seed(request["seed"])
+
+    def restyle(frame_HWC: Any) -> Any:
+        image = Image.fromarray(frame_HWC)
+        return np.asarray(pipe(image=image, generator=generator, **arguments).images[0])
+
+    _check_steps(pipe, restyle, request, steps)
+    notes = [f"{steps} UNet calls one after another, on one frame; its prompt is not encoded again"]
+    if request["guidance_mode"] in ("self", "onetime"):
+        notes.append(f"it has no guidance {request['guidance_mode']!r} and runs without any")
+    if (Path(request["model"]) / "decoder").is_dir():
+        notes.append("it decodes without the detail path, which our frame has")
+    return restyle, notes
+
+
+def _pipeline(request: dict[str, Any]) -> Any:
+    pipe = AutoPipelineForImage2Image.from_pretrained(
+        request["model"],
+        torch_dtype=getattr(torch, request["precision"]),
+        local_files_only=True,
+        text_encoder=None,
+        tokenizer=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(torch.device(request["device"]))
+
+
+def _embeddings(request: dict[str, Any], *, guided: bool) -> dict[str, Any]:
+    """The prompt, and when it is guided the negative one, as the pipeline takes them."""
+    names = {"prompt": "prompt_embeds"} | ({"negative": "negative_prompt_embeds"} if guided else {})
+    dtype, device = getattr(torch, request["precision"]), torch.device(request["device"])
+    return {
+        argument: torch.from_numpy(np.load(request[name]))[None].to(device, dtype)
+        for name, argument in names.items()
+    }
+
+
+def _check_steps(pipe: Any, restyle: Any, request: dict[str, Any], steps: int) -> None:
+    """Raise unless one frame makes `steps` calls of the UNet: a ratio must compare equal work."""
+    calls: list[int] = []
+    hook = pipe.unet.register_forward_hook(lambda *_: calls.append(1))
+    restyle(np.load(request["frames"])[0])
+    hook.remove()
+    if len(calls) != steps:
+        raise RuntimeError(f"diffusers ran {len(calls)} UNet calls a frame, {steps} were wanted")

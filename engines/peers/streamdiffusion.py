@@ -1,0 +1,119 @@
+# /// script
+# requires-python = ">=3.11,<3.13"
+# dependencies = [
+#   "torch",
+#   "numpy==1.26.4",
+#   "diffusers==0.24.0",
+#   "transformers==4.46.3",
+#   "huggingface-hub==0.25.2",
+#   "accelerate==0.34.2",
+# ]
+# [tool.streamcam]
+# without-dependencies = ["streamdiffusion==0.1.1"]
+# ///
+"""StreamDiffusion 0.1.1, the package as published, on torch (arXiv 2312.12491).
+
+Of the package only `streamdiffusion.pipeline` is used: its image helpers want torchvision, and its
+`__call__` wants CUDA events, so a frame goes through the three methods that `__call__` calls.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderTiny,
+    LCMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from streamdiffusion.pipeline import StreamDiffusion
+
+import numpy as np
+
+_MODES = {"none": "none", "self": "self", "onetime": "initialize", "full": "full"}
+_PUBLISHED_CHANNELS = 4
+
+
+class AnyLatent(StreamDiffusion):  # type: ignore[misc]  # untyped package
+    """StreamDiffusion for a latent of any number of channels: it hard-codes four."""
+
+    def prepare(self, *arguments: Any, **named: Any) -> None:
+        """As StreamDiffusion's; the noise and the latents in flight get the UNet's channels."""
+        super().prepare(*arguments, **named)
+        channels = self.unet.config.in_channels
+        if channels == _PUBLISHED_CHANNELS:
+            return
+        shape = (self.batch_size, channels, self.latent_height, self.latent_width)
+        noise = torch.randn(shape, generator=self.generator)
+        self.init_noise = noise.to(device=self.device, dtype=self.dtype)
+        self.stock_noise = torch.zeros_like(self.init_noise)
+        if self.x_t_latent_buffer is not None:
+            self.x_t_latent_buffer = torch.zeros_like(self.init_noise[1:])
+
+
+def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
+    """See engines/peers/__init__.py."""
+    dtype = getattr(torch, request["precision"])
+    device = torch.device(request["device"])
+    pipe = _pipeline(Path(request["model"]), dtype, device)
+    embeddings = _embeddings(request, dtype, device)
+    pipe.encode_prompt = lambda **_: embeddings
+    stream = AnyLatent(
+        pipe,
+        list(request["t_index"]),
+        torch_dtype=dtype,
+        width=request["width"],
+        height=request["height"],
+        cfg_type=_MODES[request["guidance_mode"]],
+    )
+    stream.prepare(
+        "",
+        guidance_scale=request["guidance_scale"],
+        delta=request["delta"],
+        generator=torch.Generator(),
+        seed=request["seed"],
+    )
+
+    @torch.no_grad()
+    def restyle(frame_HWC: Any) -> Any:
+        frame = torch.from_numpy(np.ascontiguousarray(frame_HWC)).to(device)
+        image = frame.permute(2, 0, 1)[None].to(dtype) / 127.5 - 1.0
+        shown = stream.decode_image(stream.predict_x0_batch(stream.encode_image(image)))
+        pixels = (shown[0].float() * 127.5 + 127.5).round().clamp(0.0, 255.0)
+        return pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+
+    return restyle, _notes(Path(request["model"]), stream)
+
+
+def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
+    options = {"torch_dtype": dtype, "local_files_only": True}
+    pipe = StableDiffusionPipeline(
+        vae=AutoencoderTiny.from_pretrained(folder / "vae", **options),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
+        scheduler=LCMScheduler.from_pretrained(folder / "scheduler"),
+        text_encoder=None,
+        tokenizer=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return pipe.to(device)
+
+
+def _embeddings(request: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+    """prompt_1TD and negative_1TD, as `encode_prompt` would return them."""
+    pair = (torch.from_numpy(np.load(request[name])) for name in ("prompt", "negative"))
+    return tuple(one[None].to(device, dtype) for one in pair)
+
+
+def _notes(folder: Path, stream: Any) -> list[str]:
+    notes = ["its pipeline's three methods a frame; its PIL helpers and CUDA events left out"]
+    channels = stream.unet.config.in_channels
+    if channels != _PUBLISHED_CHANNELS:
+        notes.append(f"its hard-coded 4 latent channels overridden with {channels}")
+    if (folder / "decoder").is_dir():
+        notes.append("it decodes without the detail path, which our frame has")
+    return notes

@@ -155,7 +155,11 @@ class Engine(Protocol):
     label: str
 
     def encode(self, prompt: str) -> Embedding:
-        """A prompt for `Params`; cached. Takes milliseconds. Raises `InvalidPrompt`."""
+        """A prompt for `Params`, in the syntax of engines/prompt_syntax.py; cached.
+
+        Takes milliseconds. Raises `InvalidPrompt`, for one that needs more than the spec's
+        `prompt_chunks` as well.
+        """
         ...
 
     def run(

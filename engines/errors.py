@@ -2,7 +2,8 @@
 
 EngineError
 ├── InvalidSpec         a field of EngineSpec or Params is out of range (bad input)
-├── InvalidPrompt       a prompt the text encoder cannot take (bad input)
+├── InvalidPrompt       a prompt that cannot be read (bad input)
+│   └── PromptTooLong   a prompt beyond the engine's capacity (bad input)
 ├── ModelUnavailable    a model folder lacks a file, or is of no known family (bad input)
 ├── BackendUnavailable  the backend or device is not on this machine (bad input)
 ├── PeerUnavailable     a program to compare with cannot be installed or run (bad input)
@@ -19,7 +20,15 @@ class InvalidSpec(EngineError, ValueError):
 
 
 class InvalidPrompt(EngineError, ValueError):
-    """The text encoder cannot take this prompt."""
+    """A prompt that cannot be read: its syntax, or its length."""
+
+
+class PromptTooLong(InvalidPrompt):
+    """`chunks` is the `EngineSpec.prompt_chunks` that it would need."""
+
+    def __init__(self, message: str, chunks: int) -> None:
+        super().__init__(message)
+        self.chunks = chunks
 
 
 class ModelUnavailable(EngineError):

@@ -14,8 +14,9 @@ from engines.api import Embedding, EngineSpec, Params
 from engines.backends import Runner
 from engines.errors import InvalidSpec
 from engines.model import Model
+from engines.noise import SeedNoise
 from engines.prompts import PromptEncoder
-from engines.schedule import StepCoefficients, initial_noise, timesteps_from_t_index
+from engines.schedule import StepCoefficients, timesteps_from_t_index
 
 _COEFFICIENTS = ("timestep_S", "a_S", "b_S", "c_skip_S", "c_out_S")
 
@@ -41,9 +42,14 @@ class StreamEngine:
         self._prompts = PromptEncoder(
             model.tokenizer_files, runner.encode_tokens, model.tokens, spec.prompt_chunks
         )
+        self._noise = SeedNoise(_noise_shape(spec, model))
         self._params: Params | None = None
         self._cold = True
         self._conditioning: dict[str, NDArray[np.float32]] = {}
+        if model.pooled:
+            # SDXL's sizes: of the original, what was cut off it, and of the picture.
+            sizes = (spec.height, spec.width, 0, 0, spec.height, spec.width)
+            self._conditioning["time_ids_6"] = np.array(sizes, np.float32)
         # The coefficients that the rows in flight were noised with, and those of the Params.
         self._in_flight: StepCoefficients | None = None
         self._wanted: StepCoefficients | None = None
@@ -94,17 +100,12 @@ class StreamEngine:
             now["guidance_scale"] = np.array([params.guidance_scale], np.float32)
         if before is None or params.delta != before.delta:
             now["delta"] = np.array([params.delta], np.float32)
-        if before is None or params.seed != before.seed:
-            now["noise_SChw"] = initial_noise(params.seed, self._noise_shape())
+        if before is None or _mix(params) != _mix(before):
+            now["noise_SChw"] = self._noise(_mix(params))
         level = (params.strength, params.t_index)
         if before is None or level != (before.strength, before.t_index):
             self._wanted = self._coefficients(params)
         self._params = params
-
-    def _noise_shape(self) -> tuple[int, ...]:
-        scale = self._model.downscale
-        height, width = self.spec.height // scale, self.spec.width // scale
-        return (self.spec.steps, self._model.latent_channels, height, width)
 
     def _coefficients(self, params: Params) -> StepCoefficients:
         steps = self.spec.steps
@@ -127,3 +128,12 @@ class StreamEngine:
             fresh, flying = getattr(wanted, name), getattr(rows, name)
             now[name] = fresh if rows is wanted else np.concatenate([fresh[:1], flying[1:]])
         now["next_a_K"], now["next_b_K"] = wanted.a_S[1:], wanted.b_S[1:]
+
+
+def _mix(params: Params) -> tuple[tuple[int, float], ...]:
+    return params.seed_mix or ((params.seed, 1.0),)
+
+
+def _noise_shape(spec: EngineSpec, model: Model) -> tuple[int, ...]:
+    height, width = spec.height // model.downscale, spec.width // model.downscale
+    return (spec.steps, model.latent_channels, height, width)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding, EngineSpec, Params
+from engines.prompt_syntax import parse
 
 _PROMPT_SHAPE = (1, 4)
 
@@ -22,7 +23,8 @@ class NullEngine:
         self._flight: list[NDArray[np.uint8]] = []
 
     def encode(self, prompt: str) -> Embedding:
-        """See Engine; a constant that depends on the prompt."""
+        """See Engine; a constant that depends on the prompt. Any length will do."""
+        parse(prompt)
         value = float(sum(prompt.encode()) % 97) / 97.0
         return Embedding(np.full(_PROMPT_SHAPE, value, np.float32))
 

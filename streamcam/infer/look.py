@@ -23,3 +23,18 @@ class Look:
     seed: int = 2
     t_index: tuple[int, ...] | None = None
     crossfade: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A look and how long it is on, with the crossfade that leads to it. `seconds` above 0."""
+
+    look: Look
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Looks that take turns, in a loop. At least one."""
+
+    turns: tuple[Turn, ...]

@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from threading import Lock
 
 from engines.api import Embedding, Params
-from engines.prompts import crossfade
-from streamcam.infer.look import Look
+from streamcam.infer.fade import Fade
+from streamcam.infer.look import Look, Schedule, Turn
+from streamcam.infer.tour import Stop, Tour
+
+Encode = Callable[[str], Embedding]
 
 
 class ParamsBox:
     """What the next frame is restyled with. `set` from any thread, `read` from "infer" alone.
 
     While nothing changes `read` returns the identical object, which is how an engine knows
-    that nothing changed. After `set` it moves to the new look over `Look.crossfade` seconds:
-    embeddings on the sphere, numbers in a straight line; seed and t_index, which have nothing
-    in between, at once. Time is what the reader passes in: the clock, or a file's media time.
+    that nothing changed. After `set` it moves to the new look over `Look.crossfade` seconds, as
+    `Fade` does. A schedule goes on from look to look by itself. Time is what the reader passes in:
+    the clock, or a file's media time.
 
     encode  `Engine.encode` of the engine that will read
+    look    name of the look that is on, or that it is moving to
+    tell    called with that name whenever it changes, on the thread of `set` or on "infer"
     """
 
-    def __init__(self, encode: Callable[[str], Embedding], look: Look) -> None:
-        """Starts at `look`, without a fade. Raises `EngineError` if it cannot be encoded."""
+    def __init__(
+        self,
+        encode: Encode,
+        wanted: Look | Schedule,
+        tell: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """Starts at `wanted`, without a fade. Raises `EngineError` if it cannot be encoded."""
         self._encode = encode
-        # Replaced as a whole, so reading it needs no lock:
-        params = encoded(look, encode)
-        self._fade = Fade(params, params, 0.0)
+        self._lock = Lock()
+        # Protected by _lock:
+        self._tell = tell
+        self.look = ""
         # Written by the reader only; a writer that sees the value before last is one frame off.
-        self._shown = params
+        self._shown: Params | None = None
+        # Replaced as a whole, so reading it needs no lock:
+        self._course: Fade | Tour
+        self.set(wanted)
 
-    def set(self, look: Look) -> None:
-        """Begin the change to `look` with the next frame, from what is shown now.
+    def set(self, wanted: Look | Schedule) -> None:
+        """Begin the change with the next frame, from what is shown now; ends a schedule.
 
         Encodes on the calling thread; of two calls at once, the one that ends last counts.
-        Raises `EngineError`; the running look then stays.
+        Raises `EngineError`; what runs then stays.
         """
-        end = encoded(look, self._encode)
-        self._fade = Fade(self._shown, end, look.crossfade)
+        stops = _stops(wanted, self._encode)
+        with self._lock:
+            if len(stops) == 1:
+                (stop,) = stops
+                self._course = Fade(self._shown or stop.params, stop.params, stop.crossfade)
+            else:
+                self._course = Tour(stops, self._shown, self._moved)
+            self._say(stops[0].name)
 
     def read(self, now: float) -> Params:
         """The parameters for a frame at `now` seconds."""
-        self._shown = shown = self._fade.at(now)
+        self._shown = shown = self._course.at(now)
         return shown
 
+    def mute(self) -> None:
+        """Tell of no look any more: another box takes over."""
+        with self._lock:
+            self._tell = lambda _name: None
 
-def encoded(look: Look, encode: Callable[[str], Embedding]) -> Params:
+    def _moved(self, tour: Tour, name: str) -> None:
+        with self._lock:
+            if tour is self._course:  # else `set` was faster
+                self._say(name)
+
+    def _say(self, name: str) -> None:
+        self.look = name
+        self._tell(name)
+
+
+def encoded(look: Look, encode: Encode) -> Params:
     """The look as an engine reads it. Raises `EngineError`."""
     return Params(
         prompt=encode(look.prompt),
@@ -58,39 +92,10 @@ def encoded(look: Look, encode: Callable[[str], Embedding]) -> Params:
     )
 
 
-@dataclass(slots=True)
-class Fade:
-    """A way from one set of parameters to another, which begins when it is first asked."""
-
-    start: Params
-    end: Params
-    seconds: float
-    _began: float | None = field(default=None, init=False)
-
-    def at(self, now: float) -> Params:
-        """The point reached at `now`; `end` itself once the time is over."""
-        if self._began is None:
-            self._began = now
-        gone = max(now - self._began, 0.0)
-        if gone >= self.seconds:
-            return self.end
-        start, end, share = self.start, self.end, gone / self.seconds
-        return Params(
-            prompt=_arc(start.prompt, end.prompt, share),
-            negative=_arc(start.negative, end.negative, share),
-            strength=_line(start.strength, end.strength, share),
-            guidance_scale=_line(start.guidance_scale, end.guidance_scale, share),
-            delta=_line(start.delta, end.delta, share),
-            seed=end.seed,
-            t_index=end.t_index,
-        )
-
-
-def _arc(start: Embedding, end: Embedding, share: float) -> Embedding:
-    """Equal ends stay one object: `Engine.encode` gives the same one for the same prompt."""
-    return end if start is end else crossfade(start, end, share)
-
-
-def _line(start: float, end: float, share: float) -> float:
-    point = start + (end - start) * share
-    return min(max(point, min(start, end)), max(start, end))  # rounding must not leave the range
+def _stops(wanted: Look | Schedule, encode: Encode) -> list[Stop]:
+    """One for a look. All are encoded, and a look that comes again is the same object again."""
+    turns = wanted.turns if isinstance(wanted, Schedule) else (Turn(wanted, 1.0),)
+    params = {look: encoded(look, encode) for look in dict.fromkeys(turn.look for turn in turns)}
+    return [
+        Stop(turn.look.name, params[turn.look], turn.look.crossfade, turn.seconds) for turn in turns
+    ]

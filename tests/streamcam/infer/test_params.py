@@ -30,6 +30,17 @@ NOIR = Look(
     "noir", "film noir", "colour", strength=0.9, guidance=2.0, delta=0.5, seed=7, crossfade=1.0
 )
 
+UNSEEN = 0.02  # of the noise's standard deviation
+
+
+def noise_jump(one, other):
+    """How far the noises of two Params are apart, in standard deviations."""
+    mixes = [dict(params.seed_mix or ((params.seed, 1.0),)) for params in (one, other)]
+    seeds = mixes[0] | mixes[1]
+    apart = (mixes[0].get(seed, 0.0) - mixes[1].get(seed, 0.0) for seed in seeds)
+    return sum(distance**2 for distance in apart) ** 0.5
+
+
 eighths = st.integers(0, 24).map(lambda number: number / 8)  # seconds that add up exactly
 looks = st.builds(
     Look,
@@ -63,10 +74,11 @@ def test_a_fade_begins_with_the_first_frame_after_set_and_ends_at_the_look():
     assert middle.strength == pytest.approx(0.7)
     assert middle.guidance_scale == pytest.approx(1.5)
     assert middle.delta == pytest.approx(0.75)
-    assert middle.seed == 7, "there is nothing between two seeds"
+    assert dict(middle.seed_mix) == pytest.approx({2: 0.5**0.5, 7: 0.5**0.5})
     end = box.read(101.0)
     assert end.prompt is encode("film noir")
     assert (end.strength, end.guidance_scale, end.delta) == (0.9, 2.0, 0.5)
+    assert (end.seed, end.seed_mix) == (7, None)
     assert box.read(102.0) is end
 
 
@@ -104,6 +116,60 @@ def test_a_set_during_a_fade_starts_from_what_is_shown():
     assert box.read(1.6).prompt is encode("oil")
 
 
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 40), st.sampled_from([0.5, 1.0, 3.0])),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_noise_never_jumps_however_often_the_seed_changes(changes):
+    """At most four seeds, a variance of one, and steps no larger than the time between two."""
+    frame = 1 / 32
+    box, now = ParamsBox(encode, PLAIN), 0.0
+    shown = box.read(now)
+    for seed, frames, seconds in changes:
+        box.set(replace(PLAIN, seed=seed, crossfade=seconds))
+        for _ in range(frames):
+            before, shown = shown, box.read(now)
+            now += frame
+            mix = shown.seed_mix or ((shown.seed, 1.0),)
+            assert len(mix) == len(dict(mix)) <= 4
+            assert sum(weight**2 for _, weight in mix) == pytest.approx(1.0)
+            # A quarter turn in a quarter of the fade at the fastest, and what nobody sees.
+            assert noise_jump(before, shown) < 6.3 * frame / seconds + UNSEEN
+    box.read(now)
+    assert box.read(now + 3.0).seed_mix is None
+    assert box.read(now + 3.0).seed == changes[-1][0]
+
+
+def test_the_same_seed_is_no_mix():
+    box = ParamsBox(encode, PLAIN)
+    box.read(0.0)
+    box.set(replace(NOIR, seed=PLAIN.seed))
+    box.read(0.0)
+    assert box.read(0.5).seed_mix is None
+
+
+def test_a_fifth_seed_waits_until_the_faintest_is_gone():
+    box, now = ParamsBox(encode, PLAIN), 0.0
+    for seed in (3, 4, 5):
+        box.read(now)
+        box.set(replace(PLAIN, seed=seed, crossfade=1.0))
+        box.read(now)
+        now += 0.4
+    shown = box.read(now)
+    assert len(shown.seed_mix) == 4
+    faintest = min(shown.seed_mix, key=lambda pair: pair[1])[0]
+    box.set(replace(PLAIN, seed=6, crossfade=1.0))
+    assert noise_jump(shown, box.read(now)) < 1e-6
+    assert 6 not in dict(box.read(now + 0.1).seed_mix)
+    later = dict(box.read(now + 0.4).seed_mix)
+    assert 6 in later
+    assert faintest not in later
+
+
 def test_no_crossfade_is_a_cut():
     box = ParamsBox(encode, PLAIN)
     box.read(0.0)
@@ -138,6 +204,7 @@ def test_any_sequence_of_sets_moves_without_a_jump_beyond_its_ends(start, steps)
         if look.crossfade > 0:
             assert begin.strength == pytest.approx(shown.strength)
             np.testing.assert_allclose(begin.prompt.tokens_TD, shown.prompt.tokens_TD, atol=1e-4)
+            assert noise_jump(shown, begin) < UNSEEN
         strongest.append(look.strength)
         now += wait
         assert min(strongest) <= box.read(now).strength <= max(strongest)
@@ -159,4 +226,5 @@ def test_sets_from_other_threads_end_at_one_of_them():
     box.read(1.0)
     end = box.read(2.0)
     assert end.seed in range(8)
+    assert box.look == "noir"
     assert end.prompt is encode("film noir")

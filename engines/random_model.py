@@ -6,12 +6,12 @@ For benchmarks: time does not depend on the values, and nothing has to be downlo
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from engines.errors import BackendUnavailable, ModelUnavailable
 
@@ -94,7 +94,7 @@ def random_model(
         root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f"{name}.", dir=root, ignore_cleanup_errors=True) as made:
             write(architecture, Path(made) / name)
-            os.replace(Path(made) / name, folder)
+            (Path(made) / name).replace(folder)
     except OSError as error:
         raise ModelUnavailable(f"model {name} cannot be written to {root}: {error}.") from error
     except ModuleNotFoundError as error:
@@ -110,8 +110,10 @@ def write(architecture: Architecture, folder: Path) -> None:
     import torch
     from diffusers import AutoencoderTiny, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers.utils import logging
 
-    networks = {
+    logging.disable_progress_bar()
+    networks: dict[str, Callable[[], Any]] = {
         "unet": lambda: UNet2DConditionModel(**architecture.unet),
         "vae": lambda: AutoencoderTiny(**architecture.autoencoder),
         "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**architecture.text_encoder)),

@@ -128,7 +128,7 @@ def _mark_ready(folder: Path, wanted: Requirements) -> None:
     """Last of all, and whole or not at all."""
     unfinished = folder / f"{_READY}.part"
     unfinished.write_text(_manifest(wanted), "utf-8")
-    os.replace(unfinished, folder / _READY)
+    unfinished.replace(folder / _READY)
 
 
 def _manifest(wanted: Requirements) -> str:

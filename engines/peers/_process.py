@@ -84,7 +84,7 @@ class PeerProcess:
             process.kill()
             process.wait()
 
-    def _ask(self, name: str, argument: object) -> Any:
+    def _ask(self, name: str, argument: object) -> Any:  # noqa: ANN401  # as the command has it
         """The answer to one command. Waits as long as the peer lives."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None

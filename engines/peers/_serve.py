@@ -28,8 +28,10 @@ from types import ModuleType
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-Restyle = Callable[[Any], Any]
+Answer = dict[str, Any]
+Picture = NDArray[np.uint8]
 _NAMED = ("torch", "diffusers", "transformers", "streamdiffusion", "numpy")
 
 
@@ -38,17 +40,21 @@ class Server:
 
     def __init__(self, peer: ModuleType) -> None:
         self._peer = peer
-        self._restyle: Restyle = lambda frame: frame
-        self._frames: Iterator[Any] = iter(())
-        self._picture: Any = None
-        self._commands = {"open": self._open, "run": self._run, "picture": self._save}
+        self._restyle: Callable[[Picture], Picture] = np.copy
+        self._frames: Iterator[Picture] = iter(())
+        self._picture: Picture = np.zeros(0, np.uint8)
+        self._commands: dict[str, Callable[[Any], Answer]] = {
+            "open": self._open,
+            "run": self._run,
+            "picture": self._save,
+        }
 
-    def answer(self, command: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, command: dict[str, Any]) -> Answer:
         """What to say to a command. Raises whatever the peer raises."""
         ((name, argument),) = command.items()
         return self._commands[name](argument)
 
-    def _open(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _open(self, request: dict[str, Any]) -> Answer:
         frames = np.load(request["frames"])
         self._frames = cycle(frames)
         self._restyle, notes = self._peer.open_peer(request)
@@ -57,7 +63,7 @@ class Server:
             raise RuntimeError(f"its picture is {picture.dtype} {picture.shape}")
         return {"opened": {"notes": notes, "versions": _versions()}}
 
-    def _run(self, frames: int) -> dict[str, Any]:
+    def _run(self, frames: int) -> Answer:
         times = []
         for _ in range(frames):
             frame = next(self._frames)
@@ -66,7 +72,7 @@ class Server:
             times.append((perf_counter() - began) * 1e3)
         return {"milliseconds": times}
 
-    def _save(self, file: str) -> dict[str, Any]:
+    def _save(self, file: str) -> Answer:
         np.save(file, self._picture)
         return {"picture": file}
 

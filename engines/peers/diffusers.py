@@ -13,19 +13,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
-from diffusers import AutoPipelineForImage2Image
-from PIL import Image
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
+from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture: TypeAlias = NDArray[np.uint8]
+Restyle: TypeAlias = Callable[[Picture], Picture]
 
 _HALF = 0.5  # of twice the steps are run: what `strength` makes of `num_inference_steps`
 
 
-def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
+def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
     """See engines/peers/__init__.py."""
     steps = len(request["t_index"])
     pipe = _pipeline(request)
@@ -38,12 +42,12 @@ def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
     }
     generator = torch.Generator().manual_seed(request["seed"])
 
-    def restyle(frame_HWC: Any) -> Any:
+    def restyle(frame_HWC: Picture) -> Picture:
         image = Image.fromarray(frame_HWC)
         return np.asarray(pipe(image=image, generator=generator, **arguments).images[0])
 
     _check_steps(pipe, restyle, request, steps)
-    notes = [f"{steps} UNet calls one after another, on one frame; its prompt is not encoded again"]
+    notes = ["each frame makes all its steps in sequence; its prompt is not encoded again"]
     if request["guidance_mode"] in ("self", "onetime"):
         notes.append(f"it has no guidance {request['guidance_mode']!r} and runs without any")
     if (Path(request["model"]) / "decoder").is_dir():
@@ -51,7 +55,7 @@ def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
     return restyle, notes
 
 
-def _pipeline(request: dict[str, Any]) -> Any:
+def _pipeline(request: dict[str, Any]) -> DiffusionPipeline:
     pipe = AutoPipelineForImage2Image.from_pretrained(
         request["model"],
         torch_dtype=getattr(torch, request["precision"]),
@@ -76,7 +80,9 @@ def _embeddings(request: dict[str, Any], *, guided: bool) -> dict[str, Any]:
     }
 
 
-def _check_steps(pipe: Any, restyle: Any, request: dict[str, Any], steps: int) -> None:
+def _check_steps(
+    pipe: DiffusionPipeline, restyle: Restyle, request: dict[str, Any], steps: int
+) -> None:
     """Raise unless one frame makes `steps` calls of the UNet: a ratio must compare equal work."""
     calls: list[int] = []
     hook = pipe.unet.register_forward_hook(lambda *_: calls.append(1))

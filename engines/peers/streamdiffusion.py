@@ -19,19 +19,20 @@ Of the package only `streamdiffusion.pipeline` is used: its image helpers want t
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import diffusers
+import numpy as np
 import torch
-from diffusers import (
-    AutoencoderTiny,
-    LCMScheduler,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import AutoencoderTiny, LCMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from numpy.typing import NDArray
 from streamdiffusion.pipeline import StreamDiffusion
 
-import numpy as np
+Picture: TypeAlias = NDArray[np.uint8]
+Embeddings: TypeAlias = tuple[torch.Tensor, ...]
 
 _MODES = {"none": "none", "self": "self", "onetime": "initialize", "full": "full"}
 _PUBLISHED_CHANNELS = 4
@@ -40,9 +41,11 @@ _PUBLISHED_CHANNELS = 4
 class AnyLatent(StreamDiffusion):  # type: ignore[misc]  # untyped package
     """StreamDiffusion for a latent of any number of channels: it hard-codes four."""
 
-    def prepare(self, *arguments: Any, **named: Any) -> None:
+    x_t_latent_buffer: torch.Tensor | None
+
+    def prepare(self, prompt: str, **settings: object) -> None:
         """As StreamDiffusion's; the noise and the latents in flight get the UNet's channels."""
-        super().prepare(*arguments, **named)
+        super().prepare(prompt, **settings)
         channels = self.unet.config.in_channels
         if channels == _PUBLISHED_CHANNELS:
             return
@@ -54,7 +57,7 @@ class AnyLatent(StreamDiffusion):  # type: ignore[misc]  # untyped package
             self.x_t_latent_buffer = torch.zeros_like(self.init_noise[1:])
 
 
-def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
+def open_peer(request: dict[str, Any]) -> tuple[Callable[[Picture], Picture], list[str]]:
     """See engines/peers/__init__.py."""
     dtype = getattr(torch, request["precision"])
     device = torch.device(request["device"])
@@ -78,20 +81,21 @@ def open_peer(request: dict[str, Any]) -> tuple[Any, list[str]]:
     )
 
     @torch.no_grad()
-    def restyle(frame_HWC: Any) -> Any:
+    def restyle(frame_HWC: Picture) -> Picture:
         frame = torch.from_numpy(np.ascontiguousarray(frame_HWC)).to(device)
         image = frame.permute(2, 0, 1)[None].to(dtype) / 127.5 - 1.0
         shown = stream.decode_image(stream.predict_x0_batch(stream.encode_image(image)))
         pixels = (shown[0].float() * 127.5 + 127.5).round().clamp(0.0, 255.0)
-        return pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        picture: Picture = pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        return picture
 
     return restyle, _notes(Path(request["model"]), stream)
 
 
-def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
+def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> StableDiffusionPipeline:
     options = {"torch_dtype": dtype, "local_files_only": True}
     pipe = StableDiffusionPipeline(
-        vae=AutoencoderTiny.from_pretrained(folder / "vae", **options),
+        vae=_autoencoder(folder / "vae").from_pretrained(folder / "vae", **options),
         unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
         scheduler=LCMScheduler.from_pretrained(folder / "scheduler"),
         text_encoder=None,
@@ -103,13 +107,20 @@ def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     return pipe.to(device)
 
 
-def _embeddings(request: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+def _autoencoder(folder: Path) -> type[AutoencoderTiny]:
+    """The class that wrote the folder: AutoencoderTiny, AutoencoderKL."""
+    name = json.loads((folder / "config.json").read_text("utf-8"))["_class_name"]
+    kind: type[AutoencoderTiny] = getattr(diffusers, name)
+    return kind
+
+
+def _embeddings(request: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Embeddings:
     """prompt_1TD and negative_1TD, as `encode_prompt` would return them."""
     pair = (torch.from_numpy(np.load(request[name])) for name in ("prompt", "negative"))
     return tuple(one[None].to(device, dtype) for one in pair)
 
 
-def _notes(folder: Path, stream: Any) -> list[str]:
+def _notes(folder: Path, stream: AnyLatent) -> list[str]:
     notes = ["its pipeline's three methods a frame; its PIL helpers and CUDA events left out"]
     channels = stream.unet.config.in_channels
     if channels != _PUBLISHED_CHANNELS:

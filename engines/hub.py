@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engines.errors import BackendUnavailable, ModelUnavailable
-from engines.hub_errors import failures, refusal
+from engines.hub_errors import Wanted, failures, refusal
 from engines.layout import lacking, pickled_parts, wanted_files
 
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
@@ -71,7 +71,12 @@ def fetch_file(repo_id: str, filename: str | None = None) -> Path:
         cached = None if filename is not None else _only_cached_file(library, repo_id)
         if cached is not None:
             return cached
-        raise refusal(library, repo_id, error, file=filename or "FILE") from error
+        wanted = Wanted(
+            f"{repo_id}/{filename or '*.safetensors'}",
+            f"hf download {repo_id} {filename or 'FILE'} --local-dir FOLDER",
+            "give the path of the file instead",
+        )
+        raise refusal(library, repo_id, wanted, error) from error
 
 
 def _fetch(repo_id: str, parts: Sequence[str] | None, *, weights: bool) -> Path:
@@ -85,7 +90,8 @@ def _fetch(repo_id: str, parts: Sequence[str] | None, *, weights: bool) -> Path:
     except failures(library) as error:
         folder = _snapshot(library, repo_id)
         partly = None if folder is None else lacking(folder, parts, weights=weights)
-        raise refusal(library, repo_id, error, partly=partly) from error
+        wanted = _wanted(library, repo_id, weights=weights)
+        raise refusal(library, repo_id, wanted, error, partly) from error
     lack = lacking(folder, parts, weights=weights)
     if lack is not None:
         raise ModelUnavailable(
@@ -94,6 +100,19 @@ def _fetch(repo_id: str, parts: Sequence[str] | None, *, weights: bool) -> Path:
             "again; otherwise take another model."
         )
     return folder
+
+
+def _wanted(library: ModuleType, repo_id: str, *, weights: bool) -> Wanted:
+    command = f"hf download {repo_id}"
+    if weights:
+        command += " --local-dir FOLDER"
+        return Wanted(f"model {repo_id!r}", command, "give the folder: --model FOLDER")
+    copied = f"models--{repo_id.replace('/', '--')}"
+    return Wanted(
+        f"the configuration of {repo_id!r}",
+        f"{command} --include *.json *.txt",
+        f"copy {copied} from the hub's cache there to {library.constants.HF_HUB_CACHE}",
+    )
 
 
 def _download(library: ModuleType, repo_id: str, files: list[str], *, weights: bool) -> Path:

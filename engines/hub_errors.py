@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 from types import ModuleType
 from typing import cast
 from urllib.parse import urlsplit
@@ -22,34 +23,37 @@ def failures(library: ModuleType) -> tuple[type[Exception], ...]:
     return (OSError, *cast("tuple[type[Exception], ...]", library.errors.HfHubHTTPError.__bases__))
 
 
-def refusal(
-    library: ModuleType,
-    repo_id: str,
-    error: Exception,
-    *,
-    partly: str | None = None,
-    file: str | None = None,
-) -> ModelUnavailable:
-    """Why `repo_id`, or one `file` of it, cannot be had, with the fix.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of the hub, in the words of a refusal.
 
-    partly  what the cache lacks of a model that it holds in part
+    what     a model, or a file
+    command  of `hf`, that fetches it on another machine
+    use      what to do here with what that fetched
     """
-    what = f"model {repo_id!r}" if file is None else f"{repo_id}/{file}"
+
+    what: str
+    command: str
+    use: str
+
+
+def refusal(
+    library: ModuleType, repo_id: str, wanted: Wanted, error: Exception, partly: str | None = None
+) -> ModelUnavailable:
+    """Why something of `repo_id` cannot be had, with the fix.
+
+    partly  what the cache lacks of it, if it holds a part
+    """
     wrong = _disk_refuses(library, error) or _hub_refuses(library, repo_id, error)
     if wrong is not None:
-        return ModelUnavailable(f"{what} {wrong}")
+        return ModelUnavailable(f"{wanted.what} {wrong}")
     state = (
         f"only partly on this machine ({partly} is missing)" if partly else "not on this machine"
     )
-    download, option = (
-        (repo_id, "give the folder: --model FOLDER")
-        if file is None
-        else (f"{repo_id} {file}", "give the path of the file instead")
-    )
     return ModelUnavailable(
-        f"{what} is {state} and {urlsplit(library.constants.ENDPOINT).hostname} cannot be reached: "
-        f"{_reason(library, error)}. Connect once and run this again, or run `hf download "
-        f"{download} --local-dir FOLDER` where there is a network and {option}"
+        f"{wanted.what} is {state} and {urlsplit(library.constants.ENDPOINT).hostname} cannot be "
+        f"reached: {_reason(library, error)}. Connect once and run this again, or run "
+        f"`{wanted.command}` where there is a network and {wanted.use}"
     )
 
 

@@ -6,7 +6,6 @@ W ← W + scale·(alpha/rank)·up·down (arXiv 2106.09685), so it costs nothing 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,12 +62,6 @@ def resolve(lora: Lora) -> Path:
         f"LoRA {lora.source!r} is no file on this machine. Give the path of a .safetensors file, "
         "or one on the Hugging Face hub: OWNER/NAME or OWNER/NAME/FILE.safetensors."
     )
-
-
-def digest(path: Path) -> str:
-    """Of the file's content, 32 hexadecimal digits, for cache keys."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def fuse(

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from engines.errors import InvalidSpec, ModelUnavailable
-from engines.loras import Lora, digest, fuse, resolve
+from engines.loras import Lora, fuse, resolve
 from tests.engines.ldm_layout import unet_name
-from tests.engines.tiny_models import (
+from tests.engines.tiny_networks import (
     predict,
     read_text,
     tiny_text_encoder,
@@ -382,11 +382,3 @@ def test_pickles_are_refused(tmp_path):
     (tmp_path / "style.pt").write_bytes(b"pickle")
     with pytest.raises(ModelUnavailable, match=r"style\.pt is no \.safetensors file"):
         resolve(Lora(str(tmp_path / "style.pt")))
-
-
-def test_a_digest_is_of_the_content(tmp_path):
-    first = written(tmp_path, {"x": torch.ones(1)}, "first.safetensors")
-    second = written(tmp_path, {"x": torch.ones(1)}, "second.safetensors")
-    other = written(tmp_path, {"x": torch.zeros(1)}, "other.safetensors")
-    assert digest(first) == digest(second) != digest(other)
-    assert len(digest(first)) == 32

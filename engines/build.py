@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from ctypes.util import find_library
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,8 +14,12 @@ from typing import cast
 from engines.api import Engine, EngineSpec
 from engines.backends import Runner
 from engines.errors import BackendUnavailable
-from engines.model import Model, frame_step_graph, model_folder
+from engines.export import with_graphs
+from engines.families import open_model
+from engines.model import Model, frame_step_graph
 from engines.stream import StreamEngine
+
+_COMPILERS = ("openvino",)  # backends that read a model's graphs instead of its folder
 
 
 def build(spec: EngineSpec) -> Engine:
@@ -28,8 +34,10 @@ def build(spec: EngineSpec) -> Engine:
         )
     if spec.backend == "null":
         return cast(Engine, import_module("engines.backends.null").NullEngine(spec))
-    model = open_model(spec.model)
+    model = open_model(spec)
     spec = replace(spec, backend=choose_backend(spec, model))
+    if spec.backend in _COMPILERS:
+        model = with_graphs(model, ["text_encoder", frame_step_graph(spec)])
     runner: Runner = _load_backend(spec.backend).build_runner(model, spec)
     return StreamEngine(spec, model, runner)
 
@@ -47,20 +55,23 @@ def _load_backend(name: str) -> ModuleType:
         ) from error
 
 
-def open_model(name: str) -> Model:
-    """Read a model's description; loads no framework. Raises `ModelUnavailable`."""
-    folder = model_folder(name)
-    family = import_module("engines.families.nano")
-    return cast(Model, family.open_model("nano" if name == "auto" else name, folder))
-
-
 def choose_backend(spec: EngineSpec, model: Model) -> str:
-    """What "auto" means for this model here: its exported graphs with OpenVINO, else torch."""
+    """What "auto" means for this model here: torch where it has a GPU, else OpenVINO."""
     if spec.backend != "auto":
         return spec.backend
-    if (model.folder / f"{frame_step_graph(spec)}.onnx").is_file() or find_spec("torch") is None:
-        return "openvino"
-    return "torch"
+    return "torch" if _torch_has_gpu(model) else "openvino"
+
+
+def _torch_has_gpu(model: Model) -> bool:
+    """Asked without loading torch where there is surely none: that would take seconds."""
+    nvidia = Path("/dev/nvidiactl").exists() or find_library("nvcuda") is not None
+    apple = sys.platform == "darwin" and model.family != "nano"
+    amd = Path("/dev/kfd").exists()
+    if not (nvidia or apple or amd) or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 def backend_names() -> list[str]:

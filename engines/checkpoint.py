@@ -40,3 +40,8 @@ def reading(folder: Path) -> Iterator[None]:
         transformers_log.set_verbosity(levels[1])
         if bars:
             transformers_log.enable_progress_bar()
+
+
+def variant_of(folder: Path) -> str | None:
+    """What diffusers and transformers call the weights of a part that come as float16 alone."""
+    return "fp16" if any(folder.glob("*.fp16.safetensors")) else None

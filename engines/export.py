@@ -1,8 +1,8 @@
-"""Model folder → model folder with ONNX graphs: `python -m engines.export SOURCE TARGET`.
+"""ONNX graphs of a model, written when they are first needed, or all at once for the embedded one.
 
-Copies a nano model in diffusers layout (weights as float16) to TARGET and writes its graphs
-beside it: the frame step for S = 1 and for any S > 1 under every guidance mode, the text encoder,
-and the three networks alone (for `streamcam bench`). Needs the `torch` extra.
+`python -m engines.export SOURCE TARGET` copies a nano model in diffusers layout (weights as
+float16) to TARGET and writes its graphs beside it: the frame steps for every guidance mode, the
+text encoder, and the three networks alone (for `streamcam bench`). Needs the `torch` extra.
 """
 
 from __future__ import annotations
@@ -10,76 +10,109 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
-import onnx
-from safetensors.torch import load_file, save_file
-
-from engines.api import GUIDANCE_MODES, EngineSpec
-from engines.build import open_model
-from engines.families.nano import load_networks
-from engines.frame_step import Networks
-from engines.graphs import PartName, frame_step_to_onnx, part_to_onnx, text_encoder_to_onnx
+from engines.api import GUIDANCE_MODES, Batching, EngineSpec
+from engines.artifacts import cache_folder, file_digest, key_of, writing
+from engines.errors import BackendUnavailable
+from engines.families import family, open_model
 from engines.model import Model, frame_step_graph
-from engines.safetensor_weights import (
-    StoredTensor,
-    share_weights,
-    stored_tensors,
-    strip_descriptions,
-)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from engines.frame_step import Networks
+    from engines.graphs import PartName
+    from engines.safetensor_weights import Stored
 
 logger = logging.getLogger("engines.export")
 
 MODEL_FOLDERS = ("unet", "vae", "decoder", "text_encoder", "tokenizer", "scheduler")
+PARTS = ("encoder", "unet", "decoder")
+_FORMAT = 1  # of what this file writes; another number makes every model's graphs anew
+_STEPS = 3  # any number above one: the graphs leave it free
 
 
 def specs() -> list[EngineSpec]:
     """The frame steps that a model folder holds graphs for."""
+    kinds: list[tuple[int, Batching]] = [(1, "stream")]
+    kinds += [(_STEPS, batching) for batching in get_args(Batching)]
     return [
-        EngineSpec(steps=steps, guidance_mode=mode) for steps in (1, 3) for mode in GUIDANCE_MODES
+        EngineSpec(steps=steps, batching=batching, guidance_mode=mode)
+        for steps, batching in kinds
+        for mode in GUIDANCE_MODES
     ]
 
 
 def graph_names() -> list[str]:
     """The graphs of a model folder."""
-    return ["text_encoder", *get_args(PartName), *(frame_step_graph(spec) for spec in specs())]
+    return ["text_encoder", *PARTS, *(frame_step_graph(spec) for spec in specs())]
+
+
+def with_graphs(model: Model, names: Sequence[str]) -> Model:
+    """`model` with the graphs `names`; what is missing is written to the user's cache.
+
+    The embedded model brings its own. For the others this takes torch and minutes, once.
+    Raises `ModelUnavailable`, `BackendUnavailable`.
+    """
+    if model.family == "nano":
+        return model
+    model = replace(model, graphs=cache_folder("graphs") / _key(model))
+    missing = [name for name in names if not (model.graphs / f"{name}.onnx").is_file()]
+    if missing:
+        logger.info("%s: writing its graphs, once: %s", model.name, ", ".join(missing))
+        _write(model, missing)
+    return model
 
 
 def export_graph(
     model: Model,
-    networks: Networks,
+    modules: tuple[Networks, nn.Module],
     name: str,
-    tensors: dict[bytes, StoredTensor],
+    tensors: Stored,
     target: Path,
 ) -> Path:
     """Write the graph `name` of `model` to `target`, beside (or as if beside) its `tensors`."""
+    import onnx_ir as ir
+
+    from engines import graphs
+    from engines.safetensor_weights import share_weights, strip_descriptions
+
+    networks, text_encoder = modules
     if name == "text_encoder":
-        graph = text_encoder_to_onnx(model)
-    elif name in get_args(PartName):
-        graph = part_to_onnx(model, networks, cast(PartName, name))
+        graph = graphs.text_encoder_to_onnx(model, text_encoder)
+    elif name in PARTS:
+        graph = graphs.part_to_onnx(model, networks, cast("PartName", name))
     else:
         (spec,) = (spec for spec in specs() if frame_step_graph(spec) == name)
-        graph = frame_step_to_onnx(model, networks, spec)
+        graph = graphs.frame_step_to_onnx(model, networks, spec)
     path = target / f"{name}.onnx"
-    onnx.save(share_weights(strip_descriptions(graph), tensors), path)
+    with writing(path) as unfinished:
+        ir.save(strip_descriptions(share_weights(graph, tensors, target)), unfinished)
     return path
 
 
 def export(source: Path, target: Path) -> None:
     """Write the model folder `target` from `source`. Raises `ModelUnavailable`."""
+    from engines.safetensor_weights import stored_tensors
+
     copy_model(source, target)
-    model = open_model(str(target))
-    networks = load_networks(model)
+    model = open_model(EngineSpec(model=str(target)))
+    modules = family(model.family).load(model)
     tensors = stored_tensors(target)
     for name in graph_names():
-        path = export_graph(model, networks, name, tensors, target)
-        logger.info("%s: %.0f kB", path, path.stat().st_size / 1000)
+        path = export_graph(model, modules, name, tensors, target)
+        logger.info("%s  %.2f MB", path.name, path.stat().st_size / 1e6)
 
 
 def copy_model(source: Path, target: Path) -> None:
     """Copy configuration, tokenizer and weights; the weights become float16."""
-    open_model(str(source))  # names what is missing before anything is written
+    from safetensors.torch import load_file, save_file
+
+    open_model(EngineSpec(model=str(source)))  # names what is missing before anything is written
     for folder in MODEL_FOLDERS:
         (target / folder).mkdir(parents=True, exist_ok=True)
         for file in sorted((source / folder).iterdir()):
@@ -95,6 +128,55 @@ def copy_model(source: Path, target: Path) -> None:
         copy = target / file.name
         if not (copy.exists() and copy.samefile(file)):
             shutil.copyfile(file, copy)
+
+
+def _key(model: Model) -> str:
+    """Of everything that shapes a model's graphs and the weights that they point into."""
+    encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
+    folders = [*(model.folder / part for part in ("unet", *encoders)), model.autoencoder]
+    files = [
+        *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
+        *(folder / "config.json" for folder in folders),
+    ]
+    return key_of(
+        {
+            "format": _FORMAT,
+            "family": model.family,
+            "prediction": model.schedule.prediction_type,
+            "files": [file_digest(file) for file in files],
+            "loras": sorted((file_digest(file), scale) for file, scale in model.loras),
+        }
+    )
+
+
+def _write(model: Model, names: Sequence[str]) -> None:
+    try:
+        from safetensors.torch import save_file
+
+        from engines.safetensor_weights import stored_tensors
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(
+            f"model {model.name}: writing its graphs needs the package {error.name}, which is not "
+            "installed. Install it: pip install 'streamcam[torch]'."
+        ) from error
+    networks, text_encoder = family(model.family).load(model)
+    # What the graphs compute with is what is stored: weights as float16.
+    networks.half().float()
+    text_encoder.half().float()
+    weights = model.graphs / "weights.safetensors"
+    if not weights.is_file():
+        halves = {
+            f"{part}.{name}": tensor.half().contiguous()
+            for part, module in (("networks", networks), ("text_encoder", text_encoder))
+            for name, tensor in module.state_dict().items()
+            if tensor.is_floating_point()
+        }
+        with writing(weights) as unfinished:
+            save_file(halves, unfinished, metadata={"format": "pt"})
+        del halves
+    tensors = stored_tensors(model.graphs)
+    for name in names:
+        export_graph(model, (networks, text_encoder), name, tensors, model.graphs)
 
 
 def main() -> None:

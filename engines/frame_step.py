@@ -5,19 +5,23 @@ directly, `engines.export` writes it to ONNX for OpenVINO and TensorRT. engines/
 the mathematics.
 
 Names: S denoising steps, K = S − 1 frames in flight, H×W frame, C latent channels, h×w = H/8×W/8
-latent, T×D prompt, R rows of the UNet's batch. All float32 but the pictures, which are uint8 RGB.
+latent, T×D prompt, P pooled prompt, R rows of the UNet's batch. All float32 but the pictures,
+which are uint8 RGB.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
 
 from engines.api import Batching, GuidanceMode
 from engines.frame_step_signature import LEVELS, signature
 from engines.guidance import MODES, NoGuidance
 
 Given = dict[str, Tensor]
+Carried = tuple[Tensor, Tensor]  # from one step of a frame to its next: x̂, unexplained noise
+_NOISE = "noise_SChw"
 
 
 class Networks(nn.Module):
@@ -26,17 +30,21 @@ class Networks(nn.Module):
     features   channels and downscale of each feature map of the detail path, encoder → decoder;
                empty for models without one
     prediction_type  "epsilon" or "v_prediction"
+    pooled     the UNet also takes pooled_RP and time_ids_R6 (SDXL)
     """
 
-    features: tuple[tuple[int, int], ...]
+    features: tuple[tuple[int, int], ...] = ()
     prediction_type: str
+    pooled: bool = False
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Image in [−1, 1] → scaled latent_BChw (the mode, no sample) and the feature maps."""
         raise NotImplementedError
 
-    def denoise(self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor) -> Tensor:
-        """The UNet's raw prediction."""
+    def denoise(
+        self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
+    ) -> Tensor:
+        """The UNet's raw prediction. `added`: pooled_RP and time_ids_R6, if the family is so."""
         raise NotImplementedError
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
@@ -70,6 +78,7 @@ class FrameStep(nn.Module):
             guidance_mode=guidance_mode,
             batching=batching,
             features=len(networks.features),
+            pooled=networks.pooled,
         )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -85,28 +94,56 @@ class FrameStep(nn.Module):
         return (_to_pixels(image_1CHW.float()), *states, *kept)
 
     def _one_by_one(self, given: Given, clean_1Chw: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """All S steps on this frame, one UNet call each: no delay, no state."""
-        noise_SChw = given["noise_SChw"]
-        residual_1Chw = noise_SChw[:1]
-        guidance = self.guidance
-        denoised_1Chw = clean_1Chw
-        for k in range(self.steps):
-            level = {name: given[name][k : k + 1] for name in LEVELS}
-            latent_1Chw = (
-                _column(level["a_S"]) * denoised_1Chw
-                + _column(level["b_S"]) * noise_SChw[k : k + 1]
-            )
-            noise_1Chw, residual_1Chw = self._predict(
-                guidance, {**given, **level}, latent_1Chw, residual_1Chw
-            )
-            denoised_1Chw = _denoise(level, latent_1Chw, noise_1Chw)
-            if k + 1 < self.steps:
-                ratio = (_column(given["a_S"][k + 1 : k + 2]) * _column(level["b_S"])) / (
-                    _column(given["b_S"][k + 1 : k + 2]) * _column(level["a_S"])
-                )
-                residual_1Chw = noise_SChw[k + 1 : k + 2] + ratio * (residual_1Chw - noise_1Chw)
-            guidance = guidance.after_first_step()
-        return denoised_1Chw, []
+        """All S steps on this frame, one UNet call each: no delay, no state.
+
+        Each step hands on its x̂ and what its residual left unexplained, b/a·(r − ε), from which
+        the next residual is η + a/b·(that).
+        """
+        steps = [given[name] for name in (*LEVELS, "noise_SChw")]
+        carried = (clean_1Chw, torch.zeros_like(clean_1Chw))
+        first = 0
+        if self.guidance.after_first_step() is not self.guidance or self.steps == 1:
+            carried = self._one_step(self.guidance, given, carried, [row[0] for row in steps])
+            first = 1
+        if first < self.steps:
+            guidance = self.guidance.after_first_step() if first else self.guidance
+            carried = self._repeat(guidance, given, carried, [row[first:] for row in steps])
+        return carried[0], []
+
+    def _repeat(
+        self, guidance: NoGuidance, given: Given, carried: Carried, rows: list[Tensor]
+    ) -> Carried:
+        """`_one_step` for every row: a loop for torch, one Scan with the UNet once for ONNX."""
+        if not torch.compiler.is_exporting():
+            for row in zip(*rows, strict=True):
+                carried = self._one_step(guidance, given, carried, list(row))
+            return carried
+        # A Scan reads nothing from outside but weights, so what every step reads is handed on.
+        names = [name for name in self.signature.conditioning if name not in (*LEVELS, _NOISE)]
+
+        def body(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+            handed = dict(zip(names, state[2:], strict=True))
+            following = self._one_step(guidance, handed, (state[0], state[1]), row)
+            return [*following, *(value.clone() for value in state[2:])], row[0].clone()
+
+        state, _ = scan(body, [*carried, *(given[name] for name in names)], rows, dim=0)
+        return state[0], state[1]
+
+    def _one_step(
+        self, guidance: NoGuidance, given: Given, carried: Carried, row: list[Tensor]
+    ) -> Carried:
+        """One denoising step of one frame. `row`: its LEVELS and its noise."""
+        denoised_1Chw, unexplained_1Chw = carried
+        level = {name: value.view(1) for name, value in zip(LEVELS, row, strict=False)}
+        noise_1Chw = row[-1][None]
+        a, b = _column(level["a_S"]), _column(level["b_S"])
+        latent_1Chw = a * denoised_1Chw + b * noise_1Chw
+        residual_1Chw = noise_1Chw + a / b * unexplained_1Chw
+        predicted_1Chw, residual_1Chw = self._predict(
+            guidance, {**given, **level}, latent_1Chw, residual_1Chw
+        )
+        denoised_1Chw = _denoise(level, latent_1Chw, predicted_1Chw)
+        return denoised_1Chw, b / a * (residual_1Chw - predicted_1Chw)
 
     def _all_at_once(self, given: Given, clean_1Chw: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The stream batch: step k of the frame k frames ago, for every k, in one UNet call."""
@@ -146,7 +183,10 @@ class FrameStep(nn.Module):
             latent_SChw.shape[0], prompt_TD, given.get("negative_TD", prompt_TD)
         )
         noise_RChw = self.networks.denoise(
-            latent_RChw.to(self.dtype), timestep_R, prompt_RTD.to(self.dtype)
+            latent_RChw.to(self.dtype),
+            timestep_R,
+            prompt_RTD.to(self.dtype),
+            *self._added(guidance, given, latent_SChw.shape[0]),
         ).float()
         if self.networks.prediction_type == "v_prediction":
             a_R, _ = guidance.rows(given["a_S"], timestep_R)
@@ -155,6 +195,15 @@ class FrameStep(nn.Module):
         one = torch.ones((), device=noise_RChw.device)
         scale, delta = given.get("guidance_scale", one), given.get("delta", one)
         return guidance.combine(noise_RChw, residual_SChw, scale, delta)
+
+    def _added(self, guidance: NoGuidance, given: Given, steps: int) -> tuple[Tensor, ...]:
+        """pooled_RP and time_ids_R6 for families that have them."""
+        if not self.networks.pooled:
+            return ()
+        pooled_P, time_ids_6 = given["pooled_P"], given["time_ids_6"]
+        pooled_RP = guidance.prompts(steps, pooled_P, given.get("negative_pooled_P", pooled_P))
+        time_ids_R6 = guidance.prompts(steps, time_ids_6, time_ids_6)
+        return pooled_RP.to(self.dtype), time_ids_R6.to(self.dtype)
 
 
 def _denoise(level: Given, latent_SChw: Tensor, noise_SChw: Tensor) -> Tensor:

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-import onnx
+import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
-from transformers import CLIPTextModel
 
-from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX, EngineSpec
-from engines.checkpoint import reading
+from engines.api import CHUNKS_MAX, SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX, EngineSpec
 from engines.frame_step import FrameStep, Networks
 from engines.model import Model
 
 OPSET = 20
 # Any size will do as an example; sides differ so that none is taken for the other.
-_BLOCKS_HIGH, _BLOCKS_WIDE, _STEPS = 16, 20, 3
+_BLOCKS_HIGH, _BLOCKS_WIDE, _CHUNKS = 16, 20, 2
 
 FreeDims = dict[int, Any]  # axis → torch.export dimension
 
@@ -37,6 +35,7 @@ class Sizes:
         self.blocks_wide = Dim("blocks_wide", min=low, max=high)
         self.flying = Dim("frames_in_flight", min=1, max=STEPS_MAX - 1)
         self.rows = Dim("rows", min=1, max=2 * STEPS_MAX)
+        self.chunks = Dim("chunks", min=1, max=CHUNKS_MAX)
         self._model = model
         self._steps = steps
 
@@ -51,8 +50,16 @@ class Sizes:
             return self.picture((1, channels), scale)
         if "_S" in name or "_K" in name:
             return self._rows(name)
-        prompt = (model.tokens, model.width)
-        return torch.rand(prompt if name.endswith("_TD") else (1,)), {}
+        if name.endswith("_TD"):
+            return self.prompt(())
+        vectors = {"pooled_P": model.pooled, "negative_pooled_P": model.pooled, "time_ids_6": 6}
+        return torch.rand(vectors.get(name, 1)), {}
+
+    def prompt(self, leading: tuple[int, ...]) -> tuple[Tensor, FreeDims]:
+        """An embedding of a few chunks."""
+        tokens = self._model.tokens
+        free = {len(leading): tokens * self.chunks}
+        return torch.rand(*leading, _CHUNKS * tokens, self._model.width), free
 
     def picture(self, leading: tuple[int, ...], scale: int) -> tuple[Tensor, FreeDims]:
         """A float32 array whose last two axes are the frame's sides divided by `scale`."""
@@ -77,8 +84,9 @@ def to_onnx(
     module: nn.Module,
     inputs: Mapping[str, tuple[Tensor, FreeDims]],
     outputs: Sequence[str],
-) -> onnx.ModelProto:
-    """`module` as an ONNX model with the named inputs and outputs; weights inside, float32."""
+) -> ir.Model:
+    """`module` as an ONNX model with the named inputs and outputs; its float32 weights are the
+    module's own tensors, not copies."""
     examples = tuple(example for example, _ in inputs.values())
     free = tuple(dims for _, dims in inputs.values())
     with warnings.catch_warnings():
@@ -94,10 +102,10 @@ def to_onnx(
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    return program.model
 
 
-def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> onnx.ModelProto:
+def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> ir.Model:
     """The frame step of `spec` (steps, guidance mode, batching); its size stays free."""
     step = FrameStep(
         networks, steps=spec.steps, guidance_mode=spec.guidance_mode, batching=spec.batching
@@ -106,18 +114,6 @@ def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> on
     return to_onnx(
         step, {name: sizes.array(name) for name in step.signature.inputs}, step.signature.outputs
     )
-
-
-class TextEncoder(nn.Module):
-    """tokens_NT → prompt_TD."""
-
-    def __init__(self, text_model: CLIPTextModel) -> None:
-        super().__init__()
-        self.text_model = text_model
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The last hidden state, after the final layer norm."""
-        return cast(Tensor, self.text_model(inputs[0]).last_hidden_state[0])
 
 
 class Part(nn.Module):
@@ -129,7 +125,7 @@ class Part(nn.Module):
         self.name = name
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """encoder: image → latent, features; unet: latent, timestep, prompt → prediction;
+        """encoder: image → latent, features; unet: latent, timestep, prompt, added → prediction;
         decoder: latent, features → image."""
         if self.name == "encoder":
             latent, features = self.networks.encode(inputs[0])
@@ -142,7 +138,7 @@ class Part(nn.Module):
 PartName = Literal["encoder", "unet", "decoder"]
 
 
-def part_to_onnx(model: Model, networks: Networks, name: PartName) -> onnx.ModelProto:
+def part_to_onnx(model: Model, networks: Networks, name: PartName) -> ir.Model:
     """One of the three networks alone, with the frame step's own inputs."""
     sizes = Sizes(model, steps=1)
     latent = sizes.picture((1, model.latent_channels), model.downscale)
@@ -160,22 +156,18 @@ def part_to_onnx(model: Model, networks: Networks, name: PartName) -> onnx.Model
     rows: dict[str, tuple[Tensor, FreeDims]] = {
         "latent_RChw": (example.repeat(3, 1, 1, 1), {0: sizes.rows, **sides}),
         "timestep_R": (torch.rand(3), {0: sizes.rows}),
-        "prompt_RTD": (torch.rand(3, model.tokens, model.width), {0: sizes.rows}),
     }
+    words, chunks = sizes.prompt((3,))
+    rows["prompt_RTD"] = (words, {0: sizes.rows, **chunks})
+    if model.pooled:
+        rows["pooled_RP"] = (torch.rand(3, model.pooled), {0: sizes.rows})
+        rows["time_ids_R6"] = (torch.rand(3, 6), {0: sizes.rows})
     return to_onnx(Part(networks, name), rows, ["prediction"])
 
 
-def text_encoder_to_onnx(model: Model) -> onnx.ModelProto:
-    """tokens_NT (int64) → prompt_TD."""
-    text_model = load_text_encoder(model)
-    tokens = torch.zeros(1, model.tokens, dtype=torch.int64)
-    return to_onnx(TextEncoder(text_model), {"tokens_NT": (tokens, {})}, ["prompt_TD"])
-
-
-def load_text_encoder(model: Model) -> CLIPTextModel:
-    """The torch text encoder of `model`, float32. Raises `ModelUnavailable`."""
-    with reading(model.folder):
-        loaded: CLIPTextModel = CLIPTextModel.from_pretrained(
-            model.folder / "text_encoder", local_files_only=True
-        )
-    return loaded.float().eval()
+def text_encoder_to_onnx(model: Model, text_encoder: nn.Module) -> ir.Model:
+    """tokens_NT (int64) → tokens_TD, and pooled_P for families that have it."""
+    rows = len(model.tokenizer_files)
+    tokens = torch.zeros(rows, model.tokens, dtype=torch.int64)
+    outputs = ["tokens_TD", "pooled_P"] if model.pooled else ["tokens_TD"]
+    return to_onnx(text_encoder, {"tokens_NT": (tokens, {})}, outputs)

@@ -25,9 +25,9 @@ class NoGuidance:
         """The UNet's input rows and their timesteps."""
         return latent_SChw, timestep_S
 
-    def prompts(self, steps: int, prompt_TD: Tensor, negative_TD: Tensor) -> Tensor:
-        """prompt_RTD: the prompt that each row sees."""
-        return prompt_TD.expand(steps, -1, -1)
+    def prompts(self, steps: int, prompt: Tensor, negative: Tensor) -> Tensor:
+        """What each row sees of a prompt: prompt_RTD for prompt_TD, pooled_RP for pooled_P."""
+        return _rows_of(prompt, steps)
 
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
@@ -64,9 +64,9 @@ class OnetimeGuidance(SelfGuidance):
             torch.cat([timestep_S, timestep_S[:1]]),
         )
 
-    def prompts(self, steps: int, prompt_TD: Tensor, negative_TD: Tensor) -> Tensor:
+    def prompts(self, steps: int, prompt: Tensor, negative: Tensor) -> Tensor:
         """See NoGuidance."""
-        return torch.cat([prompt_TD.expand(steps, -1, -1), negative_TD[None]])
+        return torch.cat([_rows_of(prompt, steps), negative[None]])
 
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
@@ -89,9 +89,9 @@ class FullGuidance(NoGuidance):
         """See NoGuidance; the rows under the negative prompt come last."""
         return torch.cat([latent_SChw, latent_SChw]), torch.cat([timestep_S, timestep_S])
 
-    def prompts(self, steps: int, prompt_TD: Tensor, negative_TD: Tensor) -> Tensor:
+    def prompts(self, steps: int, prompt: Tensor, negative: Tensor) -> Tensor:
         """See NoGuidance."""
-        return torch.cat([prompt_TD.expand(steps, -1, -1), negative_TD.expand(steps, -1, -1)])
+        return torch.cat([_rows_of(prompt, steps), _rows_of(negative, steps)])
 
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
@@ -109,6 +109,10 @@ MODES: dict[GuidanceMode, type[NoGuidance]] = {
     "onetime": OnetimeGuidance,
     "full": FullGuidance,
 }
+
+
+def _rows_of(value: Tensor, rows: int) -> Tensor:
+    return value[None].expand(rows, *value.shape)
 
 
 def _guide(unconditional: Tensor, conditional: Tensor, scale: Tensor) -> Tensor:

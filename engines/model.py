@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,12 @@ Timesteps = Callable[[float, int], tuple[int, ...]]
 class Model:
     """A model folder, read but not loaded.
 
+    name             for people
     family           a file name of engines/families
+    graphs           folder of its ONNX graphs and of the weights that they point into
+    autoencoder      folder of the autoencoder's configuration and weights
+    loras            (file, scale) pairs to fuse into the weights
+    tokenizer_files  for `tokenizers.Tokenizer.from_file`; one for each text encoder
     latent_channels  C; downscale: frame pixels per latent pixel
     tokens, width    of the prompt embedding: tokens that the text encoder reads at once, and D
     pooled           P, width of the pooled embedding; 0 for families without one
@@ -34,6 +38,9 @@ class Model:
     name: str
     folder: Path
     family: str
+    graphs: Path
+    autoencoder: Path
+    tokenizer_files: tuple[Path, ...]
     latent_channels: int
     downscale: int
     tokens: int
@@ -42,16 +49,11 @@ class Model:
     features: tuple[tuple[int, int], ...]
     schedule: NoiseSchedule
     timesteps: Timesteps
-
-    @property
-    def tokenizer_files(self) -> tuple[Path, ...]:
-        """For `tokenizers.Tokenizer.from_file`; one for each text encoder."""
-        names = ("tokenizer", "tokenizer_2") if self.pooled else ("tokenizer",)
-        return tuple(self.folder / name / "tokenizer.json" for name in names)
+    loras: tuple[tuple[Path, float], ...] = ()
 
     def graph_file(self, name: str) -> Path:
         """An exported ONNX graph. Raises `ModelUnavailable` if it was not exported."""
-        path = self.folder / f"{name}.onnx"
+        path = self.graphs / f"{name}.onnx"
         if not path.is_file():
             raise ModelUnavailable(
                 f"model {self.folder}: {path.name} is missing. {remedy(self.folder)} Or write it, "
@@ -61,25 +63,10 @@ class Model:
 
 
 def frame_step_graph(spec: EngineSpec) -> str:
-    """Name of the graph of a frame step: one for S = 1, one for the stream batch of any S > 1."""
-    if spec.steps == 1:
-        kind = "single"
-    else:
-        kind = "stream" if spec.batching == "stream" else f"sequential{spec.steps}"
+    """Name of the graph of a frame step: one for S = 1, and one each for any S > 1 in the stream
+    batch and one after the other."""
+    kind = "single" if spec.steps == 1 else spec.batching
     return f"frame_step.{kind}.{spec.guidance_mode}"
-
-
-def model_folder(name: str) -> Path:
-    """Where a model lies: "nano" and "auto" are the embedded one, anything else is a folder."""
-    if name in ("nano", "auto"):
-        return EMBEDDED
-    folder = Path(name).expanduser()
-    if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
-        raise ModelUnavailable(
-            f"model {name!r} is no folder on this machine. Use 'nano', the embedded model, "
-            "or the path of a model folder in diffusers layout."
-        )
-    return folder
 
 
 def read_config(folder: Path, relative: str) -> Mapping[str, object]:

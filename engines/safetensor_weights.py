@@ -9,15 +9,16 @@ the graphs themselves are small. Weights are float16 in the files; a Cast to flo
 from __future__ import annotations
 
 import json
+import mmap
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 _SMALLEST = 65  # elements; anything smaller stays inside the graph
 
@@ -32,101 +33,138 @@ class StoredTensor:
     shape: tuple[int, ...]
 
 
-def stored_tensors(folder: Path) -> dict[bytes, StoredTensor]:
-    """Every float16 tensor in the safetensors files below `folder`, by its raw bytes."""
-    found: dict[bytes, StoredTensor] = {}
+Stored = dict[bytes, StoredTensor]  # by the digest of the tensor's raw bytes
+
+
+def stored_tensors(folder: Path) -> Stored:
+    """Every float16 tensor in the safetensors files below `folder`."""
+    found: Stored = {}
     for path in sorted(folder.rglob("*.safetensors")):
-        data = path.read_bytes()
-        (header_length,) = struct.unpack_from("<Q", data)
-        header = json.loads(data[8 : 8 + header_length])
-        for name in sorted(set(header) - {"__metadata__"}):
-            if header[name]["dtype"] != "F16":
-                continue
-            begin, end = (8 + header_length + position for position in header[name]["data_offsets"])
-            file = path.relative_to(folder).as_posix()
-            stored = StoredTensor(file, begin, end - begin, tuple(header[name]["shape"]))
-            found.setdefault(data[begin:end], stored)
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as data,
+        ):
+            for stored in _tensors_of(data, path.relative_to(folder).as_posix()):
+                content = data[stored.offset : stored.offset + stored.length]
+                found.setdefault(_digest(content), stored)
+                content.release()
     return found
 
 
-def share_weights(model: onnx.ModelProto, tensors: dict[bytes, StoredTensor]) -> onnx.ModelProto:
+def share_weights(model: ir.Model, tensors: Stored, folder: Path) -> ir.Model:
     """`model` with its float32 initializers replaced by references into the stored tensors.
 
     A Linear layer's weight may be stored transposed; the graph then turns it. What is stored
     nowhere (constants of the graph itself) stays inside.
+
+    folder  where the model's files are, for whoever reads the weights through `model`
     """
-    nodes: list[NodeProto] = []
-    kept: list[TensorProto] = []
-    for initializer in model.graph.initializer:
-        replaced = _reference(initializer, tensors)
-        if replaced is None:
-            kept.append(initializer)
-            continue
-        tensor, chain = replaced
-        kept.append(tensor)
-        nodes.extend(chain)
-    nodes.extend(model.graph.node)
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    return model
-
-
-def strip_descriptions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` without stack traces and other text: smaller, and the same on every machine."""
     graph = model.graph
-    described: Iterable[onnx.NodeProto | onnx.ValueInfoProto | onnx.TensorProto] = [
-        *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer,
-    ]  # fmt: skip
-    for item in described:
-        del item.metadata_props[:]
-        item.doc_string = ""
-    del graph.metadata_props[:], model.metadata_props[:], graph.value_info[:]
-    graph.doc_string = model.doc_string = model.producer_version = ""
+    heads = {id(graph): graph[0]}  # for each graph, the node that casts are put before
+    for name, value in list(graph.initializers.items()):
+        found = _find(value.const_value, tensors)
+        if found is None or value.const_value is None:
+            continue
+        stored, turned = found
+        shape = value.const_value.numpy().shape
+        turned_shape = ir.Shape(shape[::-1] if turned else shape)
+        weight = _external(f"{name}.float16", stored, turned_shape, folder)
+        _replace(value, weight, heads, turned=turned)
+        del graph.initializers[name]
+        graph.register_initializer(weight)
     return model
 
 
-def _reference(
-    initializer: TensorProto, tensors: dict[bytes, StoredTensor]
-) -> tuple[TensorProto, list[NodeProto]] | None:
-    """The external tensor that stands for `initializer` and the nodes that make it float32."""
-    if initializer.data_type != TensorProto.FLOAT or np.prod(initializer.dims) < _SMALLEST:
+def strip_descriptions(model: ir.Model) -> ir.Model:
+    """`model` without stack traces and other text: smaller, and the same on every machine."""
+    model.producer_version = model.doc_string = None
+    graphs: list[ir.Graph] = [model.graph]
+    model.metadata_props.clear()
+    while graphs:
+        graph = graphs.pop()
+        graph.doc_string = None
+        graph.metadata_props.clear()
+        values: list[ir.Value] = [*graph.inputs, *graph.initializers.values()]
+        for node in graph:
+            node.doc_string = None
+            node.metadata_props.clear()
+            values.extend(node.outputs)
+            inner = (attribute for attribute in node.attributes.values())
+            graphs.extend(one.as_graph() for one in inner if one.type == ir.AttributeType.GRAPH)
+        kept = {id(value) for value in (*graph.inputs, *graph.outputs)}
+        for value in values:
+            value.doc_string = None
+            value.metadata_props.clear()
+            if id(value) not in kept:
+                value.shape = value.type = None
+    return model
+
+
+def _tensors_of(data: memoryview, file: str) -> Iterable[StoredTensor]:
+    (header_length,) = struct.unpack_from("<Q", data)
+    header = json.loads(bytes(data[8 : 8 + header_length]))
+    for name in sorted(set(header) - {"__metadata__"}):
+        if header[name]["dtype"] == "F16":
+            begin, end = (8 + header_length + place for place in header[name]["data_offsets"])
+            yield StoredTensor(file, begin, end - begin, tuple(header[name]["shape"]))
+
+
+def _find(tensor: object, tensors: Stored) -> tuple[StoredTensor, bool] | None:
+    """The stored tensor with these values, and whether it lies transposed."""
+    if not isinstance(tensor, ir.TensorProtocol):
         return None
-    value = numpy_helper.to_array(initializer)
+    if tensor.dtype != ir.DataType.FLOAT or tensor.size < _SMALLEST:
+        return None
+    value: NDArray[np.float32] = tensor.numpy()
     with np.errstate(over="ignore"):  # a constant beyond float16 is not a stored weight
         half = value.astype(np.float16)
-    if not np.array_equal(half.astype(np.float32), value):
+    if not np.array_equal(half, value):
         return None
-    stored, turned = _find(half, tensors)
-    if stored is None:
-        return None
-    shape = half.T.shape if turned else half.shape
-    name = initializer.name
-    tensor = TensorProto(
-        name=f"{name}.float16",
-        data_type=TensorProto.FLOAT16,
-        dims=shape,
-        data_location=TensorProto.EXTERNAL,
+    for turned in (False, True) if half.ndim == 2 else (False,):
+        stored = tensors.get(_digest(half.T if turned else half))
+        if stored is not None:
+            return stored, turned
+    return None
+
+
+def _external(name: str, stored: StoredTensor, shape: ir.Shape, folder: Path) -> ir.Value:
+    """The float16 initializer that stands for a stored tensor."""
+    kind = ir.DataType.FLOAT16
+    tensor = ir.ExternalTensor(
+        stored.file, stored.offset, stored.length, kind, shape=shape, name=name, base_dir=folder
     )
-    for key, entry in (
-        ("location", stored.file),
-        ("offset", stored.offset),
-        ("length", stored.length),
-    ):
-        tensor.external_data.add(key=key, value=str(entry))
-    if not turned:
-        return tensor, [helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT)]
-    return tensor, [
-        helper.make_node("Cast", [tensor.name], [f"{name}.turned"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", [f"{name}.turned"], [name], perm=[1, 0]),
-    ]
+    return ir.Value(name=name, shape=shape, type=ir.TensorType(kind), const_value=tensor)
 
 
-def _find(
-    half: NDArray[np.float16], tensors: dict[bytes, StoredTensor]
-) -> tuple[StoredTensor | None, bool]:
-    """The stored tensor with these values, and whether it lies transposed."""
-    stored = tensors.get(half.tobytes())
-    if stored is not None or half.ndim != 2:
-        return stored, False
-    return tensors.get(half.T.tobytes()), True
+def _replace(value: ir.Value, weight: ir.Value, heads: dict[int, ir.Node], *, turned: bool) -> None:
+    """Let every user of `value` read `weight` as float32, cast in the graph that it is part of."""
+    made: dict[int, ir.Value] = {}
+    for node, index in list(value.uses()):
+        graph = node.graph
+        assert isinstance(graph, ir.Graph)
+        if id(graph) not in made:
+            head = heads.setdefault(id(graph), graph[0])
+            suffix = f".{len(made)}" if made else ""
+            made[id(graph)] = _as_float32(weight, f"{value.name}{suffix}", head, turned=turned)
+        node.replace_input_with(index, made[id(graph)])
+
+
+def _as_float32(weight: ir.Value, name: str, head: ir.Node, *, turned: bool) -> ir.Value:
+    """The nodes that make a float32 value of `weight`, put before `head`."""
+    cast = ir.node("Cast", [weight], attributes={"to": int(ir.DataType.FLOAT)})
+    nodes = [cast]
+    if turned:
+        cast.outputs[0].name = f"{name}.turned"
+        nodes.append(ir.node("Transpose", [cast.outputs[0]], attributes={"perm": [1, 0]}))
+    nodes[-1].outputs[0].name = name
+    graph = head.graph
+    assert graph is not None
+    graph.insert_before(head, nodes)
+    return nodes[-1].outputs[0]
+
+
+def _digest(content: memoryview | NDArray[np.float16]) -> bytes:
+    if isinstance(content, np.ndarray):
+        content = np.ascontiguousarray(content).view(np.uint8).reshape(-1).data
+    return blake2b(content, digest_size=16).digest()

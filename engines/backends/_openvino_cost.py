@@ -36,7 +36,7 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
         "unet": {
             "latent_RChw": latent_shape(model, spec, rows),
             "timestep_R": [rows],
-            "prompt_RTD": [rows, model.tokens, model.width],
+            "prompt_RTD": [rows, model.tokens * spec.prompt_chunks, model.width],
         },
         "decoder": {"latent_1Chw": latent_shape(model, spec, 1), **named},
     }

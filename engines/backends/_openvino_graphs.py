@@ -53,6 +53,7 @@ def frame_step_shapes(model: Model, spec: EngineSpec) -> dict[str, list[int]]:
         guidance_mode=spec.guidance_mode,
         batching=spec.batching,
         features=len(model.features),
+        pooled=bool(model.pooled),
     )
     shapes: dict[str, list[int]] = {"frame_HWC": [spec.height, spec.width, 3]}
     for name in (*step.state, *step.conditioning):
@@ -61,6 +62,8 @@ def frame_step_shapes(model: Model, spec: EngineSpec) -> dict[str, list[int]]:
             shapes[name] = latent_shape(model, spec, rows)
         elif name.endswith(("_S", "_K")):
             shapes[name] = [rows]
+        elif name.endswith("_TD"):
+            shapes[name] = [model.tokens * spec.prompt_chunks, model.width]
     shapes.update(zip(step.delayed, feature_shapes(model, spec), strict=False))
     return shapes
 

@@ -1,1 +1,96 @@
-"""Model families: weights, text tokens, latent shape, schedule. One file each."""
+"""Model families: weights, text tokens, latent shape, schedule. One file each.
+
+A family file has
+
+recognises(folder)         does the configuration in this model folder say so? Never its name
+open_model(spec, folder)   the Model; reads configuration without a framework and names every
+                           missing file
+load(model)                the torch modules `Networks` and text encoder, float32 on the CPU
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from engines import hub
+from engines.api import EngineSpec
+from engines.errors import ModelUnavailable
+from engines.model import EMBEDDED, Model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from engines.frame_step import Networks
+
+
+_PARTS = (
+    "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler",
+)  # fmt: skip
+
+
+class Family(Protocol):
+    """What a file of this folder has."""
+
+    recognises: Callable[[Path], bool]
+    open_model: Callable[[EngineSpec, Path], Model]
+    load: Callable[[Model], tuple[Networks, nn.Module]]
+
+
+def family_names() -> list[str]:
+    """The files of engines/families."""
+    folder = Path(__file__).parent
+    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+
+
+def family(name: str) -> Family:
+    """The family of that name. Raises `ModelUnavailable`."""
+    if name not in family_names():
+        raise ModelUnavailable(
+            f"model family {name!r} is unknown. Known: auto, {', '.join(family_names())}."
+        )
+    return cast(Family, import_module(f"engines.families.{name}"))
+
+
+def open_model(spec: EngineSpec) -> Model:
+    """Find a model and read its description; loads no framework for one that is on this machine.
+
+    Downloads what is not, and turns a single file into a folder once. Raises `ModelUnavailable`.
+    """
+    folder = _folder(spec.model)
+    name = spec.family if spec.family != "auto" else _recognised(folder)
+    return family(name).open_model(spec, folder)
+
+
+def _folder(name: str) -> Path:
+    """Where a model lies: "nano" and "auto" are the embedded one."""
+    if name in ("nano", "auto"):
+        return EMBEDDED
+    path = Path(name).expanduser()
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
+        return path
+    if os.path.isfile(path):  # noqa: PTH113
+        from engines.single_file import as_model_folder
+
+        return as_model_folder(path)
+    if hub.looks_like_hub_id(name):
+        return hub.fetch(name, parts=_PARTS)
+    raise ModelUnavailable(
+        f"model {name!r} is no folder on this machine. Use 'nano', the embedded model, the path of "
+        "a model folder in diffusers layout or of a .safetensors file, or a hub id like "
+        "'stabilityai/sd-turbo'."
+    )
+
+
+def _recognised(folder: Path) -> str:
+    found = [name for name in family_names() if family(name).recognises(folder)]
+    if len(found) == 1:
+        return found[0]
+    which = f"more than one family ({', '.join(found)})" if found else "no known family"
+    raise ModelUnavailable(
+        f"model {folder}: its configuration fits {which}. State it in the preset, for example "
+        f'family = "{(found or ["sd15"])[0]}". Known: {", ".join(family_names())}.'
+    )

@@ -10,11 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engines.errors import ModelUnavailable
-from engines.model import Model, read_config, require
+from engines.api import EngineSpec
+from engines.errors import InvalidSpec, ModelUnavailable
+from engines.model import EMBEDDED, Model, read_config, require
 from engines.schedule import NoiseSchedule, spread_timesteps
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from engines.frame_step import Networks
 
 _WEIGHTS = (
@@ -27,8 +30,16 @@ _WEIGHTS = (
 _STRONGEST, _WEAKEST = 59.0, 19.0
 
 
-def open_model(name: str, folder: Path) -> Model:
+def recognises(folder: Path) -> bool:
+    """A decoder beside the autoencoder is the family's own."""
+    return (folder / "decoder").is_dir()
+
+
+def open_model(spec: EngineSpec, folder: Path) -> Model:
     """Read the configuration and check that every file is there. Raises `ModelUnavailable`."""
+    if spec.loras or spec.autoencoder not in ("auto", "own"):
+        wrong = "LoRAs" if spec.loras else f"the autoencoder {spec.autoencoder!r}"
+        raise InvalidSpec(f"model {spec.model!r} of the family nano takes no {wrong}.")
     unet = read_config(folder, "unet/config.json")
     vae = read_config(folder, "vae/config.json")
     text = read_config(folder, "text_encoder/config.json")
@@ -37,9 +48,12 @@ def open_model(name: str, folder: Path) -> Model:
     try:
         widths = cast("list[int]", vae["encoder_block_out_channels"])
         return Model(
-            name=name,
+            name="nano" if folder == EMBEDDED else spec.model,
             folder=folder,
             family="nano",
+            graphs=folder,
+            autoencoder=folder / "vae",
+            tokenizer_files=(folder / "tokenizer" / "tokenizer.json",),
             latent_channels=cast(int, unet["in_channels"]),
             downscale=2 ** (len(widths) - 1),
             tokens=cast(int, text["max_position_embeddings"]),
@@ -59,8 +73,10 @@ def timesteps(strength: float, steps: int) -> tuple[int, ...]:
     return spread_timesteps(strongest, _WEAKEST, steps)
 
 
-def load_networks(model: Model) -> Networks:
+def load(model: Model) -> tuple[Networks, nn.Module]:
     """The torch modules of `model`, float32 on the CPU (needs torch and diffusers)."""
-    from engines.nano.networks import load_networks as load
+    from engines.nano.networks import load_networks
+    from engines.text_encoder import load_text_encoder
 
-    return load(model.folder, model.schedule.prediction_type)
+    networks = load_networks(model.folder, model.schedule.prediction_type)
+    return networks, load_text_encoder(model)

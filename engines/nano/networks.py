@@ -82,7 +82,9 @@ class NanoNetworks(Networks):
             x = layer(x)
         return x * self.scaling_factor, features
 
-    def denoise(self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor) -> Tensor:
+    def denoise(
+        self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
+    ) -> Tensor:
         """See Networks."""
         prediction = self.unet(latent_RChw, timestep_R, prompt_RTD, return_dict=False)[0]
         return cast(Tensor, prediction)

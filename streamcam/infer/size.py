@@ -68,13 +68,13 @@ def choose_size(
     affordable = [
         size
         for size in sizes[: sizes.index(limit) + 1]
-        if _holds(seconds * _area(size) / _area(start), wanted_fps)
+        if holds(seconds * _area(size) / _area(start), wanted_fps)
     ]
     guess = affordable[-1] if affordable else sizes[0]
     if guess == start:
         return _choice(start, seconds, wanted_fps)
     guess_seconds = measure(*guess)
-    if _area(guess) > _area(start) and not _holds(guess_seconds, wanted_fps):
+    if _area(guess) > _area(start) and not holds(guess_seconds, wanted_fps):
         return _choice(start, seconds, wanted_fps)
     return _choice(guess, guess_seconds, wanted_fps)
 
@@ -131,11 +131,12 @@ def frame_seconds(engine: Engine) -> float:
 def _choice(size: tuple[int, int], seconds: float, wanted_fps: float) -> SizeChoice:
     fps = 1.0 / max(seconds, 1e-6)
     speed = f"engine {seconds * 1e3:.0f} ms, {fps:.0f} fps"
-    verdict = "enough" if _holds(seconds, wanted_fps) else "too slow"
+    verdict = "enough" if holds(seconds, wanted_fps) else "too slow"
     return SizeChoice(*size, f"{size[0]}x{size[1]}: {speed}, {verdict} for {wanted_fps:g}")
 
 
-def _holds(seconds: float, wanted_fps: float) -> bool:
+def holds(seconds: float, wanted_fps: float) -> bool:
+    """Whether an engine of this frame time keeps the rate, with a margin of 15 %."""
     return seconds * _MARGIN * wanted_fps <= 1.0
 
 

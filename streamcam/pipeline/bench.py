@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from engines.api import Engine
-from engines.build import open_model
+from engines.families import open_model
 from engines.measure import Timings, cost_of, peak_flops, time_in_turns
 from streamcam import capture
 from streamcam.capture import Source, Wanted
@@ -120,7 +120,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     or `EngineError` for what cannot be run.
     """
     cv2.setNumThreads(1)  # as in a run
-    clip = _clip()
+    clip = bundled_clip()
     options = _measurable(options)
     engine, line = open_engine(options, lambda: options.format.width / options.format.height)
     try:
@@ -135,7 +135,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     # Means on both sides: a rate counts the slow frames too.
     engine_fps, app_fps = 1e3 / mean(times), mean(samples.app_fps)
     engine_s, spec = median(times) / 1e3, engine.spec
-    model = open_model(spec.model)
+    model = open_model(spec)
     return Report(
         engine_ms_p50=median(times),
         engine_ms_p95=percentile(times, 95),
@@ -171,7 +171,7 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
     fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
     frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
     params = encoded(options.preset.look(), engine.encode)
-    model = open_model(engine.spec.model)
+    model = open_model(engine.spec)
     networks = cost_of(engine.spec).networks_alone(model, engine.spec)
     samples = _Samples([], Timings([], {name: [] for name in networks}), [], [], [])
     share = seconds / _ROUNDS / 3
@@ -230,8 +230,8 @@ def _start_up(options: Options, say: Callable[[str], None]) -> tuple[float, floa
     return first, memory / 1e6
 
 
-def _clip() -> list[Pixels]:
-    """The start of the bundled clip, decoded."""
+def bundled_clip() -> list[Pixels]:
+    """The start of the bundled clip, decoded, RGB."""
     source = capture.open_source("demo", Wanted(realtime=False, loop=True))
     try:
         frames = (source.read() for _ in range(_CLIP_FRAMES))

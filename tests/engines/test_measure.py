@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engines.api import GUIDANCE_MODES, EngineSpec
-from engines.build import build, open_model
+from engines.build import build
+from engines.families import open_model
 from engines.errors import BackendUnavailable
 from engines.measure import cost_of, peak_flops, time_in_turns, unet_rows
 from engines.stream import Params
@@ -20,7 +21,7 @@ def on_torch(spec):
 
 @pytest.mark.parametrize(("steps", "mode"), [(1, "none"), (2, "full")])
 def test_both_backends_count_the_same_operations(steps, mode):
-    model = open_model("nano")
+    model = open_model(EngineSpec())
     spec = replace(SPEC, steps=steps, guidance_mode=mode)
     ours = cost_of(spec).frame_flops(model, spec)
     theirs = cost_of(on_torch(spec)).frame_flops(model, on_torch(spec))
@@ -37,7 +38,7 @@ def test_rows_are_those_of_the_guidance_modes():
 def test_engine_and_networks_take_turns(spec):
     engine, cost = build(spec), cost_of(spec)
     params = Params(prompt=engine.encode("anime"), negative=engine.encode(""))
-    networks = cost.networks_alone(open_model("nano"), spec)
+    networks = cost.networks_alone(open_model(EngineSpec()), spec)
     assert list(networks) == ["encoder", "unet", "decoder"]
     timings = time_in_turns(engine, params, moving_picture(256, 144), networks, 0.5)
     assert {len(times) for times in timings.networks.values()} == {len(timings.engine)}

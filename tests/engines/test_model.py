@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from engines.api import EngineSpec
-from engines.build import build, open_model
+from engines.build import build
+from engines.families import open_model
 from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.export import MODEL_FOLDERS
 from engines.model import EMBEDDED
@@ -21,7 +22,7 @@ def folder(tmp_path):
 
 
 def test_the_embedded_model_describes_itself():
-    model = open_model("auto")
+    model = open_model(EngineSpec(model="auto"))
     assert (model.name, model.family) == ("nano", "nano")
     assert (model.latent_channels, model.downscale) == (16, 8)
     assert (model.tokens, model.width) == (77, 128)
@@ -41,19 +42,19 @@ def test_the_embedded_model_describes_itself():
 def test_a_missing_file_is_named(folder, file):
     (folder / file).unlink()
     with pytest.raises(ModelUnavailable, match=file):
-        open_model(str(folder))
+        open_model(EngineSpec(model=str(folder)))
 
 
 def test_a_broken_configuration_is_named(folder):
     (folder / "vae" / "config.json").write_text("{broken")
     with pytest.raises(ModelUnavailable, match=r"vae/config\.json cannot be read"):
-        open_model(str(folder))
+        open_model(EngineSpec(model=str(folder)))
 
 
 def test_a_configuration_without_a_key_is_named(folder):
     (folder / "text_encoder" / "config.json").write_text("{}")
     with pytest.raises(ModelUnavailable, match="max_position_embeddings"):
-        open_model(str(folder))
+        open_model(EngineSpec(model=str(folder)))
 
 
 @pytest.mark.parametrize(

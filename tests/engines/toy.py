@@ -35,7 +35,7 @@ class ToyNetworks(Networks):
         features = [image_BCHW * 0.1] if self.features else []
         return torch.einsum("oc,bchw->bohw", mix, means), features
 
-    def denoise(self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor) -> Tensor:
+    def denoise(self, latent_RChw, timestep_R, prompt_RTD, *added):
         prompt = prompt_RTD.mean(dim=(1, 2)).view(-1, 1, 1, 1)
         time = timestep_R.view(-1, 1, 1, 1).to(latent_RChw.dtype)
         return self.latent_gain * latent_RChw + self.prompt_gain * prompt + self.time_gain * time

@@ -1,0 +1,24 @@
+"""SD-Turbo: Stable Diffusion 2.1 distilled to one to four steps (arXiv 2311.17042)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.families import _stable_diffusion as stable_diffusion
+from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.families.sd21 import has_trailing_schedule
+
+FAMILY = StableDiffusion("sd_turbo", tiny_autoencoder="madebyollin/taesd")
+
+open_model = FAMILY.open_model
+load = stable_diffusion.load
+
+
+def recognises(folder: Path) -> bool:
+    """The UNet of Stable Diffusion 2.x with a trailing schedule."""
+    unet = unet_config(folder)
+    return (
+        unet.get("cross_attention_dim") == 1024
+        and unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") is not None
+        and has_trailing_schedule(folder)
+    )

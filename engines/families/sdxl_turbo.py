@@ -1,0 +1,22 @@
+"""SDXL-Turbo, and SDXL with its LCM LoRA: two text encoders and added time ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.families import _stable_diffusion as stable_diffusion
+from engines.families._stable_diffusion import StableDiffusion, unet_config
+
+FAMILY = StableDiffusion(
+    "sdxl_turbo",
+    tiny_autoencoder="madebyollin/taesdxl",
+    lcm_lora="latent-consistency/lcm-lora-sdxl",
+)
+
+open_model = FAMILY.open_model
+load = stable_diffusion.load
+
+
+def recognises(folder: Path) -> bool:
+    """A UNet that adds the pooled prompt and the picture's sizes to the timestep."""
+    return unet_config(folder).get("addition_embed_type") == "text_time"

@@ -1,0 +1,18 @@
+"""SDXS: a UNet without a middle block, distilled to one step (arXiv 2403.16627)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.families import _stable_diffusion as stable_diffusion
+from engines.families._stable_diffusion import StableDiffusion, unet_config
+
+FAMILY = StableDiffusion("sdxs", tiny_autoencoder="madebyollin/taesd", steps_max=1)
+
+open_model = FAMILY.open_model
+load = stable_diffusion.load
+
+
+def recognises(folder: Path) -> bool:
+    """A configuration that says there is no middle block."""
+    return unet_config(folder).get("mid_block_type", "UNetMidBlock2DCrossAttn") is None

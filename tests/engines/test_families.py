@@ -1,0 +1,181 @@
+"""Model families: told apart by configuration, loaded, exported, and run by OpenVINO as by torch."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines import hub
+from engines.api import EngineSpec, Params
+from engines.build import build
+from engines.errors import InvalidSpec, ModelUnavailable
+from engines.export import with_graphs
+from engines.families import family_names, open_model
+from engines.families._stable_diffusion import timesteps
+from tests.engines.pictures import moving_picture
+from tests.engines.tiny_models import TINY, write_tiny_autoencoder, write_tiny_model
+
+WIDTH, HEIGHT = 176, 144  # latent sides that four halvings do not divide
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The folder of each family's tiny model, made when first asked for."""
+    made = {}
+
+    def folder(family):
+        if family not in made:
+            made[family] = write_tiny_model(family, tmp_path_factory.mktemp(family))
+        return made[family]
+
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch, tmp_path_factory):
+    """No tiny autoencoder can be fetched here, and the cache is the test's own."""
+
+    def fetch(repo_id, *, parts=None):
+        raise ModelUnavailable(f"{repo_id} is not on this machine")
+
+    monkeypatch.setattr(hub, "fetch", fetch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def spec(folder, **values):
+    return EngineSpec(model=str(folder), width=WIDTH, height=HEIGHT, precision="float32", **values)
+
+
+def test_every_family_is_tested_here():
+    assert family_names() == sorted([*TINY, "nano"])
+
+
+@pytest.mark.parametrize("family", TINY)
+def test_a_family_is_read_from_the_configuration(models, family):
+    model = open_model(spec(models(family)))
+    assert model.family == family
+    assert (model.latent_channels, model.downscale, model.tokens) == (4, 8, 77)
+    assert model.width == TINY[family].prompt_width
+    assert bool(model.pooled) == (family == "sdxl_turbo")
+
+
+def test_a_name_that_says_otherwise_changes_nothing(tmp_path):
+    folder = write_tiny_model("sd15", tmp_path / "sdxl-turbo-sdxs-nano")
+    assert open_model(spec(folder)).family == "sd15"
+
+
+def test_the_preset_may_state_the_family(models):
+    assert open_model(spec(models("sd21"), family="sd_turbo")).family == "sd_turbo"
+    with pytest.raises(ModelUnavailable, match=r"'sd3' is unknown.*auto, nano, sd15"):
+        open_model(spec(models("sd21"), family="sd3"))
+
+
+def test_a_model_of_no_known_family_is_named(models, tmp_path):
+    folder = write_tiny_model("sd15", tmp_path / "odd")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    (folder / "unet" / "config.json").write_text(json.dumps({**config, "cross_attention_dim": 512}))
+    with pytest.raises(ModelUnavailable, match=r"odd: .*no known family.*family = "):
+        open_model(spec(folder))
+
+
+def test_an_inpainting_model_is_refused(tmp_path):
+    folder = write_tiny_model("sd15", tmp_path / "inpainting")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    (folder / "unet" / "config.json").write_text(json.dumps({**config, "in_channels": 9}))
+    with pytest.raises(ModelUnavailable, match="takes 9 channels.*makes 4.*inpainting"):
+        open_model(spec(folder))
+
+
+def test_sdxs_takes_one_step(models):
+    with pytest.raises(InvalidSpec, match="steps 2.*sdxs take at most 1"):
+        open_model(spec(models("sdxs"), steps=2))
+
+
+def test_the_autoencoder_is_a_choice(models, tmp_path):
+    own = open_model(spec(models("sd15")))
+    assert own.autoencoder == models("sd15") / "vae"
+    assert "its own autoencoder" in own.name
+    write_tiny_autoencoder(tmp_path / "taesd")
+    tiny = open_model(spec(models("sd15"), autoencoder=str(tmp_path / "taesd")))
+    assert tiny.autoencoder == tmp_path / "taesd"
+    assert "tiny autoencoder" in tiny.name
+    with pytest.raises(ModelUnavailable, match=r"no folder.*no hub id.*'own'"):
+        open_model(spec(models("sd15"), autoencoder="taesd???"))
+
+
+@pytest.mark.parametrize(
+    ("family", "file"),
+    [
+        ("sd15", "unet/config.json"),
+        ("sd15", "unet/diffusion_pytorch_model.safetensors"),
+        ("sd15", "text_encoder/model.safetensors"),
+        ("sd15", "tokenizer/tokenizer_config.json"),
+        ("sd15", "vae/diffusion_pytorch_model.safetensors"),
+        ("sdxl_turbo", "text_encoder_2/model.safetensors"),
+    ],
+)
+def test_a_missing_file_is_named(tmp_path, family, file):
+    folder = write_tiny_model(family, tmp_path / "holes")
+    (folder / file).unlink()
+    with pytest.raises(ModelUnavailable, match=file.rpartition("/")[2]):
+        open_model(spec(folder))
+
+
+def test_timesteps_are_those_of_diffusers():
+    """strength and steps as LCMScheduler reads them."""
+    from diffusers import LCMScheduler
+
+    scheduler = LCMScheduler(beta_schedule="scaled_linear")
+    for steps in range(1, 9):
+        for strength in (0.2, 0.3, 0.5, 0.77, 1.0):
+            scheduler.set_timesteps(steps, original_inference_steps=50, strength=strength)
+            assert list(timesteps(strength, steps)) == scheduler.timesteps.tolist()
+
+
+def run(engine, frames=6):
+    """Pictures with live edits on the way."""
+    pictures = []
+    for number, frame in zip(range(frames), moving_picture(WIDTH, HEIGHT), strict=False):
+        params = Params(
+            prompt=engine.encode("anime" if number < 3 else "an oil painting"),
+            negative=engine.encode("photo"),
+            strength=0.4 + 0.05 * number,
+            guidance_scale=1.5,
+            seed=number // 4,
+        )
+        pictures.append(engine.run(frame, params).astype(int))
+    return pictures
+
+
+CASES = [
+    ("sd15", {"steps": 1, "guidance_mode": "full"}),
+    ("sd21", {"steps": 2, "guidance_mode": "self"}),
+    ("sd_turbo", {"steps": 3, "guidance_mode": "onetime", "batching": "sequential"}),
+    ("sdxl_turbo", {"steps": 2, "guidance_mode": "full"}),
+    ("sdxl_turbo", {"steps": 2, "guidance_mode": "onetime", "batching": "sequential"}),
+    ("sdxs", {"steps": 1, "guidance_mode": "none"}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "shape"), CASES)
+def test_openvino_equals_torch(models, family, shape):
+    """The exported graph and the torch modules, float32: at most 2/255 on every pixel."""
+    wanted = spec(models(family), **shape)
+    engines = [build(replace(wanted, backend=name)) for name in ("openvino", "torch")]
+    ours, theirs = (run(engine) for engine in engines)
+    for engine in engines:
+        engine.close()
+    assert max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True)) <= 2
+    assert np.ptp(ours[-1]) > 0, "a picture, not a flat colour"
+
+
+@pytest.mark.slow
+def test_graphs_are_written_once_and_anew_for_other_weights(models, tmp_path, monkeypatch):
+    first = with_graphs(open_model(spec(models("sd15"))), ["text_encoder"])
+    written = first.graph_file("text_encoder").stat().st_mtime_ns
+    again = with_graphs(open_model(spec(models("sd15"))), ["text_encoder"])
+    assert again.graph_file("text_encoder").stat().st_mtime_ns == written
+    other = write_tiny_model("sd15", tmp_path / "other", seed=1)
+    assert with_graphs(open_model(spec(other)), ["text_encoder"]).graphs != first.graphs

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from platformdirs import user_config_path
+from platformdirs import user_cache_path, user_config_path
 from pydantic import BaseModel, ValidationError
 
 from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP
@@ -29,12 +29,18 @@ _TOML_HINTS = {
     "Expected '=' after a key": " A line is: name = value.",
     "Expected newline": " A line holds one setting, and decimals have a point: strength = 0.5.",
     "Cannot overwrite a value": " A key may be there once.",
+    "Unescaped '\\' in a string": " Text with \\ in it stands in 'single quotes'.",
 }
 
 
 def user_folder() -> Path:
     """Where the user's own configuration lives. Need not exist."""
     return user_config_path("streamcam", appauthor=False)
+
+
+def cache_folder() -> Path:
+    """Where files lie that the program can make again. Need not exist."""
+    return user_cache_path("streamcam", appauthor=False)
 
 
 def parse_size(text: str) -> Size:
@@ -169,7 +175,7 @@ def allowed(schema: Schema) -> str:
         "number": f"a number{_range(schema)}",
         "integer": f"a whole number{_range(schema)}",
         "string": f"text{_length(schema)}",
-        "array": "a list",
+        "array": f"a list{_count(schema)}",
         "boolean": "true or false",
         "object": "a table",
     }
@@ -183,6 +189,11 @@ def _length(schema: Schema) -> str:
     if most is None:
         return ""
     return f" of {least} to {most} characters" if least else f" of at most {most} characters"
+
+
+def _count(schema: Schema) -> str:
+    least, most = schema.get("minItems"), schema.get("maxItems")
+    return "" if least is None or most is None else f" of {least} to {most} entries"
 
 
 def _range(schema: Schema) -> str:

@@ -10,6 +10,8 @@ from itertools import accumulate
 from engines.api import Params
 from streamcam.infer.fade import Fade
 
+_ROUNDING = 1e-6  # seconds that sums of decimals may fall short of
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stop:
@@ -46,7 +48,7 @@ class Tour:
         if self._began is None:
             self._began = now
         round_trip = self._leaves[-1]
-        number = bisect_right(self._leaves, (now - self._began) % round_trip)
+        number = bisect_right(self._leaves, (now - self._began + _ROUNDING) % round_trip)
         stop = self._stops[min(number, len(self._stops) - 1)]  # rounding must not lead beyond
         if stop is not self._stop:
             self._stop = stop

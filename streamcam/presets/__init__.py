@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from streamcam.presets.find import load_preset, preset_names, shipped_presets, user_presets
-from streamcam.presets.model import GateChoice, LookChange, OutputFormat, Preset
+from streamcam.presets.model import Preset
+from streamcam.presets.tables import GateChoice, LookChange, OutputFormat, ScheduleEntry
 from streamcam.presets.watch import watch_preset
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LookChange",
     "OutputFormat",
     "Preset",
+    "ScheduleEntry",
     "json_schema",
     "load_preset",
     "preset_names",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,13 +16,16 @@ from pydantic import (
 from streamcam.config import Size, check_engine_size, parse_size
 
 LCM_ENTRIES = 50
-PROMPT_MAX = 1000  # characters; text encoders read about 77 tokens, far less than this
+PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
+SCHEDULE_MAX = 64  # entries
 
 Prompt = Annotated[str, StringConstraints(max_length=PROMPT_MAX)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Strength = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Guidance = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
 Delta = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
+LoraScale = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 LcmIndex = Annotated[int, Field(ge=0, le=LCM_ENTRIES - 1)]
 
@@ -54,6 +57,13 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _entries(value: object) -> object:
+    # Not a constraint of the type: pydantic would count an entry that is wrong as missing, too.
+    if isinstance(value, list) and not 1 <= len(value) <= SCHEDULE_MAX:
+        raise ValueError(f"must be a list of 1 to {SCHEDULE_MAX} entries.")
+    return _as_tuple(value)
+
+
 def _as_text(size: Size | None) -> str:
     return "auto" if size is None else f"{size[0]}x{size[1]}"
 
@@ -75,3 +85,9 @@ PictureSize = Annotated[
     Field(json_schema_extra={"default": "1280x720"}),
 ]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]
+Entry = TypeVar("Entry")
+Entries = Annotated[
+    Annotated[tuple[Entry, ...], Field(json_schema_extra={"minItems": 1, "maxItems": SCHEDULE_MAX})]
+    | None,
+    BeforeValidator(_entries),
+]

@@ -8,113 +8,29 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
-from engines.api import STEPS_MAX, GuidanceMode, Precision
+from engines.api import STEPS_MAX, Execution, GuidanceMode, Precision
 from streamcam.config import display, validate
 from streamcam.errors import UnknownChoice, UsageError
-from streamcam.infer.look import Look
+from streamcam.infer.look import Look, Schedule, Turn
 from streamcam.presets.fields import (
-    PROMPT_MAX,
     Delta,
     EngineSize,
+    Entries,
     Guidance,
     LookName,
+    LoraScale,
     Name,
-    PictureSize,
     Prompt,
     Seed,
     Strength,
     TableIndices,
 )
+from streamcam.presets.tables import GateChoice, LookChange, OutputFormat, ScheduleEntry, Table
 
 
-def _without_null(schema: dict[str, Any]) -> None:
-    """TOML knows no null: a key that may be left out is left out."""
-    for part in schema["properties"].values():
-        kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
-        if len(kinds) == 1:
-            part |= kinds[0]
-            del part["anyOf"]
-        if part.get("default", ...) is None:
-            del part["default"]
-
-
-def _prompt_or_table(schema: dict[str, Any]) -> None:
-    """In the file a look may be just its prompt."""
-    _without_null(schema)
-    table = dict(schema)
-    schema.clear()
-    schema["anyOf"] = [{"type": "string", "maxLength": PROMPT_MAX}, table]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        use_attribute_docstrings=True,
-        json_schema_extra=_without_null,
-    )
-
-
-class LookChange(_Table):
-    """What a hot-swap look changes of the preset; what it leaves out stays.
-
-    In the file a look is a prompt, or a table with these keys.
-    """
-
-    model_config = ConfigDict(json_schema_extra=_prompt_or_table)
-
-    prompt: Prompt | None = None
-    negative_prompt: Prompt | None = None
-    strength: Strength | None = None
-    guidance: Guidance | None = None
-    delta: Delta | None = None
-    seed: Seed | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_prompt(cls, value: Any) -> Any:  # noqa: ANN401  # as pydantic hands it over
-        return {"prompt": value} if isinstance(value, str) else value
-
-
-class GateChoice(_Table):
-    """When the engine may rest because the picture stands still."""
-
-    policy: Literal["similarity", "hysteresis", "always"] = "similarity"
-    """similarity spares frames at random, the more the likelier; hysteresis sleeps when
-    calm; always never rests."""
-    threshold: Annotated[float, Field(ge=0, le=1)] = 0.98
-    """Similarity from which two frames count as alike."""
-    max_skip: Annotated[int, Field(ge=0, le=1000)] = 10
-    """Frames spared in a row before one is let through (similarity); 0 spares none."""
-    calm_frames: Annotated[int, Field(ge=1, le=1000)] = 15
-    """Alike frames in a row before the engine sleeps (hysteresis)."""
-
-
-class OutputFormat(_Table):
-    """What the outputs get."""
-
-    size: PictureSize = (1280, 720)
-    """WIDTHxHEIGHT in pixels."""
-    fps: Annotated[float, Field(ge=1, le=240)] = 30.0
-    """Pictures per second that an output is given."""
-    mirror: bool = False
-    """Flip left and right, as in a mirror."""
-    fit: Literal["crop", "letterbox"] = "crop"
-    """How a picture of another shape fills the size: cut its edges or add black bars."""
-
-
-class Preset(_Table):
+class Preset(Table):
     """One look with everything it needs. `name` is the file's, `path` the file or None."""
 
     prompt: Prompt
@@ -138,13 +54,27 @@ class Preset(_Table):
     crossfade: Annotated[float, Field(ge=0, le=10)] = 0.6
     """Seconds over which one look turns into the next."""
     model: Name = "auto"
-    """auto, nano (the embedded model) or a model folder."""
+    """auto, nano (the embedded model), a hub id like stabilityai/sd-turbo, a model folder in
+    diffusers layout or a .safetensors file."""
+    family: Name = "auto"
+    """What kind of model that is; auto reads it from the model itself."""
+    autoencoder: Name = "auto"
+    """auto (the family's small and fast one), own (the model's), a folder or a hub id."""
+    loras: dict[Name, LoraScale] = Field(default_factory=dict)
+    """Files or hub ids of LoRAs, each with its scale, which are fused into the model."""
     size: EngineSize = None
     """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1024."""
     backend: Name = "auto"
     """What runs the model: auto, openvino or torch."""
     precision: Precision = "auto"
     """Arithmetic of the engine; auto takes the fastest the device does natively."""
+    batching: Literal["auto", "stream", "sequential"] = "auto"
+    """How several steps run: stream advances as many frames at once, each a step and steps - 1
+    frames late; sequential does all steps of one frame."""
+    execution: Execution = "auto"
+    """How torch runs the model: eager, graph (a CUDA graph), compile, or what is fastest."""
+    schedule: Entries[ScheduleEntry] = None
+    """Looks that take turns, in a loop, until one is chosen by hand."""
     looks: dict[LookName, LookChange] = Field(default_factory=dict)
     """Hot-swap looks: number keys, web page, `streamcam switch`."""
     gate: GateChoice = GateChoice()
@@ -177,6 +107,10 @@ class Preset(_Table):
                 "the base look. Give it another."
             )
         preset._name, preset._path = path.stem, path
+        for number, entry in enumerate(preset.schedule or ()):
+            if entry.look not in (preset.name, *preset.looks):
+                unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
+                raise UsageError(f"{display(path)}: schedule[{number}].look: {unknown}")
         return preset
 
     @property
@@ -196,9 +130,14 @@ class Preset(_Table):
 
     @property
     def rebuild_key(self) -> tuple[object, ...]:
-        """The fields that another engine must be built for, if one of them changes."""
+        """The fields that another engine must be built for, if one of them changes.
+
+        A prompt of more than 75 tokens may need another one, too, which has room for it.
+        """
         return (
-            self.model, self.size, self.steps, self.guidance_mode, self.backend, self.precision
+            self.model, self.family, self.autoencoder, tuple(self.loras.items()), self.size,
+            self.steps, self.guidance_mode, self.backend, self.precision, self.batching,
+            self.execution,
         )  # fmt: skip
 
     def look(self, name: str | None = None) -> Look:
@@ -225,3 +164,12 @@ class Preset(_Table):
         if "strength" in changes:
             changes["t_index"] = None  # the preset's t_index would win over it
         return replace(base, name=name, **changes)
+
+    def showing(self, name: str | None = None) -> Look | Schedule:
+        """What choosing that name shows: a look, or for the preset's own name its schedule if it
+        has one. Raises `UnknownChoice`."""
+        if self.schedule is None or name not in (None, self.name):
+            return self.look(name)
+        return Schedule(
+            tuple(Turn(self.look(entry.look), entry.seconds) for entry in self.schedule)
+        )

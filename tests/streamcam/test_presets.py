@@ -14,6 +14,7 @@ import streamcam
 from engines.api import Embedding, EngineSpec, Params
 from engines.errors import InvalidSpec
 from streamcam.errors import UnknownChoice, UsageError
+from streamcam.infer.look import Schedule
 from streamcam.presets import (
     Preset,
     find,
@@ -104,6 +105,63 @@ def test_a_look_changes_what_it_says_and_nothing_else(tmp_path: Path) -> None:
     assert long.t_index is None  # it would win over the strength that the look sets
 
 
+SCHEDULE = """
+prompt = "base"
+crossfade = 2
+{inline}
+[looks]
+noir = {{prompt = "film noir", seed = 9}}
+{tables}
+"""
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"inline": 'schedule = [{look = "noir", seconds = 20}, {look = "look", seconds = 0.5}]'},
+        {"tables": '[[schedule]]\nlook="noir"\nseconds=20\n[[schedule]]\nlook="look"\nseconds=0.5'},
+    ],
+)
+def test_a_schedule_lists_looks_and_how_long_they_are_on(tmp_path: Path, form) -> None:
+    preset = load_preset(save(tmp_path, SCHEDULE.format(**{"inline": "", "tables": "", **form})))
+    schedule = preset.showing()
+    assert isinstance(schedule, Schedule)
+    assert [(turn.look, turn.seconds) for turn in schedule.turns] == [
+        (preset.look("noir"), 20.0),
+        (preset.look(), 0.5),
+    ]
+    assert preset.showing("look") == schedule, "the preset's own name stands for it"
+    assert preset.showing("noir") == preset.look("noir")
+    again = Preset.model_validate(json.loads(preset.model_dump_json(exclude_none=True)))
+    assert again.schedule == preset.schedule
+
+
+def test_without_a_schedule_the_presets_own_name_is_its_look(tmp_path: Path) -> None:
+    preset = load_preset(save(tmp_path, 'prompt = "base"\n[looks]\nnoir = "b"'))
+    assert preset.showing() == preset.showing("look") == preset.look()
+    with pytest.raises(UnknownChoice):
+        preset.showing("other")
+
+
+def test_a_schedule_may_go_through_64_looks(tmp_path: Path) -> None:
+    entries = ", ".join(f'{{look = "l{number % 7}", seconds = 1}}' for number in range(64))
+    looks = "\n".join(f"l{number} = {{seed = {number}}}" for number in range(7))
+    preset = load_preset(save(tmp_path, f'prompt = "a"\nschedule = [{entries}]\n[looks]\n{looks}'))
+    assert len(preset.showing().turns) == 64
+
+
+def test_loras_keep_their_order(tmp_path: Path) -> None:
+    loras = '[loras]\n"owner/b" = 0.8\n"a.safetensors" = 1'
+    preset = load_preset(save(tmp_path, f'prompt = "a"\nmodel = "m.safetensors"\n{loras}'))
+    assert list(preset.loras.items()) == [("owner/b", 0.8), ("a.safetensors", 1.0)]
+
+
+def test_a_backslash_asks_for_the_other_quotes(tmp_path: Path) -> None:
+    assert load_preset(save(tmp_path, r"prompt = 'a \(cat\)'")).prompt == r"a \(cat\)"
+    with pytest.raises(UsageError, match="stands in 'single quotes'"):
+        load_preset(save(tmp_path, r'prompt = "a \(cat\)"'))
+
+
 def test_unknown_look_suggests_the_nearest() -> None:
     with pytest.raises(UnknownChoice, match=r"'sunst'\. Did you mean 'sunset'"):
         Preset(prompt="a", looks={"sunset": "b"}).look("sunst")
@@ -140,6 +198,7 @@ def test_a_path_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_rebuild_key_holds_what_another_engine_is_needed_for() -> None:
     preset = Preset(prompt="a")
     live = {"prompt": "b", "strength": 0.9, "guidance": 2.0, "delta": 0.5, "seed": 9}
+    live["schedule"] = [{"look": "custom", "seconds": 1.0}]
     assert Preset(**live).rebuild_key == preset.rebuild_key
     for key, value in {
         "model": "nano",
@@ -148,6 +207,11 @@ def test_the_rebuild_key_holds_what_another_engine_is_needed_for() -> None:
         "guidance_mode": "self",
         "backend": "null",
         "precision": "float32",
+        "family": "sd15",
+        "autoencoder": "own",
+        "loras": {"owner/name": 0.5},
+        "batching": "sequential",
+        "execution": "eager",
     }.items():
         assert Preset(**{"prompt": "a", key: value}).rebuild_key != preset.rebuild_key, key
 
@@ -176,11 +240,9 @@ def test_the_schema_knows_every_key() -> None:
 
 def test_defaults_are_those_of_engine_and_look() -> None:
     preset, spec = Preset(prompt="a"), EngineSpec()
-    assert (preset.steps, preset.guidance_mode, preset.precision) == (
-        spec.steps,
-        spec.guidance_mode,
-        spec.precision,
-    )
+    for key in ("steps", "guidance_mode", "precision", "family", "autoencoder", "execution"):
+        assert getattr(preset, key) == getattr(spec, key), key
+    assert tuple(preset.loras.items()) == spec.loras
 
 
 @given(

@@ -42,6 +42,26 @@ BAD = {
     "steps = 2\nt_index = [45, 40]": "t_index = [45, 40] is not allowed: it must rise: the "
     "strongest noise comes first.",
     'model = ""': 'model = "" is not allowed: must be text of 1 to 200 characters.',
+    "[loras]\n'a/b' = 9": "loras.'a/b' = 9 is not allowed: must be a number from -4 to 4.",
+    'loras = "a/b"': 'loras = "a/b" is not allowed: must be a table.',
+    'batching = "batch"': 'batching = "batch" is not allowed: must be one of auto, stream, '
+    "sequential.",
+    'execution = "fast"': 'execution = "fast" is not allowed: must be one of auto, eager, graph, '
+    "compile.",
+    'family = ""': 'family = "" is not allowed: must be text of 1 to 200 characters.',
+    "schedule = 3": "schedule = 3 is not allowed: must be a list of 1 to 64 entries.",
+    "schedule = []": "schedule = [] is not allowed: must be a list of 1 to 64 entries.",
+    "schedule = [3]": "schedule[0] = 3 is not allowed: must be a table.",
+    'schedule = [{look = "look"}]': "schedule[0].seconds is missing: it must be a number from 0.1 "
+    "to 86400.",
+    'schedule = [{look = "look", seconds = 0}]': "schedule[0].seconds = 0 is not allowed: must be "
+    "a number from 0.1 to 86400.",
+    'schedule = [{look = "look", secs = 1}]': "schedule[0].seconds is missing: it must be a number "
+    "from 0.1 to 86400. Further problems in this file: 1.",
+    'schedule = [{look = "look", seconds = 1, fade = 1}]': "in [schedule[0]]: unknown key 'fade'. "
+    "Known: look, seconds.",
+    'schedule = [{look = "look", seconds = 1}, {look = "noit", seconds = 1}]\n[looks]\n'
+    'noir = "b"': "schedule[1].look: unknown look 'noit'. Did you mean 'noir'? Known: look, noir.",
     "gate = 3": "gate = 3 is not allowed: must be a table.",
     "[gate]\nthreshold = 2": "gate.threshold = 2 is not allowed: must be a number from 0 to 1.",
     '[gate]\npolicy = "never"': 'gate.policy = "never" is not allowed: must be one of similarity, '
@@ -52,7 +72,7 @@ BAD = {
     "numbers from 64 to 7680.",
     '[output]\nmirror = "yes"': 'output.mirror = "yes" is not allowed: must be true or false.',
     "[output]\nfps = 0": "output.fps = 0 is not allowed: must be a number from 1 to 240.",
-    "[looks]\nb = 5": "looks.b = 5 is not allowed: must be text of at most 1000 characters or a "
+    "[looks]\nb = 5": "looks.b = 5 is not allowed: must be text of at most 2000 characters or a "
     "table.",
     "[looks.b]\nstrength = 9": "looks.b.strength = 9 is not allowed: must be a number above 0 and "
     "at most 1.",
@@ -60,7 +80,7 @@ BAD = {
     "Known: delta, guidance, negative_prompt, prompt, seed, strength.",
     '[looks]\n"" = "b"': 'the name "" in [looks] must be one line of 1 to 40 characters.',
     '[looks]\n"a\\nb" = "b"': r'the name "a\nb" in [looks] must be one line of 1 to 40 characters.',
-    '[looks]\n"a b" = 3': "looks.'a b' = 3 is not allowed: must be text of at most 1000 characters "
+    '[looks]\n"a b" = 3': "looks.'a b' = 3 is not allowed: must be text of at most 2000 characters "
     "or a table.",
     '[looks]\nlook = "b"': "looks.look has the preset's own name, which stands for the base look. "
     "Give it another.",
@@ -89,7 +109,7 @@ def test_a_prompt_is_needed(tmp_path: Path) -> None:
 def test_a_prompt_of_10_kB_is_refused_without_being_repeated(tmp_path: Path) -> None:
     path = save(tmp_path, f'prompt = "{"a cat, " * 1500}"')
     with pytest.raises(
-        UsageError, match=r"10500 characters\) is not allowed: .* most 1000"
+        UsageError, match=r"10500 characters\) is not allowed: .* most 2000"
     ) as caught:
         load_preset(path)
     assert len(str(caught.value)) < 300

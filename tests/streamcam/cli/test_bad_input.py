@@ -69,7 +69,7 @@ def test_an_empty_value_is_no_wish_for_the_default(command, tmp_path, flag: str)
         ("prompt = 'a'\nstrenght = 1", "look.toml: unknown key 'strenght'. Did you mean 'strengt"),
         ("prompt = 'a'\nsize = '450x256'", 'look.toml: size = "450x256" is not allowed: width 450'),
         (f"prompt = '{'a cat ' * 1700}'", 'look.toml: prompt = "a cat a cat '),
-        ("", "look.toml: prompt is missing: it must be text of at most 1000 characters."),
+        ("", "look.toml: prompt is missing: it must be text of at most 2000 characters."),
     ],
 )
 def test_presets(command, tmp_path, text: str, message: str) -> None:

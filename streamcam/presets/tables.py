@@ -1,0 +1,107 @@
+"""The tables within a preset: looks, schedule, gate, output."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from streamcam.presets.fields import (
+    PROMPT_MAX,
+    Delta,
+    Guidance,
+    LookName,
+    PictureSize,
+    Prompt,
+    Seconds,
+    Seed,
+    Strength,
+)
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """TOML knows no null: a key that may be left out is left out."""
+    for part in schema["properties"].values():
+        kinds = [kind for kind in part.get("anyOf", ()) if kind.get("type") != "null"]
+        if len(kinds) == 1:
+            part |= kinds[0]
+            del part["anyOf"]
+        if part.get("default", ...) is None:
+            del part["default"]
+
+
+def _prompt_or_table(schema: dict[str, Any]) -> None:
+    """In the file a look may be just its prompt."""
+    _without_null(schema)
+    table = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string", "maxLength": PROMPT_MAX}, table]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and nothing unknown in it."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_without_null,
+    )
+
+
+class LookChange(Table):
+    """What a hot-swap look changes of the preset; what it leaves out stays.
+
+    In the file a look is a prompt, or a table with these keys.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_prompt_or_table)
+
+    prompt: Prompt | None = None
+    negative_prompt: Prompt | None = None
+    strength: Strength | None = None
+    guidance: Guidance | None = None
+    delta: Delta | None = None
+    seed: Seed | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_prompt(cls, value: Any) -> Any:  # noqa: ANN401  # as pydantic hands it over
+        return {"prompt": value} if isinstance(value, str) else value
+
+
+class ScheduleEntry(Table):
+    """A look of the schedule."""
+
+    look: LookName
+    """One of [looks], or the preset's own name."""
+    seconds: Seconds
+    """How long it is on, with the crossfade that leads to it."""
+
+
+class GateChoice(Table):
+    """When the engine may rest because the picture stands still."""
+
+    policy: Literal["similarity", "hysteresis", "always"] = "similarity"
+    """similarity spares frames at random, the more the likelier; hysteresis sleeps when
+    calm; always never rests."""
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.98
+    """Similarity from which two frames count as alike."""
+    max_skip: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Frames spared in a row before one is let through (similarity); 0 spares none."""
+    calm_frames: Annotated[int, Field(ge=1, le=1000)] = 15
+    """Alike frames in a row before the engine sleeps (hysteresis)."""
+
+
+class OutputFormat(Table):
+    """What the outputs get."""
+
+    size: PictureSize = (1280, 720)
+    """WIDTHxHEIGHT in pixels."""
+    fps: Annotated[float, Field(ge=1, le=240)] = 30.0
+    """Pictures per second that an output is given."""
+    mirror: bool = False
+    """Flip left and right, as in a mirror."""
+    fit: Literal["crop", "letterbox"] = "crop"
+    """How a picture of another shape fills the size: cut its edges or add black bars."""

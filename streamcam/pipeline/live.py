@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
 from engines.api import Engine, EngineSpec
-from engines.errors import EngineError
+from engines.errors import EngineError, InvalidPrompt
 from streamcam.errors import UsageError
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild, Wish
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, describe, encode_looks, gate_opener, spec_for
+from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for
+from streamcam.pipeline.preset_prompts import encode_looks
 from streamcam.post.worker import PostWorker
 from streamcam.presets import Preset
 from streamcam.stats import Stats
@@ -65,26 +67,29 @@ class Live:
         self._spec = spec_for(options.preset, options, self._size)
         self._box = box
         self._encode = engine.encode
-        self._look = options.preset.look().name
+        self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: _Pending | None = None
         self._notice = ""  # the last one that came from here
-        stats.say("look", self._look)
 
     def select_look(self, name: str) -> None:
-        """Cross over to a look of the running preset. Raises `UsageError`."""
+        """Cross over to a look of the running preset, which stays: a schedule ends.
+
+        The preset's own name is its base look or, if it has one, its schedule from the
+        beginning. Raises `UsageError`.
+        """
         with self._lock:
             self._show(self.preset, name)
+            self._chosen = name != self.preset.name
 
     def apply(self, preset: Preset) -> None:
-        """Change to `preset`; the look stays if it is an edit of the running one.
+        """Change to `preset`; the look stays if it is an edit of the running one, unless it has a
+        schedule, which then begins.
 
         Raises `UsageError`; what runs then stays.
         """
-        try:
-            spec = spec_for(preset, self._options, self._size)
-        except EngineError as error:
-            raise UsageError(f"preset {preset.name}: {error}") from error
+        spec = self._spec_for(preset)
         with self._lock:
+            self._chosen = False
             if spec == self._spec:
                 self._encode_looks(preset)
                 self._show(preset, self._look_in(preset))
@@ -95,6 +100,14 @@ class Live:
                 self._pending.preset = preset
             else:
                 self._ask(_Pending(preset, spec))
+
+    def _spec_for(self, preset: Preset) -> EngineSpec:
+        try:
+            return spec_for(preset, self._options, self._size)
+        except InvalidPrompt as error:
+            raise UsageError(str(error)) from error
+        except EngineError as error:
+            raise UsageError(f"preset {preset.name}: {error}") from error
 
     def _ask(self, pending: _Pending) -> None:
         self._pending = pending
@@ -114,14 +127,15 @@ class Live:
                 engine.close()
                 return
             preset = pending.preset
-            look = preset.look(self._look_in(preset))
             encode_looks(preset, engine.encode)
-            box = ParamsBox(engine.encode, look)
+            wanted = preset.showing(self._look_in(preset))
+            box = ParamsBox(engine.encode, wanted, partial(self._stats.say, "look"))
+            self._box.mute()
+            self._stats.say("look", box.look)
             self._workers.infer.swap(engine, box)
             self._encode = engine.encode
-            self._box, self._spec, self._look = box, pending.spec, look.name
+            self._box, self._spec = box, pending.spec
             self._pending = None
-            self._stats.say("look", look.name)
             self._adopt(preset)
         self._say(describe(engine))
 
@@ -132,9 +146,12 @@ class Live:
                 self._tell(f"preset {pending.preset.name}: {error} The running engine stays.")
 
     def _look_in(self, preset: Preset) -> str | None:
-        """The look to show of a preset: the running one if that is a look of it."""
+        """The look to show of a preset: the running one if that is a look of it, except where a
+        schedule is to begin."""
+        look = self._box.look
+        stays = preset.schedule is None or self._chosen
         edited = preset.name == self.preset.name
-        return self._look if edited and self._look in preset.look_names else None
+        return look if stays and edited and look in preset.look_names else None
 
     def _encode_looks(self, preset: Preset) -> None:
         try:
@@ -143,13 +160,11 @@ class Live:
             raise UsageError(str(error)) from error
 
     def _show(self, preset: Preset, name: str | None) -> None:
-        look = preset.look(name)
+        wanted = preset.showing(name)
         try:
-            self._box.set(look)
+            self._box.set(wanted)
         except EngineError as error:
-            raise UsageError(f"look {look.name}: {error}") from error
-        self._look = look.name
-        self._stats.say("look", look.name)
+            raise UsageError(f"look {name or preset.name}: {error}") from error
 
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
+from functools import partial
 
 from engines.api import Engine, EngineSpec
 from streamcam import sink
@@ -17,13 +18,8 @@ from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.live import Live, Workers
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import (
-    build_engine,
-    chain_for,
-    encode_looks,
-    gate_opener,
-    open_engine,
-)
+from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
+from streamcam.pipeline.preset_prompts import encode_looks
 from streamcam.pipeline.stages import Stages
 from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
@@ -70,7 +66,7 @@ class Opening:
         engine, line = open_engine(options, lambda: self._aspect(source), _builder(source))
         self._unowned.callback(engine.close)
         encode_looks(options.preset, engine.encode)
-        box = ParamsBox(engine.encode, options.preset.look())
+        box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         self._say(f"source: {_result(source).label}")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]

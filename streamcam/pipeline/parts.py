@@ -6,30 +6,36 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from engines.api import Embedding, Engine, EngineSpec
+from engines.api import Engine, EngineSpec
 from engines.build import build
-from engines.errors import InvalidPrompt
-from streamcam.config import display
 from streamcam.gate import open_gate
-from streamcam.infer.params import encoded
 from streamcam.infer.size import build_fitting
 from streamcam.infer.worker import OpenGate
 from streamcam.pipeline.options import Options
+from streamcam.pipeline.preset_prompts import with_room
 from streamcam.post.chain import Chain
 from streamcam.presets import Preset
 
 
 def spec_for(preset: Preset, options: Options, size: tuple[int, int] | None = None) -> EngineSpec:
-    """The engine for a preset; `size` is what "auto" stands for. Raises `InvalidSpec`."""
+    """The engine for a preset, with room for all its prompts; `size` is what "auto" stands for.
+
+    Raises `EngineError`: `InvalidSpec`, `InvalidPrompt`, `ModelUnavailable`.
+    """
     spec = EngineSpec(
         model=options.model or preset.model,
+        family=preset.family,
+        autoencoder=preset.autoencoder,
+        loras=tuple(preset.loras.items()),
         steps=preset.steps,
         guidance_mode=preset.guidance_mode,
+        batching="stream" if preset.batching == "auto" else preset.batching,
         precision=preset.precision,
         backend=options.backend or preset.backend,
+        execution=preset.execution,
     )
     chosen = options.size or preset.size or size
-    return replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec
+    return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)
 
 
 def build_engine(spec: EngineSpec) -> Engine:
@@ -59,20 +65,6 @@ def describe(engine: Engine) -> str:
     """A line for people."""
     steps = f", {engine.spec.steps} steps" if engine.spec.steps > 1 else ""
     return f"engine: {engine.label}, {engine.spec.width}x{engine.spec.height}{steps}"
-
-
-def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
-    """Let an engine encode every look of `preset`, a millisecond each: it then has them at hand.
-
-    Raises `InvalidPrompt` naming file and look, for one that nobody has chosen yet as well.
-    """
-    for name in (preset.name, *preset.look_names):
-        try:
-            encoded(preset.look(name), encode)
-        except InvalidPrompt as error:
-            where = display(preset.path) if preset.path else f"preset {preset.name}"
-            look = "" if name == preset.name else f"looks.{name}: "
-            raise InvalidPrompt(f"{where}: {look}{error}") from error
 
 
 def gate_opener(preset: Preset, options: Options) -> OpenGate:

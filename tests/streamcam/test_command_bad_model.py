@@ -96,4 +96,4 @@ def test_presets_that_load_but_cannot_run(refused, folder: Path, preset, message
     said = refused(*arguments)
     assert said.startswith(message)
     if "tokens" in message:
-        assert said.endswith("is too long: the model reads 75, about 46 words.")
+        assert said.endswith("is too long: there is room for 300, about 180 words.")

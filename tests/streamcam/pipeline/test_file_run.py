@@ -1,5 +1,7 @@
 """A file goes through whole: every frame once, in order, at its time, and then it ends."""
 
+import threading
+
 import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 
@@ -40,14 +42,18 @@ def test_a_still_picture_is_rendered_anew_for_every_frame(world):
 def test_a_change_of_look_in_the_middle_loses_no_frame(world):
     preset = make_preset(looks={"light": "bright"})
 
+    started = threading.Event()
+
     def on(count):
         if count == 20:
+            assert started.wait(10)
             pipeline.select_look("light")
 
     world.sinks = {"fake": FakeSink(on=on)}
     world.source = FakeSource(60)
     pipeline = world.pipeline(preset=preset, realtime=False)
     pipeline.start()
+    started.set()
     assert pipeline.wait(30)
     frames = world.sinks["fake"].frames
     assert [seq for seq, *_ in frames] == list(range(60))
@@ -61,8 +67,11 @@ def test_a_change_of_look_in_the_middle_loses_no_frame(world):
 def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(world, go_on, before, after):
     """The sink holds the file up until the new engine is there."""
 
+    started = threading.Event()
+
     def on(count):
         if count == 10:
+            assert started.wait(10)
             pipeline.apply_preset(make_preset(steps=after))
             assert swapped.wait(10)
 
@@ -72,6 +81,7 @@ def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(world, go_
     world.source = FakeSource(80)
     pipeline = world.pipeline(preset=make_preset(steps=before), realtime=False)
     pipeline.start()
+    started.set()
     assert pipeline.wait(30)
     frames = world.sinks["fake"].frames
     assert [(seq, grey) for seq, grey, *_ in frames] == [(seq, seq + 1) for seq in range(80)]

@@ -1,0 +1,68 @@
+"""The prompts of a preset: how much room they need in an engine, and that it can read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from engines.api import Embedding, EngineSpec
+from engines.errors import EngineError, InvalidPrompt
+from engines.families import open_model
+from engines.prompt_tokens import chunks_needed
+from streamcam.config import display
+from streamcam.infer.look import Look
+from streamcam.infer.params import encoded
+from streamcam.presets import Preset
+
+
+def with_room(spec: EngineSpec, preset: Preset) -> EngineSpec:
+    """`spec` with the `prompt_chunks` that the longest prompt of `preset` needs, in any look.
+
+    Loads no framework and downloads nothing. A model that is not on this machine as a folder
+    has its prompts counted by the embedded tokenizer, which knows fewer words and so counts
+    more. Raises `EngineError`: `InvalidPrompt` naming file and look.
+    """
+    if spec.backend == "null":
+        return spec
+    files = _tokenizer_files(spec)
+    most = 1
+    for look in _looks(preset):
+        with _named(preset, look):
+            most = max(most, chunks_needed(files, (look.prompt, look.negative_prompt)))
+    return replace(spec, prompt_chunks=most)
+
+
+def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
+    """Let an engine encode every look of `preset`, a millisecond each: it then has them at hand.
+
+    Raises `InvalidPrompt` naming file and look, for one that nobody has chosen yet as well.
+    """
+    for look in _looks(preset):
+        with _named(preset, look):
+            encoded(look, encode)
+
+
+def _looks(preset: Preset) -> list[Look]:
+    return [preset.look(name) for name in (preset.name, *preset.look_names)]
+
+
+@contextmanager
+def _named(preset: Preset, look: Look) -> Iterator[None]:
+    """What is wrong with a prompt says where that stands."""
+    try:
+        yield
+    except InvalidPrompt as error:
+        where = display(preset.path) if preset.path else f"preset {preset.name}"
+        within = "" if look.name == preset.name else f"looks.{look.name}: "
+        raise InvalidPrompt(f"{where}: {within}{error}") from error
+
+
+def _tokenizer_files(spec: EngineSpec) -> tuple[Path, ...]:
+    if os.path.isdir(Path(spec.model).expanduser()):  # noqa: PTH112  # Path.is_dir raises for long names
+        described = EngineSpec(model=spec.model, family=spec.family, autoencoder="own")
+        with suppress(EngineError):  # what it lacks is for those to say who build it
+            return open_model(described).tokenizer_files
+    return open_model(EngineSpec()).tokenizer_files

@@ -7,6 +7,7 @@ pooled embedding.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -178,6 +179,13 @@ class Engine(Protocol):
 
     def restart(self) -> None:
         """Forget the frames in flight: the next `run` starts as the first one did."""
+        ...
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """Milliseconds of each stage of the frame before the last one, by name, in order.
+
+        Empty before the second frame and for backends that do not measure. From any thread.
+        """
         ...
 
     def close(self) -> None:

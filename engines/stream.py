@@ -5,6 +5,7 @@ Names: S denoising steps, K = S − 1 frames in flight, C latent channels, h×w 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +35,7 @@ class StreamEngine:
             spec,
             device=runner.device,
             precision=runner.precision,  # type: ignore[arg-type]  # a Runner resolves "auto"
+            execution=runner.execution,  # type: ignore[arg-type]
         )
         self.delay = spec.steps - 1 if spec.batching == "stream" else 0
         self.label = f"{model.name} on {spec.backend} {runner.device}, {runner.precision}"
@@ -82,6 +84,10 @@ class StreamEngine:
     def restart(self) -> None:
         """See Engine."""
         self._cold = True
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """See Engine."""
+        return self._runner.stage_ms()
 
     def close(self) -> None:
         """See Engine."""

@@ -21,11 +21,12 @@ class Runner(Protocol):
 
     `run` and `close` belong to one thread; `encode_tokens` may be called from another one.
 
-    precision, device  what "auto" became
+    precision, device, execution  what "auto" became
     """
 
     precision: str
     device: str
+    execution: str
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """The text encoders: one chunk of a prompt, with a row of tokens for each of the N."""
@@ -43,6 +44,14 @@ class Runner(Protocol):
 
         An array of `conditioning` is uploaded again only when it is another object than on the
         call before. `cold` starts the stream batch from this frame. Raises `EngineFailed`.
+        """
+        ...
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """Milliseconds of each stage of the frame before the last one, by name, in order.
+
+        Measured without making anything wait. Empty before the second frame and for backends
+        that do not measure. A mapping that is handed out never changes; from any thread.
         """
         ...
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from engines.api import EngineSpec
-from engines.backends.torch import TYPES
-from engines.families.nano import load_networks
+from engines.backends._torch_placement import place
+from engines.backends.torch import load_networks
 from engines.measure import unet_rows
 from engines.model import Model
 
@@ -18,9 +18,13 @@ _PEAK_SIDE = 1024  # large enough to keep every core busy, small enough to run u
 
 
 def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:
-    """Each network as a function that runs it once on `spec.device` and waits for the result."""
-    device, dtype = torch.device(spec.device), TYPES[spec.precision]
-    networks = load_networks(model).to(device, dtype)
+    """Each network as a function that runs it once on `spec.device` and waits for the result.
+
+    Eagerly, also for an engine that replays a CUDA graph.
+    """
+    placement = place(spec)
+    device, dtype = placement.device, placement.dtype
+    networks, _ = load_networks(model, placement)
     scale, rows = model.downscale, unet_rows(spec)
 
     def random(*shape: int) -> Tensor:
@@ -29,14 +33,15 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
     image = random(1, 3, spec.height, spec.width)
     latent = random(rows, model.latent_channels, spec.height // scale, spec.width // scale)
     timestep = torch.full((rows,), 39.0, device=device)
-    prompt = random(rows, model.tokens, model.width)
+    prompt = random(rows, model.tokens * spec.prompt_chunks, model.width)
+    added = (random(rows, model.pooled), random(rows, 6)) if model.pooled else ()
     features = [
         random(1, channels, spec.height // shrink, spec.width // shrink)
         for channels, shrink in model.features
     ]
     return {
         "encoder": _finished(lambda: networks.encode(image)[0]),
-        "unet": _finished(lambda: networks.denoise(latent, timestep, prompt)),
+        "unet": _finished(lambda: networks.denoise(latent, timestep, prompt, *added)),
         "decoder": _finished(lambda: networks.decode(latent[:1], features)),
     }
 
@@ -53,7 +58,8 @@ def frame_flops(model: Model, spec: EngineSpec) -> float:
 
 def matrix_product(spec: EngineSpec) -> tuple[Callable[[], None], float]:
     """A large matrix product to run on this device, and its operations."""
-    device, dtype = torch.device(spec.device), TYPES[spec.precision]
+    placement = place(spec)
+    device, dtype = placement.device, placement.dtype
     left = torch.rand((_PEAK_SIDE, _PEAK_SIDE), device=device, dtype=dtype)
     return _finished(lambda: left @ left), 2.0 * _PEAK_SIDE**3
 

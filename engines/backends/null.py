@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,9 @@ class NullEngine:
     """Engine whose picture is its input, `delay` frames late like a real stream batch."""
 
     def __init__(self, spec: EngineSpec) -> None:
-        self.spec = replace(spec, backend="null", device="CPU", precision="float32")
+        self.spec = replace(
+            spec, backend="null", device="CPU", precision="float32", execution="eager"
+        )
         self.delay = spec.steps - 1 if spec.batching == "stream" else 0
         self.label = "null (shows its input; for tests)"
         self._flight: list[NDArray[np.uint8]] = []
@@ -50,6 +53,10 @@ class NullEngine:
     def restart(self) -> None:
         """See Engine."""
         self._flight.clear()
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """See Engine; it has no stages."""
+        return {}
 
     def close(self) -> None:
         """See Engine."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +17,18 @@ from engines.backends._openvino_graphs import (
     precision_of,
     read_graph,
 )
-from engines.errors import EngineFailed
+from engines.errors import BackendUnavailable, EngineFailed
 from engines.frame_step_signature import signature
 from engines.model import Model, frame_step_graph
 
 
 def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
     """Read and compile the frame step and the text encoder. Raises `BackendUnavailable`."""
+    if spec.execution in ("eager", "graph"):
+        raise BackendUnavailable(
+            f"execution {spec.execution!r}: OpenVINO compiles the whole frame step, always. "
+            "Use 'auto', or backend 'torch'."
+        )
     core = ov.Core()
     return OpenVinoRunner(core, model, spec, choose_device(core, spec))
 
@@ -34,12 +41,19 @@ class OpenVinoRunner:
         graph = read_graph(core, model, frame_step_graph(spec), shapes)
         compiled = compile_graph(core, graph, spec, device)
         self.device = device
+        self.execution = "compile"
         self.precision = precision_of(compiled)
+        if spec.precision not in ("auto", self.precision):
+            raise BackendUnavailable(
+                f"precision {spec.precision!r}: {device} has no such arithmetic and would compute "
+                f"in {self.precision}. Use 'auto' or {self.precision!r}."
+            )
         step = signature(
             steps=spec.steps,
             guidance_mode=spec.guidance_mode,
             batching=spec.batching,
             features=len(model.features),
+            pooled=bool(model.pooled),
         )
         self._signature = step
         self._request: ov.InferRequest | None = compiled.create_infer_request()
@@ -90,6 +104,10 @@ class OpenVinoRunner:
                     tensor.data[...] = newest[name].data
         self._infer(request)
         self._frames += 1
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """See Runner: one call does it all, so there are no stages to measure."""
+        return {}
 
     def close(self) -> None:
         """See Runner."""

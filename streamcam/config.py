@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from platformdirs import user_cache_path, user_config_path
+from platformdirs import user_config_path
 from pydantic import BaseModel, ValidationError
 
 from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP
@@ -36,11 +36,6 @@ _TOML_HINTS = {
 def user_folder() -> Path:
     """Where the user's own configuration lives. Need not exist."""
     return user_config_path("streamcam", appauthor=False)
-
-
-def cache_folder() -> Path:
-    """Where files lie that the program can make again. Need not exist."""
-    return user_cache_path("streamcam", appauthor=False)
 
 
 def parse_size(text: str) -> Size:

@@ -12,6 +12,7 @@ It imports nothing of `engines` and has
 
 A request has
   model            folder in diffusers layout
+  autoencoder      folder of the autoencoder to take with it
   width, height    of the frames, pixels
   t_index          S indices into the 50-entry LCM table, strongest first
   guidance_mode    "none", "self", "onetime", "full", as in engines/guidance.py

@@ -13,10 +13,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import diffusers
 import numpy as np
 import torch
 from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
@@ -56,10 +58,13 @@ def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
 
 
 def _pipeline(request: dict[str, Any]) -> DiffusionPipeline:
+    options = {"torch_dtype": getattr(torch, request["precision"]), "local_files_only": True}
+    autoencoder = Path(request["autoencoder"])
+    kind = json.loads((autoencoder / "config.json").read_text("utf-8"))["_class_name"]
     pipe = AutoPipelineForImage2Image.from_pretrained(
         request["model"],
-        torch_dtype=getattr(torch, request["precision"]),
-        local_files_only=True,
+        **options,
+        vae=getattr(diffusers, kind).from_pretrained(autoencoder, **options),
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,

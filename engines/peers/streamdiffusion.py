@@ -61,7 +61,7 @@ def open_peer(request: dict[str, Any]) -> tuple[Callable[[Picture], Picture], li
     """See engines/peers/__init__.py."""
     dtype = getattr(torch, request["precision"])
     device = torch.device(request["device"])
-    pipe = _pipeline(Path(request["model"]), dtype, device)
+    pipe = _pipeline(request, dtype, device)
     embeddings = _embeddings(request, dtype, device)
     pipe.encode_prompt = lambda **_: embeddings
     stream = AnyLatent(
@@ -92,10 +92,13 @@ def open_peer(request: dict[str, Any]) -> tuple[Callable[[Picture], Picture], li
     return restyle, _notes(Path(request["model"]), stream)
 
 
-def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> StableDiffusionPipeline:
+def _pipeline(
+    request: dict[str, Any], dtype: torch.dtype, device: torch.device
+) -> StableDiffusionPipeline:
+    folder, autoencoder = Path(request["model"]), Path(request["autoencoder"])
     options = {"torch_dtype": dtype, "local_files_only": True}
     pipe = StableDiffusionPipeline(
-        vae=_autoencoder(folder / "vae").from_pretrained(folder / "vae", **options),
+        vae=_class_of(autoencoder).from_pretrained(autoencoder, **options),
         unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
         scheduler=LCMScheduler.from_pretrained(folder / "scheduler"),
         text_encoder=None,
@@ -107,7 +110,7 @@ def _pipeline(folder: Path, dtype: torch.dtype, device: torch.device) -> StableD
     return pipe.to(device)
 
 
-def _autoencoder(folder: Path) -> type[AutoencoderTiny]:
+def _class_of(folder: Path) -> type[AutoencoderTiny]:
     """The class that wrote the folder: AutoencoderTiny, AutoencoderKL."""
     name = json.loads((folder / "config.json").read_text("utf-8"))["_class_name"]
     kind: type[AutoencoderTiny] = getattr(diffusers, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,9 +14,27 @@ from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
 if TYPE_CHECKING:
+    from streamcam.pipeline import Options
     from streamcam.pipeline.bench import Report
+    from streamcam.pipeline.peers import Comparison
 
 _DEFAULT_SECONDS, _FEWEST_SECONDS = 24.0, 6.0
+
+
+Steps = Annotated[
+    int | None, typer.Option(metavar="S", help="Denoising steps instead of the preset's.")
+]
+Precision = Annotated[str | None, typer.Option(metavar="NAME", help="float32, bfloat16, float16.")]
+Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="How long to measure, 6 or more.")]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Compare frame times with another program, which is installed by itself: "
+        "streamdiffusion, diffusers (may be given several times).",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test freezes the list
@@ -25,29 +44,24 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
     fps: Fps = None,
     model: Model = None,
     backend: Backend = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="S", help="Denoising steps instead of the preset's.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="float32, bfloat16, float16.")
-    ] = None,
-    seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to measure, 6 or more.")
-    ] = _DEFAULT_SECONDS,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
+    steps: Steps = None,
+    precision: Precision = None,
+    seconds: Seconds = _DEFAULT_SECONDS,
+    peer: Peers = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure engine, app, latency and start-up, taking turns on one input."""
+    """Measure engine, app, latency and start-up, taking turns on one input.
+
+    --model sd-turbo-random: SD-Turbo's architecture with random weights, which cost the same.
+    """
     if not seconds >= _FEWEST_SECONDS:
         raise UsageError(
             f"--seconds {seconds:g} is not allowed: must be {_FEWEST_SECONDS:g} or more."
         )
     from streamcam.pipeline import Options
-    from streamcam.pipeline.bench import bench as measure
+    from streamcam.pipeline.random_models import with_random_model
     from streamcam.presets import load_preset
 
-    terminal = Terminal()
     chosen = load_preset(preset or "anime")
     overrides = {"steps": steps, "precision": precision}
     chosen = chosen.model_copy(
@@ -62,11 +76,59 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
         model=model,
         backend=backend,
     )
+    terminal = Terminal()
+    options = with_random_model(options, _quiet if as_json else terminal.say)
+    if peer:
+        _compare(options, peer, seconds, terminal, as_json=as_json)
+    else:
+        _measure(options, seconds, terminal, as_json=as_json)
+
+
+def _measure(options: Options, seconds: float, terminal: Terminal, *, as_json: bool) -> None:
+    from streamcam.pipeline.bench import bench as measure
+
     report = measure(options, seconds, _quiet if as_json else terminal.say)
     if as_json:
-        sys.stdout.write(json.dumps(report.as_dict(), indent=2) + "\n")
-        return
-    terminal.table("streamcam bench", ("figure", "value", "meaning"), rows(report))
+        _write_json(report.as_dict())
+    else:
+        terminal.table("streamcam bench", ("figure", "value", "meaning"), rows(report))
+
+
+def _compare(
+    options: Options, names: list[str], seconds: float, terminal: Terminal, *, as_json: bool
+) -> None:
+    from streamcam.pipeline.peers import compare
+
+    comparison = compare(options, names, seconds, _quiet if as_json else terminal.say)
+    if as_json:
+        _write_json(comparison.as_dict())
+    else:
+        columns = ("program", "frame", "ratio", "how")
+        terminal.table("streamcam bench --peer", columns, peer_rows(comparison))
+
+
+def _write_json(report: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def peer_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
+    """The comparison for people: what all had in common, ours, then the others."""
+    same = comparison
+    guidance = f"guidance {same.guidance_mode} {same.guidance:g}"
+    found = [
+        (
+            same.model,
+            same.size,
+            f"{same.steps} steps",
+            f"{guidance}, {same.device} {same.precision}",
+        )
+    ]
+    for name, side in same.sides.items():
+        how = "; ".join(side.notes) or f"{same.backend}, {same.device}"
+        frame = f"{side.ms_p50:.1f} ms (95 %: {side.ms_p95:.1f}, fastest {side.ms_fastest:.1f})"
+        rounds = f"{side.ratio_lowest:.2f} to {side.ratio_highest:.2f} by round"
+        found.append((name, frame, f"{side.ratio:.2f} ({rounds})", how))
+    return found
 
 
 def rows(report: Report) -> list[tuple[str, str, str]]:

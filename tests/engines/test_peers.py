@@ -257,6 +257,7 @@ def peer_request(folder, model, **more):
     return request(
         folder,
         model=str(model),
+        autoencoder=str(model / "vae"),
         width=96,
         height=64,
         t_index=[20, 30, 45],

@@ -38,6 +38,7 @@ def test_json_is_the_only_output_and_complete():
         (("--steps", "99"), "steps 99 must be from 1 to 8"),
         (("--precision", "int3"), "'int3'"),
         (("--backend", "null"), "'null'"),
+        (("--peer", "streamdifusion"), "Known: diffusers, streamdiffusion"),
     ],
 )
 def test_bad_flags_are_one_line(flags, said):

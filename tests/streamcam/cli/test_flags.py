@@ -32,6 +32,7 @@ FROZEN = {
         "--steps",
         "--precision",
         "--seconds",
+        "--peer",
         "--json",
         "--help",
     ],

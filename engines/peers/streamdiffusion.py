@@ -1,8 +1,8 @@
 # /// script
-# requires-python = ">=3.11,<3.13"
+# requires-python = ">=3.11,<3.14"
 # dependencies = [
 #   "torch",
-#   "numpy==1.26.4",
+#   "numpy==2.1.3",
 #   "diffusers==0.24.0",
 #   "transformers==4.46.3",
 #   "huggingface-hub==0.25.2",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,12 +72,22 @@ def test_noises_that_nobody_asks_for_are_let_go():
     assert len(noise._of_seed) <= 8
 
 
+@pytest.fixture
+def one_thread():
+    """Threads that wait for each other cost more than these small arrays are worth."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_a_thousand_edits_in_a_row_stay_on_the_reference():
     """Any live parameter may change on any frame; the batch never drifts from what it should be."""
     random = np.random.default_rng(11)
     steps, mode, networks = 2, "onetime", ToyNetworks()
-    spec = EngineSpec(width=SIZE, height=SIZE, steps=steps, guidance_mode=mode, threads=1)
+    spec = EngineSpec(width=SIZE, height=SIZE, steps=steps, guidance_mode=mode)
     engine, reference = toy_engine(networks, spec), ReferenceStream(networks, steps, mode)
     frame = random.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     prompts = [Embedding(random.normal(size=(TOKENS, WIDTH)).astype(np.float32)) for _ in range(10)]

@@ -22,6 +22,7 @@ from engines.guidance import MODES, NoGuidance
 Given = dict[str, Tensor]
 Carried = tuple[Tensor, Tensor]  # from one step of a frame to its next: x̂, unexplained noise
 _NOISE = "noise_SChw"
+_SCALARS = ("guidance_scale", "delta", "cold")
 
 
 class Networks(nn.Module):
@@ -84,6 +85,8 @@ class FrameStep(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """One frame; see Signature for the inputs and outputs."""
         given = dict(zip(self.signature.inputs, inputs, strict=True))
+        # Scalars without a shape: a Scan does not know that the size of an array of one is one.
+        given |= {name: given[name].view(()) for name in _SCALARS if name in given}
         image_1CHW = _to_image(given["frame_HWC"]).to(self.dtype)
         clean_1Chw, features = self.networks.encode(image_1CHW)
         denoise = self._one_by_one if self.sequential else self._all_at_once
@@ -124,9 +127,11 @@ class FrameStep(nn.Module):
         def body(state: list[Tensor], row: list[Tensor]) -> tuple[list[Tensor], Tensor]:
             handed = dict(zip(names, state[2:], strict=True))
             following = self._one_step(guidance, handed, (state[0], state[1]), row)
-            return [*following, *(value.clone() for value in state[2:])], row[0].clone()
+            handed_on = [value.contiguous() for value in following]
+            return [*handed_on, *(value.clone() for value in state[2:])], row[0].clone()
 
-        state, _ = scan(body, [*carried, *(given[name] for name in names)], rows, dim=0)
+        begin = [value.contiguous() for value in carried]
+        state, _ = scan(body, [*begin, *(given[name] for name in names)], rows, dim=0)
         return state[0], state[1]
 
     def _one_step(

@@ -91,13 +91,15 @@ def to_onnx(
     free = tuple(dims for _, dims in inputs.values())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Captured here: torch.onnx.export alone would try the slow strict way first.
+        captured = torch.export.export(
+            module.eval(), examples, dynamic_shapes={"inputs": free}, strict=False
+        )
         program = torch.onnx.export(
-            module.eval(),
-            examples,
+            captured,
             dynamo=True,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes={"inputs": free},
             opset_version=OPSET,
             verbose=False,
         )

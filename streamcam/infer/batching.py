@@ -66,9 +66,7 @@ def build_batched(
     return kept, BatchingChoice(chosen, _reason(chosen, seconds, spec.steps, wanted_fps))
 
 
-def _reason(
-    chosen: Batching, seconds: dict[Batching, float], steps: int, wanted_fps: float
-) -> str:
+def _reason(chosen: Batching, seconds: dict[Batching, float], steps: int, wanted_fps: float) -> str:
     said = [
         f"{way} {latency(way, taken, steps, wanted_fps) * 1e3:.0f} ms to the picture "
         f"at {1.0 / max(taken, 1e-6):.0f} fps"

@@ -57,14 +57,16 @@ class Live:
         """`say` is called with lines for people, on the thread "rebuild"."""
         engine, box = running
         self._options = options
-        self._size = (engine.spec.width, engine.spec.height)  # what an automatic size stands for
+        # What "auto" stands for in the presets to come:
+        self._size = (engine.spec.width, engine.spec.height)
+        self._batching = engine.spec.batching
         self._workers = workers
         self._stats = stats
         self._say = say
         self._lock = Lock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
-        self._spec = spec_for(options.preset, options, self._size)
+        self._spec = spec_for(options.preset, options, self._size, self._batching)
         self._box = box
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
@@ -103,7 +105,7 @@ class Live:
 
     def _spec_for(self, preset: Preset) -> EngineSpec:
         try:
-            return spec_for(preset, self._options, self._size)
+            return spec_for(preset, self._options, self._size, self._batching)
         except InvalidPrompt as error:
             raise UsageError(str(error)) from error
         except EngineError as error:

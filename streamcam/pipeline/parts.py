@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from engines.api import Engine, EngineSpec
+from engines.api import Batching, Engine, EngineSpec
 from engines.build import build
 from streamcam.gate import open_gate
+from streamcam.infer.batching import build_batched
 from streamcam.infer.size import build_fitting
 from streamcam.infer.worker import OpenGate
 from streamcam.pipeline.options import Options
@@ -17,8 +18,14 @@ from streamcam.post.chain import Chain
 from streamcam.presets import Preset
 
 
-def spec_for(preset: Preset, options: Options, size: tuple[int, int] | None = None) -> EngineSpec:
-    """The engine for a preset, with room for all its prompts; `size` is what "auto" stands for.
+def spec_for(
+    preset: Preset,
+    options: Options,
+    size: tuple[int, int] | None = None,
+    batching: Batching = "stream",
+) -> EngineSpec:
+    """The engine for a preset, with room for all its prompts; `size` and `batching` are what
+    "auto" stands for.
 
     Raises `EngineError`: `InvalidSpec`, `InvalidPrompt`, `ModelUnavailable`.
     """
@@ -29,7 +36,7 @@ def spec_for(preset: Preset, options: Options, size: tuple[int, int] | None = No
         loras=tuple(preset.loras.items()),
         steps=preset.steps,
         guidance_mode=preset.guidance_mode,
-        batching="stream" if preset.batching == "auto" else preset.batching,
+        batching=batching if preset.batching == "auto" else preset.batching,
         precision=preset.precision,
         backend=options.backend or preset.backend,
         execution=preset.execution,
@@ -51,14 +58,22 @@ def open_engine(
     """The first engine of a run, and a line about it. Raises `EngineError`.
 
     Live and with an automatic size it holds the wanted rate; `aspect`, the width / height that
-    such a size should have, is only called then. `build_one` makes one engine.
+    such a size should have, is only called then. Live and with automatic batching, several steps
+    run in the way that shows a picture earlier. `build_one` makes one engine.
     """
-    spec = spec_for(options.preset, options)
-    if options.size or options.preset.size or not options.realtime:
+    preset, fps = options.preset, options.format.fps
+    spec = spec_for(preset, options)
+    if options.size or preset.size or not options.realtime:
         engine = build_one(spec)
-        return engine, describe(engine)
-    engine, choice = build_fitting(build_one, spec, options.format.fps, aspect())
-    return engine, f"engine: {engine.label}, {choice.reason}"
+        line = describe(engine)
+    else:
+        engine, size = build_fitting(build_one, spec, fps, aspect())
+        line = f"engine: {engine.label}, {size.reason}"
+    if preset.batching == "auto" and options.realtime:
+        spec = replace(spec, width=engine.spec.width, height=engine.spec.height)
+        engine, batching = build_batched(build_one, engine, spec, fps)
+        line += f"; {batching.reason}" if batching else ""
+    return engine, line
 
 
 def describe(engine: Engine) -> str:

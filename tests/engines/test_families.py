@@ -1,4 +1,4 @@
-"""Model families: told apart by configuration, loaded, exported, and run by OpenVINO as by torch."""
+"""Model families: told apart by configuration, exported, and run by OpenVINO as by torch."""
 
 import json
 from dataclasses import replace
@@ -83,12 +83,12 @@ def test_an_inpainting_model_is_refused(tmp_path):
     folder = write_tiny_model("sd15", tmp_path / "inpainting")
     config = json.loads((folder / "unet" / "config.json").read_text())
     (folder / "unet" / "config.json").write_text(json.dumps({**config, "in_channels": 9}))
-    with pytest.raises(ModelUnavailable, match="takes 9 channels.*makes 4.*inpainting"):
+    with pytest.raises(ModelUnavailable, match=r"takes 9 channels.*makes 4.*inpainting"):
         open_model(spec(folder))
 
 
 def test_sdxs_takes_one_step(models):
-    with pytest.raises(InvalidSpec, match="steps 2.*sdxs take at most 1"):
+    with pytest.raises(InvalidSpec, match=r"steps 2.*sdxs take at most 1"):
         open_model(spec(models("sdxs"), steps=2))
 
 

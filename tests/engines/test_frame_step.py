@@ -2,44 +2,31 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.api import GUIDANCE_MODES, Embedding, EngineSpec, Params
-from engines.model import Model
-from engines.schedule import NoiseSchedule, initial_noise, spread_timesteps
-from engines.stream import StreamEngine
+from engines.schedule import initial_noise, spread_timesteps
 from tests.engines.toy import CHANNELS, TOKENS, WIDTH, ReferenceStream, ToyNetworks
-from tests.engines.toy_runner import ToyRunner
+from tests.engines.toy_runner import SCHEDULE
+from tests.engines.toy_runner import toy_engine as engine_of
 
-SIZE = 128
-SCHEDULE = NoiseSchedule({"beta_schedule": "scaled_linear"})
-
-
-def timesteps(strength, steps):
-    return spread_timesteps(900 * strength, 10, steps)
+SIZE = (128, 128)
+SIZES = [SIZE, (208, 144), (128, 176)]
 
 
-def toy_engine(networks, steps, mode, batching="stream"):
+def toy_engine(networks, steps, mode, batching="stream", size=SIZE):
+    width, height = size
     spec = EngineSpec(
-        width=SIZE, height=SIZE, steps=steps, guidance_mode=mode, batching=batching, backend="torch"
+        width=width,
+        height=height,
+        steps=steps,
+        guidance_mode=mode,
+        batching=batching,
+        backend="torch",
     )
-    from engines.model import EMBEDDED
-
-    model = Model(
-        name="toy",
-        folder=EMBEDDED,
-        family="nano",
-        latent_channels=CHANNELS,
-        downscale=8,
-        tokens=77,
-        width=WIDTH,
-        pooled=0,
-        features=networks.features,
-        schedule=SCHEDULE,
-        timesteps=timesteps,
-    )
-    return StreamEngine(spec, model, ToyRunner(networks, spec))
+    return engine_of(networks, spec)
 
 
 def prompt(seed):
@@ -48,15 +35,15 @@ def prompt(seed):
 
 
 def levels(strength, steps):
-    c = SCHEDULE.coefficients(timesteps(strength, steps))
+    c = SCHEDULE.coefficients(spread_timesteps(900 * strength, 10, steps))
     names = {"a": c.a_S, "b": c.b_S, "t": c.timestep_S, "c_skip": c.c_skip_S, "c_out": c.c_out_S}
     return [{key: float(row[k]) for key, row in names.items()} for k in range(steps)]
 
 
-def frames(count, seed=3):
+def frames(count, seed=3, size=SIZE):
     random = np.random.default_rng(seed)
     for _ in range(count):
-        yield random.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+        yield random.integers(0, 256, (size[1], size[0], 3), np.uint8)
 
 
 @settings(max_examples=40, deadline=None)
@@ -65,6 +52,7 @@ def frames(count, seed=3):
     mode=st.sampled_from(GUIDANCE_MODES),
     prediction=st.sampled_from(["epsilon", "v_prediction"]),
     detail=st.booleans(),
+    size=st.sampled_from(SIZES),
     edits=st.lists(
         st.tuples(
             st.floats(0.2, 1.0),  # strength
@@ -72,18 +60,28 @@ def frames(count, seed=3):
             st.floats(0.0, 1.5),  # delta
             st.integers(0, 3),  # seed of the noise
             st.integers(10, 12),  # prompt
+            st.sampled_from(["run", "run", "run", "pause", "restart"]),
         ),
         min_size=1,
-        max_size=6,
+        max_size=8,
     ),
 )
-def test_stream_batch_equals_the_reference_frame_by_frame(steps, mode, prediction, detail, edits):
-    """From the cold start on, with every live parameter changing while frames are in flight."""
+def test_stream_batch_equals_the_reference_frame_by_frame(
+    steps, mode, prediction, detail, size, edits
+):
+    """From the cold start on, with every live parameter changing while frames are in flight, with
+    frames that a gate spared, and with a restart on the way."""
     networks = ToyNetworks(prediction, detail=detail)
-    engine = toy_engine(networks, steps, mode)
+    engine = toy_engine(networks, steps, mode, size=size)
     reference = ReferenceStream(networks, steps, mode)
     assert engine.delay == steps - 1
-    for frame, (strength, scale, delta, seed, words) in zip(frames(6), edits, strict=False):
+    for frame, edit in zip(frames(8, size=size), edits, strict=False):
+        strength, scale, delta, seed, words, event = edit
+        if event == "pause":
+            continue  # the engine never sees this frame; what is in flight waits
+        if event == "restart":
+            engine.restart()
+            reference.rows = []
         params = Params(
             prompt=prompt(words),
             negative=prompt(words + 5),
@@ -93,7 +91,9 @@ def test_stream_batch_equals_the_reference_frame_by_frame(steps, mode, predictio
             seed=seed,
         )
         got = engine.run(frame, params)
-        noise = initial_noise(seed, (steps, CHANNELS, SIZE // 8, SIZE // 8)).astype(np.float64)
+        noise = initial_noise(seed, (steps, CHANNELS, size[1] // 8, size[0] // 8)).astype(
+            np.float64
+        )
         want = reference.run(
             frame,
             levels(strength, steps),
@@ -181,3 +181,36 @@ def test_a_frame_of_the_wrong_size_is_refused():
     params = Params(prompt=prompt(1), negative=prompt(2))
     with pytest.raises(InvalidSpec, match="128x128"):
         engine.run(np.zeros((64, 64, 3), np.uint8), params)
+
+
+class VelocityToy(ToyNetworks):
+    """Says the same as a ToyNetworks that predicts ε, in v: v = (ε − b·x)/a."""
+
+    def __init__(self):
+        super().__init__("v_prediction")
+
+    def denoise(self, latent_RChw, timestep_R, prompt_RTD, *added):
+        noise = super().denoise(latent_RChw, timestep_R, prompt_RTD, *added)
+        alpha = torch.from_numpy(SCHEDULE.alphas_cumprod)[timestep_R.long()].float()
+        a, b = alpha.sqrt().view(-1, 1, 1, 1), (1 - alpha).sqrt().view(-1, 1, 1, 1)
+        return (noise - b * latent_RChw) / a
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.integers(1, 4),
+    mode=st.sampled_from(GUIDANCE_MODES),
+    batching=st.sampled_from(["stream", "sequential"]),
+    strength=st.floats(0.2, 0.8),
+    scale=st.floats(1.0, 2.0),
+)
+def test_epsilon_and_v_agree_on_the_same_denoised_latent(steps, mode, batching, strength, scale):
+    params = Params(
+        prompt=prompt(1), negative=prompt(2), strength=strength, guidance_scale=scale, delta=0.9
+    )
+    engines = [
+        toy_engine(networks, steps, mode, batching) for networks in (ToyNetworks(), VelocityToy())
+    ]
+    for frame in frames(4):
+        one, other = (engine.run(frame, params).astype(int) for engine in engines)
+        assert np.abs(one - other).max() <= 1

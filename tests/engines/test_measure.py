@@ -6,8 +6,8 @@ import pytest
 
 from engines.api import GUIDANCE_MODES, EngineSpec
 from engines.build import build
-from engines.families import open_model
 from engines.errors import BackendUnavailable
+from engines.families import open_model
 from engines.measure import cost_of, peak_flops, time_in_turns, unet_rows
 from engines.stream import Params
 from tests.engines.pictures import moving_picture

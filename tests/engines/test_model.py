@@ -7,9 +7,9 @@ import pytest
 
 from engines.api import EngineSpec
 from engines.build import build
-from engines.families import open_model
 from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.export import MODEL_FOLDERS
+from engines.families import open_model
 from engines.model import EMBEDDED
 
 

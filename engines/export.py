@@ -63,7 +63,12 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
     model = replace(model, graphs=cache_folder("graphs") / _key(model))
     missing = [name for name in names if not (model.graphs / f"{name}.onnx").is_file()]
     if missing:
-        logger.info("%s: writing its graphs, once: %s", model.name, ", ".join(missing))
+        logger.info(
+            "model: writing %s of %s for the first time, which takes minutes; kept in %s",
+            " and ".join(missing),
+            model.name,
+            model.graphs,
+        )
         _write(model, missing)
     return model
 

@@ -6,8 +6,10 @@ compile. Frame size, S and rows are free dimensions that a backend fixes when it
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import onnx_ir as ir
@@ -22,6 +24,11 @@ from engines.model import Model
 OPSET = 20
 # Any size will do as an example; sides differ so that none is taken for the other.
 _BLOCKS_HIGH, _BLOCKS_WIDE, _CHUNKS = 16, 20, 2
+
+_TALKATIVE = (
+    "torch.onnx._internal.exporter._registration", "torch.utils._sympy.interp",
+    "torch.export._trace",
+)  # fmt: skip
 
 FreeDims = dict[int, Any]  # axis → torch.export dimension
 
@@ -89,7 +96,7 @@ def to_onnx(
     module's own tensors, not copies."""
     examples = tuple(example for example, _ in inputs.values())
     free = tuple(dims for _, dims in inputs.values())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         # Captured here: torch.onnx.export alone would try the slow strict way first.
         captured = torch.export.export(
@@ -105,6 +112,20 @@ def to_onnx(
         )
     assert program is not None
     return program.model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's notes on packages that nothing here needs."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> ir.Model:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
 from streamcam.cli.keys import Keys
+from streamcam.cli.notes import engine_notes
 from streamcam.cli.signals import StopSignals
 from streamcam.cli.status import Status, open_status
 from streamcam.cli.terminal import Terminal
@@ -59,6 +60,7 @@ def run_request(request: Request) -> None:
 
 def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
     with ExitStack() as closing:
+        closing.enter_context(engine_notes(terminal.say))
         try:
             pipeline = _open(request, terminal, closing)
             signals.running()

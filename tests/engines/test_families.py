@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from engines import hub
 from engines.api import EngineSpec, Params
@@ -148,11 +149,37 @@ def run(engine, frames=6):
     return pictures
 
 
+def write_lora(file):
+    """A LoRA of rank 2 for the first attention layer of the tiny UNets."""
+    layer = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    random = np.random.default_rng(3)
+    down, up = (random.normal(size=size).astype(np.float32) for size in ((2, 16), (16, 2)))
+    save_file({f"{layer}.lora_A.weight": down, f"{layer}.lora_B.weight": up}, file)
+    return str(file)
+
+
+def test_a_lora_is_fused_with_its_scale(models, tmp_path):
+    file = write_lora(tmp_path / "style.safetensors")
+    pictures = []
+    for loras in ((), ((file, 0.0),), ((file, 1.0),), ((file, 2.0),)):
+        engine = build(spec(models("sd15"), backend="torch", loras=loras))
+        pictures.append(run(engine, frames=1)[0])
+        engine.close()
+    plain, none, one, two = pictures
+    assert np.array_equal(plain, none)
+    assert np.abs(one - plain).max() > 2
+    assert np.abs(two - one).max() > 2
+
+
+def test_a_turbo_model_has_no_lcm_lora(models):
+    with pytest.raises(ModelUnavailable, match=r'LoRA "lcm".*sd_turbo need none'):
+        open_model(spec(models("sd_turbo"), loras=(("lcm", 1.0),)))
+
+
 CASES = [
-    ("sd15", {"steps": 1, "guidance_mode": "full"}),
+    ("sd15", {"steps": 1, "guidance_mode": "full", "loras": "one"}),
     ("sd21", {"steps": 2, "guidance_mode": "self"}),
     ("sd_turbo", {"steps": 3, "guidance_mode": "onetime", "batching": "sequential"}),
-    ("sdxl_turbo", {"steps": 2, "guidance_mode": "full"}),
     ("sdxl_turbo", {"steps": 2, "guidance_mode": "onetime", "batching": "sequential"}),
     ("sdxs", {"steps": 1, "guidance_mode": "none"}),
 ]
@@ -160,8 +187,10 @@ CASES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "shape"), CASES)
-def test_openvino_equals_torch(models, family, shape):
+def test_openvino_equals_torch(models, family, shape, tmp_path):
     """The exported graph and the torch modules, float32: at most 2/255 on every pixel."""
+    if "loras" in shape:
+        shape = {**shape, "loras": ((write_lora(tmp_path / "style.safetensors"), 0.7),)}
     wanted = spec(models(family), **shape)
     engines = [build(replace(wanted, backend=name)) for name in ("openvino", "torch")]
     ours, theirs = (run(engine) for engine in engines)

@@ -134,6 +134,7 @@ def test_a_thousand_edits(world, tick, compiled, backend):
     world.make_engine = make_engine
     world.source = FakeSource(10_000_000, pace=0.001)
     fields = {"prompt": "plain", "guidance_mode": "full", "steps": 2, "looks": LOOKS}
+    fields["batching"] = "stream"
     pipeline = world.pipeline(preset=make_preset(**fields))
     pipeline.start()
     (engine,) = world.engines

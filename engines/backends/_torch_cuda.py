@@ -23,7 +23,8 @@ class CudaStream(DeviceStream):
     """A stream of its own, never the default one, with events that a frame's stages end in.
 
     Copies to and from `host_memory` do not block. `wait` sleeps on the last event and is the only
-    call here that makes the host wait for the device.
+    call here that makes the host wait for the device. Its first work comes after all that this
+    thread had queued on the device before, such as weights on their way.
     """
 
     asynchronous = True
@@ -37,6 +38,7 @@ class CudaStream(DeviceStream):
             self.stream = self._idle.pop()
         except IndexError:
             self.stream = torch.cuda.Stream(device, priority)  # type: ignore[no-untyped-call]
+        self.stream.wait_stream(torch.cuda.current_stream(device))
         self._events = [
             # blocking: the waiting thread sleeps instead of spinning on a core.
             torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]

@@ -21,6 +21,7 @@ from engines.backends import torch as torch_backend
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import DeviceStream
 
+DEFAULT_STREAM = "the default stream"
 HOST_READS = {
     torch.ops.aten.item.default,
     torch.ops.aten._local_scalar_dense.default,
@@ -66,6 +67,10 @@ class FakeGraph(TorchDispatchMode):
 class FakeStream:
     def __init__(self, device, priority):
         self.device, self.priority = device, priority
+        self.follows = None
+
+    def wait_stream(self, stream):
+        self.follows = stream
 
 
 class FakeEvent:
@@ -97,7 +102,7 @@ def install(monkeypatch):
     graphs = []
 
     def fake_graph(graph, *, pool, stream, capture_error_mode):
-        assert isinstance(stream, FakeStream)
+        assert stream.follows == DEFAULT_STREAM, "the weights may still be on their way"
         assert capture_error_mode == "thread_local"
         graphs.append(graph)
         graph.memory = pool or (0, len(graphs))
@@ -105,6 +110,7 @@ def install(monkeypatch):
 
     monkeypatch.setattr(_torch_cuda, "_idle", defaultdict(list))
     monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: DEFAULT_STREAM)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)

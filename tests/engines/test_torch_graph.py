@@ -190,17 +190,16 @@ def test_the_frame_stream_is_urgent_and_the_text_stream_is_not(graphs):
     assert fake_cuda.fake_stream(torch.device("cpu")).stream.priority == 0
 
 
-@pytest.mark.parametrize(("steps", "mode"), [(1, "none"), (2, "onetime")])
-def test_the_embedded_model_can_be_captured(graphs, monkeypatch, steps, mode):
+def test_the_embedded_model_can_be_captured(graphs, monkeypatch):
     """Its networks read nothing from the device, and their replay equals a first run."""
     spec = EngineSpec(
-        width=128, height=128, steps=steps, guidance_mode=mode, backend="torch", device="cpu"
+        width=128, height=128, steps=2, guidance_mode="onetime", backend="torch", device="cpu"
     )
     eager = build(spec)
     monkeypatch.setattr(torch_backend, "place", lambda spec: CAPTURED)
     replayed = build(spec)
     assert replayed.spec.execution == "graph"
-    assert len(graphs) == steps
+    assert len(graphs) == 2
     for number, frame in zip(range(4), moving_picture(128, 128), strict=False):
         given = Params(
             prompt=eager.encode("anime"), negative=eager.encode(""), strength=0.3 + 0.1 * number

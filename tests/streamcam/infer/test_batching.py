@@ -1,8 +1,5 @@
 """The choice between the stream batch and one step after the other, by measurement."""
 
-from time import sleep
-from typing import ClassVar
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +7,7 @@ from hypothesis import strategies as st
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import ModelUnavailable
+from streamcam.infer import batching
 from streamcam.infer.batching import build_batched, choose_batching, latency
 
 
@@ -34,18 +32,10 @@ def test_the_stream_batch_waits_for_a_tick_a_step(seconds, steps, fps):
     assert latency("sequential", seconds, steps, fps) == seconds
 
 
-class Timed(NullEngine):
-    """A null engine whose frames take as long as they are told to."""
-
-    SECONDS: ClassVar = {"stream": 0.004, "sequential": 0.010}
-
+class Closable(NullEngine):
     def __init__(self, spec):
         super().__init__(spec)
         self.closes = 0
-
-    def run(self, frame_HWC, params, out_HWC=None):
-        sleep(self.SECONDS[self.spec.batching])
-        return super().run(frame_HWC, params, out_HWC)
 
     def close(self):
         self.closes += 1
@@ -55,11 +45,13 @@ SPEC = EngineSpec(width=128, height=128, steps=2)
 
 
 @pytest.mark.parametrize(("fps", "chosen"), [(5, "sequential"), (80, "stream")])
-def test_both_are_timed_and_the_other_is_closed(fps, chosen):
+def test_both_are_timed_and_the_other_is_closed(fps, chosen, monkeypatch):
+    taken = {"stream": 0.004, "sequential": 0.012}
+    monkeypatch.setattr(batching, "frame_seconds", lambda engine: taken[engine.spec.batching])
     built = []
 
     def build(spec):
-        built.append(Timed(spec))
+        built.append(Closable(spec))
         return built[-1]
 
     stream = build(SPEC)
@@ -71,7 +63,7 @@ def test_both_are_timed_and_the_other_is_closed(fps, chosen):
 
 def test_one_step_leaves_no_choice():
     spec = EngineSpec(width=128, height=128)
-    engine = Timed(spec)
+    engine = Closable(spec)
     assert build_batched(pytest.fail, engine, spec, 30) == (engine, None)
 
 
@@ -79,7 +71,7 @@ def test_a_model_without_the_other_way_keeps_the_stream_batch():
     def build(_spec):
         raise ModelUnavailable("frame_step.sequential.none.onnx is missing")
 
-    engine = Timed(SPEC)
+    engine = Closable(SPEC)
     assert build_batched(build, engine, SPEC, 30) == (engine, None)
     assert engine.closes == 0
 
@@ -88,7 +80,7 @@ def test_nothing_stays_open_when_it_is_interrupted():
     def build(_spec):
         raise KeyboardInterrupt
 
-    engine = Timed(SPEC)
+    engine = Closable(SPEC)
     with pytest.raises(KeyboardInterrupt):
         build_batched(build, engine, SPEC, 30)
     assert engine.closes == 1

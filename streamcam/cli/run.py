@@ -83,7 +83,7 @@ Fps = Annotated[
     typer.Option(metavar="FPS", parser=_fps, help="Pictures a second, 1 to 240."),
 ]
 Model = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="nano (embedded) or a model folder.")
+    str | None, typer.Option(metavar="MODEL", help="nano, a hub id, a folder, a .safetensors file.")
 ]
 Backend = Annotated[
     str | None, typer.Option(metavar="BACKEND", help="What runs the model: openvino or torch.")

@@ -171,6 +171,20 @@ def test_a_lora_is_fused_with_its_scale(models, tmp_path):
     assert np.abs(two - one).max() > 2
 
 
+def test_what_shapes_a_graph_is_in_its_folders_name(models, tmp_path):
+    """Loras, their scales and the autoencoder; not what the graphs leave free."""
+    file = write_lora(tmp_path / "style.safetensors")
+    write_tiny_autoencoder(tmp_path / "taesd")
+
+    def folder(**values):
+        return with_graphs(open_model(spec(models("sd15"), **values)), []).graphs
+
+    shaping = [{}, {"loras": ((file, 1.0),)}, {"loras": ((file, 0.5),)},
+               {"autoencoder": str(tmp_path / "taesd")}]  # fmt: skip
+    assert len({folder(**values) for values in shaping}) == len(shaping)
+    assert folder(steps=4, guidance_mode="full", prompt_chunks=2) == folder()
+
+
 def test_a_turbo_model_has_no_lcm_lora(models):
     with pytest.raises(ModelUnavailable, match=r'LoRA "lcm".*sd_turbo need none'):
         open_model(spec(models("sd_turbo"), loras=(("lcm", 1.0),)))

@@ -76,7 +76,8 @@ def test_sequential_steps_are_those_of_the_lcm_scheduler(modules, steps, monkeyp
     image = torch.from_numpy(photo(WIDTH, HEIGHT)).permute(2, 0, 1)[None] / 127.5 - 1.0
     autoencoder = networks.autoencoder
     factor = autoencoder.config.scaling_factor
-    latent = autoencoder.encode(image).latent_dist.mode() * factor
+    encoded = autoencoder.encode(image)
+    latent = (encoded.latent_dist.mode() if "latent_dist" in encoded else encoded.latents) * factor
     latent = scheduler.add_noise(latent, noise_SChw[:1], scheduler.timesteps[:1])
     for timestep in scheduler.timesteps:
         predicted = networks.unet(latent, timestep, arrays["prompt_TD"][None]).sample

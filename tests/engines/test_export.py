@@ -17,7 +17,6 @@ COMPARED = [
     "text_encoder",
     "encoder",
     "decoder",
-    "frame_step.single.none",
     "frame_step.stream.onetime",
     "frame_step.sequential.full",
 ]

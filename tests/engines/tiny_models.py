@@ -33,7 +33,6 @@ _SDXS_BLOCKS = {
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
     "mid_block_type": None,
-    "layers_per_block": 1,
 }
 _SDXL_BLOCKS = {
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
@@ -50,9 +49,9 @@ _TRAILING = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trail
 TINY = {
     "sd15": TinyModel(768, {"attention_head_dim": 8}, {"hidden_act": "quick_gelu"}),
     "sd21": TinyModel(
-        1024, _LINEAR, {"hidden_act": "gelu"}, scheduler={"prediction_type": "v_prediction"}
+        1024, _LINEAR, {"hidden_act": "gelu"}, None, True, {"prediction_type": "v_prediction"}
     ),
-    "sd_turbo": TinyModel(1024, _LINEAR, {"hidden_act": "gelu"}, scheduler=_TRAILING),
+    "sd_turbo": TinyModel(1024, _LINEAR, {"hidden_act": "gelu"}, None, True, _TRAILING),
     "sdxl_turbo": TinyModel(
         2048,
         _SDXL_BLOCKS | {"attention_head_dim": (2, 4)},
@@ -74,7 +73,7 @@ def write_tiny_model(family: str, folder: Path, seed: int = 0) -> Path:
             "out_channels": 4,
             "block_out_channels": (16, 32),
             "norm_num_groups": 8,
-            "layers_per_block": 2,
+            "layers_per_block": 1,
             "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
             "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
             "cross_attention_dim": tiny.prompt_width,

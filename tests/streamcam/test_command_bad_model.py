@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Path:
     [
         ("--backend tensorflow", "backend 'tensorflow' is unknown. Known: auto, null, openvino,"),
         ("--model nowhere", "model 'nowhere' is no folder on this machine. Use 'nano'"),
-        ("--model stabilityai/sd-turbo", "model 'stabilityai/sd-turbo' is no folder on this "),
+        ("--model some/hub/path", "model 'some/hub/path' is no folder on this machine. Use 'nano'"),
         ("--model style.safetensors", "model 'style.safetensors' is no folder on this machine. "),
         ("--model here", "model here: unet/config.json is missing. Copy the whole "),
     ],
@@ -38,6 +38,13 @@ def model(tmp_path: Path) -> Path:
 def test_backends_and_models_that_are_not_there(refused, folder: Path, arguments, message) -> None:
     (folder / "here").mkdir()
     assert refused(*DEMO, *arguments.split()).startswith(message)
+
+
+def test_a_hub_model_without_network_is_one_line_that_says_what_to_do(refused) -> None:
+    message = refused(*DEMO, "--model", "stabilityai/sd-turbo", HF_HUB_OFFLINE="1")
+    assert message.startswith("model 'stabilityai/sd-turbo' is not on this machine and ")
+    assert "hf download stabilityai/sd-turbo" in message
+    assert "--model FOLDER" in message
 
 
 def test_torch_that_is_not_installed(refused, with_modules) -> None:

@@ -26,7 +26,7 @@ crossfade = 0.2
 [gate]
 policy = "always"
 [output]
-size = "256x144"
+size = "160x128"
 fps = 10
 [looks]
 paper = "pencil sketch, graphite drawing, hatching, hand drawn, drawing on paper, highly detailed"
@@ -37,7 +37,7 @@ paper = "pencil sketch, graphite drawing, hatching, hand drawn, drawing on paper
 def save(folder: Path) -> Callable[..., None]:
     """Write `mine.toml`."""
 
-    def write(prompt: str = NEON, more: str = 'size = "256x144"') -> None:
+    def write(prompt: str = NEON, more: str = 'size = "160x128"') -> None:
         (folder / "mine.toml").write_text(PRESET.format(prompt=prompt, more=more))
 
     return write
@@ -151,7 +151,7 @@ def test_switch(running: Command, launch: Callable[..., Command]) -> None:
 
 def test_a_stop_while_another_engine_is_built(running: Command, save, folder: Path) -> None:
     lines = len(running.said)
-    save(more='size = "256x144"\nsteps = 4')
+    save(more='size = "160x128"\nsteps = 4')
     running.until("its engine is being built", lines)
     assert running.stop() == 0
     assert running.errors == []
@@ -162,7 +162,7 @@ def test_a_stop_while_another_engine_is_built(running: Command, save, folder: Pa
 def test_another_engine_is_built_beside_the_running_one(running: Command, save, folder) -> None:
     neon = colour(running.picture())
     for more, said in {
-        'size = "256x144"\nsteps = 2': "256x144, 2 steps",
+        'size = "160x128"\nsteps = 2': "160x128, 2 steps",
         'size = "320x176"': "320x176",
     }.items():
         lines = len(running.said)

@@ -176,6 +176,7 @@ def test_half_way_through_a_crossfade_the_picture_lies_between_both_looks(
     engine: Engine, presets: dict[str, Preset], photo: Picture, start: str, end: str
 ) -> None:
     box = ParamsBox(engine.encode, replace(presets[start].look(), crossfade=1.0))
+    box.read(0.0)  # the first look is on
     box.set(replace(presets[end].look(), crossfade=1.0))
     engine.restart()
     first, half, last = (engine.run(photo, box.read(now)) for now in (0.0, 0.5, 1.0))

@@ -56,9 +56,12 @@ def _load_backend(name: str) -> ModuleType:
 
 
 def choose_backend(spec: EngineSpec, model: Model) -> str:
-    """What "auto" means for this model here: torch where it has a GPU, else OpenVINO."""
+    """What "auto" means for this model here: torch where it has a GPU or where an execution is
+    asked for that only torch has, else OpenVINO."""
     if spec.backend != "auto":
         return spec.backend
+    if spec.execution in ("eager", "graph"):
+        return "torch"
     return "torch" if _torch_has_gpu(model) else "openvino"
 
 

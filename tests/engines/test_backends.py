@@ -10,8 +10,9 @@ import openvino as ov
 import pytest
 
 from engines.api import GUIDANCE_MODES, EngineSpec, Params
-from engines.build import backend_names, build
+from engines.build import backend_names, build, choose_backend
 from engines.errors import BackendUnavailable, InvalidSpec, ModelUnavailable
+from engines.families import open_model
 from engines.model import EMBEDDED
 from tests.engines.pictures import moving_picture
 
@@ -156,6 +157,12 @@ def test_unknown_names_are_refused(tmp_path):
         build(EngineSpec(backend="torch", device="teapot"))
     with pytest.raises(ModelUnavailable, match="no folder on this machine"):
         build(EngineSpec(model=str(tmp_path / "none")))
+
+
+def test_an_execution_that_only_torch_has_chooses_torch():
+    model = open_model(EngineSpec())
+    assert choose_backend(EngineSpec(execution="eager"), model) == "torch"
+    assert choose_backend(EngineSpec(execution="eager", backend="openvino"), model) == "openvino"
 
 
 def test_openvino_compiles_or_refuses():

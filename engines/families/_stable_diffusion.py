@@ -137,6 +137,16 @@ def unet_config(folder: Path) -> Config:
     return read_config(folder, "unet/config.json")
 
 
+def has_middle(folder: Path) -> bool:
+    """Whether the UNet has a middle block; diffusers' default is that it has."""
+    return unet_config(folder).get("mid_block_type", "default") is not None
+
+
+def reads_prompts_of(folder: Path, width: int) -> bool:
+    """Whether it is a whole UNet for prompts of so many features a token."""
+    return unet_config(folder).get("cross_attention_dim") == width and has_middle(folder)
+
+
 def load(model: Model) -> tuple[Networks, nn.Module]:
     """See engines.families."""
     from engines.families._stable_diffusion_networks import load as load_modules

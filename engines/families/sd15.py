@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.families._stable_diffusion import StableDiffusion, reads_prompts_of
 
 FAMILY = StableDiffusion(
     "sd15",
@@ -19,8 +19,4 @@ load = stable_diffusion.load
 
 def recognises(folder: Path) -> bool:
     """CLIP ViT-L's 768 features a token, and a UNet with a middle."""
-    unet = unet_config(folder)
-    return (
-        unet.get("cross_attention_dim") == 768
-        and unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") is not None
-    )
+    return reads_prompts_of(folder, 768)

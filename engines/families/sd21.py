@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.families._stable_diffusion import StableDiffusion, reads_prompts_of
 from engines.model import read_config
 
 FAMILY = StableDiffusion("sd21", tiny_autoencoder="madebyollin/taesd")
@@ -16,12 +16,7 @@ load = stable_diffusion.load
 
 def recognises(folder: Path) -> bool:
     """OpenCLIP ViT-H's 1024 features a token, and a scheduler that is not Turbo's."""
-    unet = unet_config(folder)
-    return (
-        unet.get("cross_attention_dim") == 1024
-        and unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") is not None
-        and not has_trailing_schedule(folder)
-    )
+    return reads_prompts_of(folder, 1024) and not has_trailing_schedule(folder)
 
 
 def has_trailing_schedule(folder: Path) -> bool:

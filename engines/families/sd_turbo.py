@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.families._stable_diffusion import StableDiffusion, reads_prompts_of
 from engines.families.sd21 import has_trailing_schedule
 
 FAMILY = StableDiffusion("sd_turbo", tiny_autoencoder="madebyollin/taesd")
@@ -16,9 +16,4 @@ load = stable_diffusion.load
 
 def recognises(folder: Path) -> bool:
     """The UNet of Stable Diffusion 2.x with a trailing schedule."""
-    unet = unet_config(folder)
-    return (
-        unet.get("cross_attention_dim") == 1024
-        and unet.get("mid_block_type", "UNetMidBlock2DCrossAttn") is not None
-        and has_trailing_schedule(folder)
-    )
+    return reads_prompts_of(folder, 1024) and has_trailing_schedule(folder)

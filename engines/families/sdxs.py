@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.families._stable_diffusion import StableDiffusion, has_middle
 
 FAMILY = StableDiffusion("sdxs", tiny_autoencoder="madebyollin/taesd", steps_max=1)
 
@@ -15,4 +15,4 @@ load = stable_diffusion.load
 
 def recognises(folder: Path) -> bool:
     """A configuration that says there is no middle block."""
-    return unet_config(folder).get("mid_block_type", "UNetMidBlock2DCrossAttn") is None
+    return not has_middle(folder)

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 Config = Mapping[str, object]
 _SPACING = TRAIN_TIMESTEPS // LCM_TABLE
 _WEIGHTS = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-    "text_encoder_2": "model",
+    "unet": "unet/diffusion_pytorch_model",
+    "text_encoder": "text_encoder/model",
+    "text_encoder_2": "text_encoder_2/model",
 }
 
 
@@ -62,7 +61,7 @@ class StableDiffusion:
         vae = read_config(autoencoder, "config.json")
         encoders = _text_encoders(folder, unet)
         for part in ("unet", *encoders):
-            _require_weights(folder, part)
+            _require_weights(folder, _WEIGHTS[part])
         channels = cast(int, vae["latent_channels"])
         if unet["in_channels"] != channels:
             raise ModelUnavailable(
@@ -164,17 +163,15 @@ def _text_encoders(folder: Path, unet: Config) -> list[str]:
     return ["text_encoder", "text_encoder_2"]
 
 
-def _require_weights(folder: Path, part: str) -> None:
-    """Plain or float16 weights of a part; those in several files have an index."""
-    name = _WEIGHTS[part]
-    if not any((folder / part).glob(f"{name}*.safetensors")):
-        require(folder, f"{part}/{name}.safetensors")
+def _require_weights(folder: Path, name: str) -> None:
+    """Weights of that name, without its ending: plain, float16, or in several files."""
+    if not any(folder.glob(f"{name}*.safetensors")):
+        require(folder, f"{name}.safetensors")
 
 
 def _whole(autoencoder: Path) -> Path:
     require(autoencoder, "config.json")
-    if not any(autoencoder.glob("diffusion_pytorch_model*.safetensors")):
-        require(autoencoder, "diffusion_pytorch_model.safetensors")
+    _require_weights(autoencoder, "diffusion_pytorch_model")
     return autoencoder
 
 

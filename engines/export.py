@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from engines.api import GUIDANCE_MODES, Batching, EngineSpec
-from engines.artifacts import cache_folder, file_digest, key_of, writing
+from engines.artifacts import cache_folder, file_sha256, key_of, writing
 from engines.errors import BackendUnavailable
 from engines.families import family, open_model
 from engines.model import Model, frame_step_graph
@@ -32,7 +32,7 @@ logger = logging.getLogger("engines.export")
 
 MODEL_FOLDERS = ("unet", "vae", "decoder", "text_encoder", "tokenizer", "scheduler")
 PARTS = ("encoder", "unet", "decoder")
-_FORMAT = 1  # of what this file writes; another number makes every model's graphs anew
+_FORMAT = 2  # of what this file writes; another number makes every model's graphs anew
 _STEPS = 3  # any number above one: the graphs leave it free
 
 
@@ -60,7 +60,7 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
     """
     if model.family == "nano":
         return model
-    model = replace(model, graphs=cache_folder("graphs") / _key(model))
+    model = replace(model, graphs=cache_folder("graphs") / graphs_key(model))
     missing = [name for name in names if not (model.graphs / f"{name}.onnx").is_file()]
     if missing:
         logger.info(
@@ -71,6 +71,35 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
         )
         _write(model, missing)
     return model
+
+
+def graphs_key(model: Model) -> str:
+    """Of everything that shapes a model's graphs and the weights that they point into."""
+    encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
+    parts = ["unet", *encoders, *(["decoder"] if model.features else [])]
+    folders = [*(model.folder / part for part in parts), model.autoencoder]
+    files = [
+        *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
+        *(file for folder in folders for file in sorted(folder.glob("config.json"))),
+    ]
+    return key_of(
+        {
+            "format": _FORMAT,
+            "family": model.family,
+            "prediction": model.schedule.prediction_type,
+            "files": [file_sha256(file) for file in files],
+            "loras": sorted((file_sha256(file), scale) for file, scale in model.loras),
+        }
+    )
+
+
+def load_halves(model: Model) -> tuple[Networks, nn.Module]:
+    """The networks and the text encoder as the graphs have them: float16, but for an autoencoder
+    that overflows in it, which keeps float32 arithmetic on weights that were rounded to float16."""
+    import torch
+
+    networks, text_encoder = family(model.family).load(model)
+    return networks.half().to(torch.float16), text_encoder.half()
 
 
 def export_graph(
@@ -106,7 +135,7 @@ def export(source: Path, target: Path) -> None:
 
     copy_model(source, target)
     model = open_model(EngineSpec(model=str(target)))
-    modules = family(model.family).load(model)
+    modules = load_halves(model)
     tensors = stored_tensors(target)
     for name in graph_names():
         path = export_graph(model, modules, name, tensors, target)
@@ -135,25 +164,6 @@ def copy_model(source: Path, target: Path) -> None:
             shutil.copyfile(file, copy)
 
 
-def _key(model: Model) -> str:
-    """Of everything that shapes a model's graphs and the weights that they point into."""
-    encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
-    folders = [*(model.folder / part for part in ("unet", *encoders)), model.autoencoder]
-    files = [
-        *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
-        *(folder / "config.json" for folder in folders),
-    ]
-    return key_of(
-        {
-            "format": _FORMAT,
-            "family": model.family,
-            "prediction": model.schedule.prediction_type,
-            "files": [file_digest(file) for file in files],
-            "loras": sorted((file_digest(file), scale) for file, scale in model.loras),
-        }
-    )
-
-
 def _write(model: Model, names: Sequence[str]) -> None:
     try:
         from safetensors.torch import save_file
@@ -164,15 +174,12 @@ def _write(model: Model, names: Sequence[str]) -> None:
             f"model {model.name}: writing its graphs needs the package {error.name}, which is not "
             "installed. Install it: pip install 'streamcam[torch]'."
         ) from error
-    networks, text_encoder = family(model.family).load(model)
-    # What the graphs compute with is what is stored: weights as float16.
-    networks.half().float()
-    text_encoder.half().float()
+    modules = load_halves(model)
     weights = model.graphs / "weights.safetensors"
     if not weights.is_file():
         halves = {
             f"{part}.{name}": tensor.half().contiguous()
-            for part, module in (("networks", networks), ("text_encoder", text_encoder))
+            for part, module in zip(("networks", "text_encoder"), modules, strict=True)
             for name, tensor in module.state_dict().items()
             if tensor.is_floating_point()
         }
@@ -181,7 +188,7 @@ def _write(model: Model, names: Sequence[str]) -> None:
         del halves
     tensors = stored_tensors(model.graphs)
     for name in names:
-        export_graph(model, (networks, text_encoder), name, tensors, model.graphs)
+        export_graph(model, modules, name, tensors, model.graphs)
 
 
 def main() -> None:

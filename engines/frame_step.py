@@ -224,7 +224,8 @@ def _column(values_S: Tensor) -> Tensor:
 
 def _to_image(frame_HWC: Tensor) -> Tensor:
     """uint8 (H, W, 3) → float32 (1, 3, H, W) in [−1, 1]."""
-    return frame_HWC.permute(2, 0, 1)[None].float() / 127.5 - 1.0
+    # float first: TensorRT has no other use for uint8 than to convert it.
+    return frame_HWC.float().permute(2, 0, 1)[None] / 127.5 - 1.0
 
 
 def _to_pixels(image_1CHW: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """The ONNX graphs of a model: frame steps, text encoder, and the three networks alone.
 
 torch is the only description of the mathematics; this writes it down once for the backends that
-compile. Frame size, S and rows are free dimensions that a backend fixes when it loads a graph.
+compile. Networks are float16 and what is around them float32, as on a GPU; where float16 is slow
+a backend widens it. Frame size, S and rows are free dimensions that a backend fixes when it loads
+a graph.
 """
 
 from __future__ import annotations
@@ -131,7 +133,11 @@ def _quiet() -> Iterator[None]:
 def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> ir.Model:
     """The frame step of `spec` (steps, guidance mode, batching); its size stays free."""
     step = FrameStep(
-        networks, steps=spec.steps, guidance_mode=spec.guidance_mode, batching=spec.batching
+        networks,
+        steps=spec.steps,
+        guidance_mode=spec.guidance_mode,
+        batching=spec.batching,
+        dtype=torch.float16,
     )
     sizes = Sizes(model, spec.steps)
     return to_onnx(
@@ -140,7 +146,7 @@ def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> ir
 
 
 class Part(nn.Module):
-    """One network alone, its inputs and outputs flattened."""
+    """One network alone, its inputs and outputs flattened and float32."""
 
     def __init__(self, networks: Networks, name: str) -> None:
         super().__init__()
@@ -150,12 +156,26 @@ class Part(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """encoder: image → latent, features; unet: latent, timestep, prompt, added → prediction;
         decoder: latent, features → image."""
+        halves = [value.half() for value in inputs]
         if self.name == "encoder":
-            latent, features = self.networks.encode(inputs[0])
-            return (latent, *features)
+            latent, features = self.networks.encode(halves[0])
+            return (latent.float(), *(feature.float() for feature in features))
         if self.name == "unet":
-            return (self.networks.denoise(*inputs),)
-        return (self.networks.decode(inputs[0], list(inputs[1:])),)
+            # The timestep stays float32, as in the frame step.
+            return (self.networks.denoise(halves[0], inputs[1], *halves[2:]).float(),)
+        return (self.networks.decode(halves[0], halves[1:]).float(),)
+
+
+class Text(nn.Module):
+    """The text encoder with float32 outputs."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """tokens_NT → tokens_TD, and pooled_P for families that have it."""
+        return tuple(part.float() for part in self.encoder(*inputs))
 
 
 PartName = Literal["encoder", "unet", "decoder"]
@@ -193,4 +213,4 @@ def text_encoder_to_onnx(model: Model, text_encoder: nn.Module) -> ir.Model:
     rows = len(model.tokenizer_files)
     tokens = torch.zeros(rows, model.tokens, dtype=torch.int64)
     outputs = ["tokens_TD", "pooled_P"] if model.pooled else ["tokens_TD"]
-    return to_onnx(text_encoder, {"tokens_NT": (tokens, {})}, outputs)
+    return to_onnx(Text(text_encoder), {"tokens_NT": (tokens, {})}, outputs)

@@ -2,8 +2,8 @@
 
 A safetensors file is a header followed by the raw tensors, and ONNX external data is a file name,
 an offset and a length. So one copy of the weights serves torch, diffusers and every graph, and
-the graphs themselves are small. Weights are float16 in the files; a Cast to float32 in the graph
-(folded away when it is compiled) keeps the arithmetic in the backend's hands.
+the graphs themselves are small. Weights are float16 in the files, as in the networks; one that is
+float32 in its network gets a Cast in the graph, which is folded away when it is compiled.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+_WEIGHT_TYPES = (ir.DataType.FLOAT16, ir.DataType.FLOAT)
 _SMALLEST = 65  # elements; anything smaller stays inside the graph
 
 
@@ -53,10 +54,10 @@ def stored_tensors(folder: Path) -> Stored:
 
 
 def share_weights(model: ir.Model, tensors: Stored, folder: Path) -> ir.Model:
-    """`model` with its float32 initializers replaced by references into the stored tensors.
+    """`model` with its weights replaced by references into the stored tensors.
 
-    A Linear layer's weight may be stored transposed; the graph then turns it. What is stored
-    nowhere (constants of the graph itself) stays inside.
+    A Linear layer's weight may be stored transposed; the graph then turns it, and widens what is
+    float32. What is stored nowhere (constants of the graph itself) stays inside.
 
     folder  where the model's files are, for whoever reads the weights through `model`
     """
@@ -69,9 +70,14 @@ def share_weights(model: ir.Model, tensors: Stored, folder: Path) -> ir.Model:
         stored, turned = found
         shape = value.const_value.numpy().shape
         turned_shape = ir.Shape(shape[::-1] if turned else shape)
-        weight = _external(f"{name}.float16", stored, turned_shape, folder)
-        _replace(value, weight, heads, turned=turned)
+        wide = value.const_value.dtype == ir.DataType.FLOAT
         del graph.initializers[name]
+        if not (wide or turned):
+            weight = _external(name, stored, turned_shape, folder)
+            value.replace_all_uses_with(weight)
+        else:
+            weight = _external(f"{name}.stored", stored, turned_shape, folder)
+            _replace(value, weight, heads, wide=wide, turned=turned)
         graph.register_initializer(weight)
     return model
 
@@ -114,9 +120,9 @@ def _find(tensor: object, tensors: Stored) -> tuple[StoredTensor, bool] | None:
     """The stored tensor with these values, and whether it lies transposed."""
     if not isinstance(tensor, ir.TensorProtocol):
         return None
-    if tensor.dtype != ir.DataType.FLOAT or tensor.size < _SMALLEST:
+    if tensor.dtype not in _WEIGHT_TYPES or tensor.size < _SMALLEST:
         return None
-    value: NDArray[np.float32] = tensor.numpy()
+    value = tensor.numpy()
     with np.errstate(over="ignore"):  # a constant beyond float16 is not a stored weight
         half = value.astype(np.float16)
     if not np.array_equal(half, value):
@@ -137,8 +143,10 @@ def _external(name: str, stored: StoredTensor, shape: ir.Shape, folder: Path) ->
     return ir.Value(name=name, shape=shape, type=ir.TensorType(kind), const_value=tensor)
 
 
-def _replace(value: ir.Value, weight: ir.Value, heads: dict[int, ir.Node], *, turned: bool) -> None:
-    """Let every user of `value` read `weight` as float32, cast in the graph that it is part of."""
+def _replace(
+    value: ir.Value, weight: ir.Value, heads: dict[int, ir.Node], *, wide: bool, turned: bool
+) -> None:
+    """Let every user of `value` read what is made of `weight` in the graph that it is part of."""
     made: dict[int, ir.Value] = {}
     for node, index in list(value.uses()):
         graph = node.graph
@@ -146,17 +154,20 @@ def _replace(value: ir.Value, weight: ir.Value, heads: dict[int, ir.Node], *, tu
         if id(graph) not in made:
             head = heads.setdefault(id(graph), graph[0])
             suffix = f".{len(made)}" if made else ""
-            made[id(graph)] = _as_float32(weight, f"{value.name}{suffix}", head, turned=turned)
+            name = f"{value.name}{suffix}"
+            made[id(graph)] = _made_of(weight, name, head, wide=wide, turned=turned)
         node.replace_input_with(index, made[id(graph)])
 
 
-def _as_float32(weight: ir.Value, name: str, head: ir.Node, *, turned: bool) -> ir.Value:
-    """The nodes that make a float32 value of `weight`, put before `head`."""
-    cast = ir.node("Cast", [weight], attributes={"to": int(ir.DataType.FLOAT)})
-    nodes = [cast]
+def _made_of(weight: ir.Value, name: str, head: ir.Node, *, wide: bool, turned: bool) -> ir.Value:
+    """The nodes that widen and turn `weight`, put before `head`."""
+    nodes: list[ir.Node] = []
     if turned:
-        cast.outputs[0].name = f"{name}.turned"
-        nodes.append(ir.node("Transpose", [cast.outputs[0]], attributes={"perm": [1, 0]}))
+        nodes.append(ir.node("Transpose", [weight], attributes={"perm": [1, 0]}))
+        nodes[-1].outputs[0].name = f"{name}.turned"
+    if wide:
+        before = nodes[-1].outputs[0] if nodes else weight
+        nodes.append(ir.node("Cast", [before], attributes={"to": int(ir.DataType.FLOAT)}))
     nodes[-1].outputs[0].name = name
     graph = head.graph
     assert graph is not None

@@ -65,7 +65,9 @@ class StableDiffusionNetworks(Networks):
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
         """See Networks."""
-        conditions = {"text_embeds": added[0], "time_ids": added[1]} if added else None
+        # float32 beside the float32 embedding of the ids, which the UNet joins it with: exported
+        # graphs know no mixed types.
+        conditions = {"text_embeds": added[0].float(), "time_ids": added[1]} if added else None
         prediction = self.unet(
             latent_RChw,
             timestep_R,

@@ -6,8 +6,8 @@ import onnx
 import pytest
 
 from engines.api import EngineSpec
-from engines.export import export_graph, graph_names
-from engines.families import family, open_model
+from engines.export import export_graph, graph_names, load_halves
+from engines.families import open_model
 from engines.model import EMBEDDED
 from engines.safetensor_weights import stored_tensors
 
@@ -24,7 +24,7 @@ COMPARED = [
 
 @cache
 def modules():
-    return family("nano").load(open_model(EngineSpec()))
+    return load_halves(open_model(EngineSpec()))
 
 
 def test_every_shipped_graph_is_one_that_the_command_writes():

@@ -7,7 +7,7 @@ pooled embedding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -143,6 +143,21 @@ class Params:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whoever waits for an engine that takes long to build. Called on the thread that builds.
+
+    tell    what is being done now, in a few words
+    wanted  False ends the build within a tenth of a second
+    """
+
+    tell: Callable[[str], None] = lambda _stage: None
+    wanted: Callable[[], bool] = lambda: True
+
+
+NOBODY = Watch()
+
+
 class Engine(Protocol):
     """A built engine. `run` and `close` belong to one thread; `encode` may be called from any.
 
@@ -179,6 +194,13 @@ class Engine(Protocol):
 
     def restart(self) -> None:
         """Forget the frames in flight: the next `run` starts as the first one did."""
+        ...
+
+    def take_over(self, other: Engine) -> bool:
+        """Go on with the frames in flight of `other`, which ran last on this thread.
+
+        False, and nothing done, if it is not the same model in the same shape.
+        """
         ...
 
     def stage_ms(self) -> Mapping[str, float]:

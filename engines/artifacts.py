@@ -1,26 +1,48 @@
-"""Artifacts: what is computed once and kept in the user's cache: graphs, tokenizers, weights.
+"""Artifacts: what is computed once and kept in the user's cache: graphs, engines, weights.
 
-A file is either whole or not there: it is written beside its place and moved. Whatever shapes an
-artifact is in its key, so a change of any of it makes another one.
+A file or a folder is either whole or not there: it is written beside its place and moved.
+Whatever shapes an artifact is in its key, so a change of any of it makes another one. A folder
+that is worth checking has a manifest: what it is, and the size and SHA-256 of every file in it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
+import psutil
 from platformdirs import user_cache_path
 
-_BLOCK = 1 << 22
+MANIFEST = "manifest.json"
+_UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A folder or a file of the cache. `about` is what its manifest says; empty without one."""
+
+    kind: str
+    path: Path
+    bytes: int
+    about: Mapping[str, object]
+
+
+def cache_root() -> Path:
+    """The folder of all artifacts; need not exist."""
+    return user_cache_path("streamcam", appauthor=False)
 
 
 def cache_folder(kind: str) -> Path:
     """The folder of one kind of artifacts; need not exist."""
-    return user_cache_path("streamcam", appauthor=False) / kind
+    return cache_root() / kind
 
 
 def key_of(parts: Mapping[str, object]) -> str:
@@ -35,8 +57,7 @@ def writing(place: Path) -> Iterator[Path]:
 
     Two programs that write the same artifact at once both succeed; the last one stays.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{os.getpid()}.{place.name}")
+    unfinished = _unfinished(place)
     try:
         yield unfinished
         unfinished.replace(place)
@@ -44,19 +65,123 @@ def writing(place: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def file_digest(path: Path) -> str:
+@contextmanager
+def writing_folder(place: Path, content: Mapping[str, object]) -> Iterator[Path]:
+    """A new folder to fill that takes its `place`, with a manifest, when the block ends.
+
+    What was in that place is replaced: it was there and not wanted, so it was damaged.
+    """
+    unfinished = _unfinished(place)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        _write_manifest(unfinished, place.name, content)
+        if place.exists():
+            shutil.rmtree(place)  # noqa: TID251  # a place of this cache
+        unfinished.rename(place)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)  # noqa: TID251  # made here
+
+
+def why_not_whole(folder: Path) -> str | None:
+    """What is wrong with a folder that has a manifest; None if nothing is.
+
+    Every file is read, unless it was read before and has kept its size and date since.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files, key = dict(manifest["files"]), manifest["key"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return f"{MANIFEST} cannot be read ({error})"
+    if key != folder.name:
+        return f"{MANIFEST} is that of another artifact, {key}"
+    problems = (_why_not(folder / name, **wanted) for name, wanted in files.items())
+    return next((problem for problem in problems if problem), None)
+
+
+def about(place: Path) -> Mapping[str, object]:
+    """What the manifest says is in a folder; empty without a manifest that can be read."""
+    try:
+        found = json.loads((place / MANIFEST).read_text("utf-8"))["about"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def artifacts() -> list[Artifact]:
+    """Everything in the cache but digests, by kind and name."""
+    places = sorted(place for kind in cache_root().glob("*/") for place in kind.iterdir())
+    return [
+        Artifact(place.parent.name, place, _size(place), about(place))
+        for place in places
+        if place.parent.name != "digests"
+    ]
+
+
+def clear() -> int:
+    """Delete the whole cache; returns the bytes that it had. Raises OSError for what stays."""
+    root = cache_root()
+    freed = _size(root)
+    if root.exists():
+        shutil.rmtree(root)  # noqa: TID251  # this cache's own root
+    return freed
+
+
+def file_sha256(path: Path) -> str:
     """Of a file's whole content; remembered for as long as its size and date stay."""
     path = path.resolve()
     state = path.stat()
     known = cache_folder("digests") / key_of(
-        {"path": path, "size": state.st_size, "written": state.st_mtime_ns}
+        {"path": path, "size": state.st_size, "written": state.st_mtime_ns, "digest": "sha256"}
     )
     if known.is_file():
         return known.read_text("ascii")
-    digest = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+        digest = file_digest(file, "sha256").hexdigest()
     with writing(known) as unfinished:
-        unfinished.write_text(digest.hexdigest(), "ascii")
-    return digest.hexdigest()
+        unfinished.write_text(digest, "ascii")
+    return digest
+
+
+def _why_not(file: Path, bytes: int, sha256: str) -> str | None:  # a manifest's words
+    if not file.is_file():
+        return f"{file.name} is missing"
+    if (size := file.stat().st_size) != bytes:
+        return f"{file.name} has {size} bytes instead of {bytes}"
+    if file_sha256(file) != sha256:
+        return f"{file.name} has other content than was written"
+    return None
+
+
+def _unfinished(place: Path) -> Path:
+    """Where to write what will be `place`; what ended programs left there is deleted."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for left in place.parent.glob(".*"):
+        writer = _UNFINISHED.match(left.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)  # noqa: TID251  # of this cache
+            else:
+                left.unlink(missing_ok=True)
+    return place.with_name(f".{os.getpid()}.{place.name}")
+
+
+def _write_manifest(folder: Path, key: str, content: Mapping[str, object]) -> None:
+    files: dict[str, object] = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        files[path.name] = {"bytes": path.stat().st_size, "sha256": digest}
+    manifest = {
+        "key": key,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "about": dict(content),
+        "files": files,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+
+
+def _size(place: Path) -> int:
+    if place.is_dir():
+        return sum(file.lstat().st_size for file in place.rglob("*") if not file.is_dir())
+    return place.lstat().st_size if place.exists() else 0

@@ -2,43 +2,94 @@
 
 from __future__ import annotations
 
-import sys
-from ctypes.util import find_library
+import logging
 from dataclasses import replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from engines.api import Engine, EngineSpec
+from engines.api import NOBODY, Engine, EngineSpec, Watch
 from engines.backends import Runner
+from engines.choice import backends_for, tensorrt_for, tensorrt_here
 from engines.errors import BackendUnavailable
 from engines.export import with_graphs
 from engines.families import open_model
 from engines.model import Model, frame_step_graph
+from engines.plan_process import with_plans
 from engines.stream import StreamEngine
 
-_COMPILERS = ("openvino",)  # backends that read a model's graphs instead of its folder
+logger = logging.getLogger("engines.build")
 
 
-def build(spec: EngineSpec) -> Engine:
-    """A ready engine. Takes from half a second to seconds.
+def build(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
+    """A ready engine. Takes from half a second to seconds; minutes for backend "tensorrt" if its
+    plans are not there, which "auto" does not wait for, and for the graphs of a new model.
 
-    Raises `InvalidSpec`, `ModelUnavailable` or `BackendUnavailable`, each naming the fix.
+    Raises `InvalidSpec`, `ModelUnavailable` or `BackendUnavailable`, each naming the fix, and
+    `BuildAbandoned`.
     """
+    _check_backend(spec)
+    if spec.backend == "null":
+        return cast(Engine, import_module("engines.backends.null").NullEngine(spec))
+    model = open_model(spec)
+    if spec.backend != "auto":
+        return _build_on(spec.backend, spec, model, watch)
+    chosen = backends_for(spec, model)[0]
+    try:
+        return _build_on(chosen, spec, model, watch)
+    except BackendUnavailable as error:
+        if chosen != "tensorrt":
+            raise
+        logger.warning("backend: torch, since TensorRT failed: %s", error)
+        return _build_on("torch", spec, model, watch)
+
+
+def engine_steps(spec: EngineSpec) -> list[EngineSpec]:
+    """The specs to build one after another for a stream: each is ready within seconds but the
+    last, which may take minutes and is better.
+
+    Raises `InvalidSpec`, `ModelUnavailable` or `BackendUnavailable`.
+    """
+    _check_backend(spec)
+    if spec.backend == "null":
+        return [spec]
+    return [replace(spec, backend=name) for name in backends_for(spec, open_model(spec))]
+
+
+def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
+    """The folder of the TensorRT engine of a spec, built if it is not there. Needs no GPU.
+
+    architecture  as `engines.choice.tensorrt_for` takes it
+
+    Raises `InvalidSpec`, `ModelUnavailable`, `BackendUnavailable`.
+    """
+    model = open_model(spec)
+    flavour, named = tensorrt_for(architecture)
+    plans = with_plans(model, spec, flavour, named, watch).plans
+    assert plans is not None
+    return plans
+
+
+def _check_backend(spec: EngineSpec) -> None:
     backends = backend_names()
     if spec.backend not in ("auto", *backends):
         raise BackendUnavailable(
             f"backend {spec.backend!r} is unknown. Known: auto, {', '.join(backends)}."
         )
-    if spec.backend == "null":
-        return cast(Engine, import_module("engines.backends.null").NullEngine(spec))
-    model = open_model(spec)
-    spec = replace(spec, backend=choose_backend(spec, model))
-    if spec.backend in _COMPILERS:
+
+
+def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine:
+    """`spec` on a backend, with what that reads instead of the model's folder."""
+    spec = replace(spec, backend=name)
+    backend = _load_backend(name)
+    if name == "openvino":
         model = with_graphs(model, ["text_encoder", frame_step_graph(spec)])
-    runner: Runner = _load_backend(spec.backend).build_runner(model, spec)
+    if name == "tensorrt":
+        backend.check_spec(spec)
+        flavour, card = tensorrt_here(spec)
+        model = with_plans(model, spec, flavour, card.architecture, watch)
+    runner: Runner = backend.build_runner(model, spec)
     return StreamEngine(spec, model, runner)
 
 
@@ -48,33 +99,12 @@ def _load_backend(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "engines":
             raise
+        extra = "nvidia" if name == "tensorrt" else name
         raise BackendUnavailable(
             f"backend {name!r} needs the package {error.name}, which is not installed. Install "
-            f"it: pip install 'streamcam[{name}]'. Or leave the choice to the program: "
+            f"it: pip install 'streamcam[{extra}]'. Or leave the choice to the program: "
             "--backend auto."
         ) from error
-
-
-def choose_backend(spec: EngineSpec, model: Model) -> str:
-    """What "auto" means for this model here: torch where it has a GPU or where an execution is
-    asked for that only torch has, else OpenVINO."""
-    if spec.backend != "auto":
-        return spec.backend
-    if spec.execution in ("eager", "graph"):
-        return "torch"
-    return "torch" if _torch_has_gpu(model) else "openvino"
-
-
-def _torch_has_gpu(model: Model) -> bool:
-    """Asked without loading torch where there is surely none: that would take seconds."""
-    nvidia = Path("/dev/nvidiactl").exists() or find_library("nvcuda") is not None
-    apple = sys.platform == "darwin" and model.family != "nano"
-    amd = Path("/dev/kfd").exists()
-    if not (nvidia or apple or amd) or find_spec("torch") is None:
-        return False
-    import torch
-
-    return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 def backend_names() -> list[str]:

@@ -6,6 +6,7 @@ EngineError
 │   └── PromptTooLong   a prompt beyond the engine's capacity (bad input)
 ├── ModelUnavailable    a model folder lacks a file, or is of no known family (bad input)
 ├── BackendUnavailable  the backend or device is not on this machine (bad input)
+├── BuildAbandoned      nobody wanted the engine any more
 ├── PeerUnavailable     a program to compare with cannot be installed or run (bad input)
 └── EngineFailed        a running engine broke; rebuilding may help
 """
@@ -37,6 +38,10 @@ class ModelUnavailable(EngineError):
 
 class BackendUnavailable(EngineError):
     """The backend, or the device it was asked to use, is not available on this machine."""
+
+
+class BuildAbandoned(EngineError):
+    """Whoever waited for an engine lost interest while it was being built."""
 
 
 class PeerUnavailable(EngineError):

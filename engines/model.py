@@ -26,6 +26,7 @@ class Model:
     graphs           folder of its ONNX graphs and of the weights that they point into
     autoencoder      folder of the autoencoder's configuration and weights
     loras            (file, scale) pairs to fuse into the weights
+    plans            folder of what TensorRT made of the graphs for one spec (engines/plans.py)
     tokenizer_files  for `tokenizers.Tokenizer.from_file`; one for each text encoder
     latent_channels  C; downscale: frame pixels per latent pixel
     tokens, width    of the prompt embedding: tokens that the text encoder reads at once, and D
@@ -50,6 +51,7 @@ class Model:
     schedule: NoiseSchedule
     timesteps: Timesteps
     loras: tuple[tuple[Path, float], ...] = ()
+    plans: Path | None = None
 
     def graph_file(self, name: str) -> Path:
         """An exported ONNX graph. Raises `ModelUnavailable` if it was not exported."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engines.artifacts import cache_folder, file_digest
+from engines.artifacts import cache_folder, file_sha256
 from engines.checkpoint_header import Header, Kind, kind_of, read_header
 from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.hub import fetch_configuration
@@ -29,7 +29,7 @@ def as_model_folder(file: Path) -> Path:
     """
     header = read_header(file)
     kind = kind_of(file, header)
-    folder = cache_folder("models") / f"{file_digest(file)}.{_CONVERSION}"
+    folder = cache_folder("models") / f"{file_sha256(file)}.{_CONVERSION}"
     if not folder.is_dir():
         _convert(file, header, kind, folder)
     lack = lacking(folder, None)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding, EngineSpec, Params
+from engines.api import Embedding, Engine, EngineSpec, Params
 from engines.backends import Runner
 from engines.errors import InvalidSpec
 from engines.model import Model
@@ -85,6 +85,15 @@ class StreamEngine:
         """See Engine."""
         self._cold = True
 
+    def take_over(self, other: Engine) -> bool:
+        """See Engine. Its coefficients come along: a row in flight keeps the level it has."""
+        if not isinstance(other, StreamEngine) or _shape(self.spec) != _shape(other.spec):
+            return False
+        self._cold, self._in_flight = other._cold, other._in_flight
+        if not other._cold:
+            self._runner.restore(other._runner.state())
+        return True
+
     def stage_ms(self) -> Mapping[str, float]:
         """See Engine."""
         return self._runner.stage_ms()
@@ -134,6 +143,13 @@ class StreamEngine:
             fresh, flying = getattr(wanted, name), getattr(rows, name)
             now[name] = fresh if rows is wanted else np.concatenate([fresh[:1], flying[1:]])
         now["next_a_K"], now["next_b_K"] = wanted.a_S[1:], wanted.b_S[1:]
+
+
+def _shape(spec: EngineSpec) -> EngineSpec:
+    """What two engines must have in common to go on with each other's frames."""
+    return replace(
+        spec, backend="auto", device="auto", precision="auto", execution="auto", threads=0
+    )
 
 
 def _mix(params: Params) -> tuple[tuple[int, float], ...]:

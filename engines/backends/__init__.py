@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from engines.api import Embedding
 
 Conditioning = Mapping[str, NDArray[np.float32]]
+# What the next frame will find of those before it: the inputs `Signature.state` by name, and each
+# of `Signature.delayed` with one more axis in front, the frames in flight from the newest on.
+State = Mapping[str, NDArray[np.float32]]
 
 
 class Runner(Protocol):
@@ -45,6 +48,14 @@ class Runner(Protocol):
         An array of `conditioning` is uploaded again only when it is another object than on the
         call before. `cold` starts the stream batch from this frame. Raises `EngineFailed`.
         """
+        ...
+
+    def state(self) -> State:
+        """The frames in flight, copied to the host. Not before the first frame."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from the state of a runner of the same model and shape, whatever its backend."""
         ...
 
     def stage_ms(self) -> Mapping[str, float]:

@@ -8,12 +8,16 @@ from math import prod
 import numpy as np
 
 from engines.api import EngineSpec
+from engines.backends._frame_step_shapes import (
+    Shapes,
+    feature_shapes,
+    frame_step_signature,
+    input_shapes,
+    latent_shape,
+)
 from engines.backends._openvino_graphs import (
     choose_device,
     compile_graph,
-    feature_shapes,
-    frame_step_shapes,
-    latent_shape,
     ops,
     ov,
     read_graph,
@@ -31,12 +35,12 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
     features = feature_shapes(model, spec)
     named = {f"feature{i}": shape for i, shape in enumerate(features)}
     rows = unet_rows(spec)
-    shapes: dict[str, dict[str, list[int]]] = {
-        "encoder": {"image_1CHW": [1, 3, spec.height, spec.width]},
+    shapes: dict[str, Shapes] = {
+        "encoder": {"image_1CHW": (1, 3, spec.height, spec.width)},
         "unet": {
             "latent_RChw": latent_shape(model, spec, rows),
-            "timestep_R": [rows],
-            "prompt_RTD": [rows, model.tokens * spec.prompt_chunks, model.width],
+            "timestep_R": (rows,),
+            "prompt_RTD": (rows, model.tokens * spec.prompt_chunks, model.width),
         },
         "decoder": {"latent_1Chw": latent_shape(model, spec, 1), **named},
     }
@@ -49,7 +53,8 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
 def frame_flops(model: Model, spec: EngineSpec) -> float:
     """Floating-point operations of one frame: those of its convolutions and matrix products."""
     core = ov.Core()
-    graph = read_graph(core, model, frame_step_graph(spec), frame_step_shapes(model, spec))
+    shapes = input_shapes(frame_step_signature(model, spec), model, spec)
+    graph = read_graph(core, model, frame_step_graph(spec), shapes)
     return float(sum(_flops(node) for node in graph.get_ops()))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from engines.api import EngineSpec
+from engines.backends._frame_step_shapes import Shapes
 from engines.errors import BackendUnavailable, ModelUnavailable
-from engines.frame_step_signature import signature
 from engines.model import Model, remedy
 
 # No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
@@ -22,16 +21,11 @@ from openvino.properties import hint as hint  # noqa: E402
 __all__ = [
     "choose_device",
     "compile_graph",
-    "feature_shapes",
-    "frame_step_shapes",
-    "latent_shape",
     "ops",
     "ov",
     "precision_of",
     "read_graph",
 ]
-
-Shapes = Mapping[str, list[int]]
 
 _TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
 
@@ -46,49 +40,13 @@ def choose_device(core: ov.Core, spec: EngineSpec) -> str:
     return device
 
 
-def frame_step_shapes(model: Model, spec: EngineSpec) -> dict[str, list[int]]:
-    """The shape of every input of the frame step that is free in its graph."""
-    step = signature(
-        steps=spec.steps,
-        guidance_mode=spec.guidance_mode,
-        batching=spec.batching,
-        features=len(model.features),
-        pooled=bool(model.pooled),
-    )
-    shapes: dict[str, list[int]] = {"frame_HWC": [spec.height, spec.width, 3]}
-    for name in (*step.state, *step.conditioning):
-        rows = spec.steps - 1 if "_K" in name else spec.steps
-        if name.endswith("Chw"):
-            shapes[name] = latent_shape(model, spec, rows)
-        elif name.endswith(("_S", "_K")):
-            shapes[name] = [rows]
-        elif name.endswith("_TD"):
-            shapes[name] = [model.tokens * spec.prompt_chunks, model.width]
-    shapes.update(zip(step.delayed, feature_shapes(model, spec), strict=False))
-    return shapes
-
-
-def latent_shape(model: Model, spec: EngineSpec, rows: int) -> list[int]:
-    """latent_RChw."""
-    scale = model.downscale
-    return [rows, model.latent_channels, spec.height // scale, spec.width // scale]
-
-
-def feature_shapes(model: Model, spec: EngineSpec) -> list[list[int]]:
-    """Each feature map of the detail path."""
-    return [
-        [1, channels, spec.height // scale, spec.width // scale]
-        for channels, scale in model.features
-    ]
-
-
 def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Model:
     """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`."""
     path = model.graph_file(name)
     try:
         graph = core.read_model(path)
         if shapes:
-            graph.reshape(dict(shapes))
+            graph.reshape({name: list(shape) for name, shape in shapes.items()})
     except RuntimeError as error:
         if "outside the base directory" in str(error):
             raise ModelUnavailable(

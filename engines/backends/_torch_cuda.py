@@ -45,6 +45,11 @@ class CudaStream(DeviceStream):
             for _ in range(len(STAGES) + 1)
         ]
 
+    @property
+    def handle(self) -> int:
+        """The stream's address, for other libraries."""
+        return int(self.stream.cuda_stream)
+
     def current(self) -> AbstractContextManager[object]:
         """See DeviceStream."""
         return torch.cuda.stream(self.stream)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding, EngineSpec, Params
+from engines.api import Embedding, Engine, EngineSpec, Params
 from engines.prompt_syntax import parse
 
 _PROMPT_SHAPE = (1, 4)
@@ -53,6 +53,13 @@ class NullEngine:
     def restart(self) -> None:
         """See Engine."""
         self._flight.clear()
+
+    def take_over(self, other: Engine) -> bool:
+        """See Engine."""
+        if not isinstance(other, NullEngine) or self.spec != other.spec:
+            return False
+        self._flight, other._flight = other._flight, []
+        return True
 
     def stage_ms(self) -> Mapping[str, float]:
         """See Engine; it has no stages."""

@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding, EngineSpec
-from engines.backends import Conditioning
+from engines.backends import Conditioning, State
+from engines.backends._frame_step_shapes import frame_step_signature, input_shapes
 from engines.backends._openvino_graphs import (
     choose_device,
     compile_graph,
-    frame_step_shapes,
     ov,
     precision_of,
     read_graph,
 )
 from engines.errors import BackendUnavailable, EngineFailed
-from engines.frame_step_signature import signature
 from engines.model import Model, frame_step_graph
 
 
@@ -37,7 +36,8 @@ class OpenVinoRunner:
     """See engines.backends.Runner. All tensors are allocated once and bound by address."""
 
     def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
-        shapes = frame_step_shapes(model, spec)
+        step = frame_step_signature(model, spec)
+        shapes = input_shapes(step, model, spec)
         graph = read_graph(core, model, frame_step_graph(spec), shapes)
         compiled = compile_graph(core, graph, spec, device)
         self.device = device
@@ -48,13 +48,6 @@ class OpenVinoRunner:
                 f"precision {spec.precision!r}: {device} has no such arithmetic and would compute "
                 f"in {self.precision}. Use 'auto' or {self.precision!r}."
             )
-        step = signature(
-            steps=spec.steps,
-            guidance_mode=spec.guidance_mode,
-            batching=spec.batching,
-            features=len(model.features),
-            pooled=bool(model.pooled),
-        )
         self._signature = step
         self._request: ov.InferRequest | None = compiled.create_infer_request()
         self._given: dict[str, NDArray[np.float32]] = {}
@@ -105,6 +98,23 @@ class OpenVinoRunner:
         self._infer(request)
         self._frames += 1
 
+    def state(self) -> State:
+        """See Runner."""
+        held = self._states[self._frames % 2]
+        found = {name: np.array(tensor.data) for name, tensor in held.items()}
+        ages = range(1, len(self._features))
+        for name in self._signature.delayed:
+            found[name] = np.stack([self._features[self._slot(age)][name].data for age in ages])
+        return found
+
+    def restore(self, state: State) -> None:
+        """See Runner."""
+        for name, tensor in self._states[self._frames % 2].items():
+            tensor.data[...] = state[name]
+        for age in range(1, len(self._features)):
+            for name, tensor in self._features[self._slot(age)].items():
+                tensor.data[...] = state[name][age - 1]
+
     def stage_ms(self) -> Mapping[str, float]:
         """See Runner: one call does it all, so there are no stages to measure."""
         return {}
@@ -115,6 +125,10 @@ class OpenVinoRunner:
         self._states.clear()
         self._features.clear()
         self._request = self._text_request = None
+
+    def _slot(self, age: int) -> int:
+        """Where the feature maps of `age` frames ago lie."""
+        return (self._frames - age) % len(self._features)
 
     def _condition(
         self, request: ov.InferRequest, conditioning: Conditioning, *, cold: bool

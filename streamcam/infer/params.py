@@ -59,6 +59,10 @@ class ParamsBox:
                 self._course = Tour(stops, self._shown, self._moved)
             self._say(stops[0].name)
 
+    def encode_with(self, encode: Encode) -> None:
+        """An engine of the same model will read from now on; what is shown goes on."""
+        self._encode = encode
+
     def read(self, now: float) -> Params:
         """The parameters for a frame at `now` seconds."""
         self._shown = shown = self._course.at(now)

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from engines.api import Engine, Params
+from engines.errors import EngineError
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.infer.fit import Fit
 from streamcam.infer.params import ParamsBox
@@ -72,6 +73,17 @@ class Restyler:
         self._flight.append(stamp)
         self._input = self._fit(frame.pixels)
         return self._run(self._input, params)
+
+    def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
+        """Run another engine on the frames in flight, if it can take them over; else False."""
+        try:
+            taken = engine.take_over(self.engine)
+        except EngineError:
+            return False  # the other one broke: this one starts with the next frame
+        if not taken:
+            return False
+        self.engine, self._params = engine, params
+        return True
 
     def drain(self) -> Iterator[Frame]:
         """A file's inputs in flight, by showing the engine its last input again."""

@@ -43,7 +43,8 @@ class InferWorker:
         self._next: tuple[Engine, ParamsBox] | None = None
 
     def swap(self, engine: Engine, params: ParamsBox) -> None:
-        """Continue with another engine from the next frame on; the picture stays until then."""
+        """Continue with another engine from the next frame on; the picture stays until then. One
+        of the same model and shape takes over the frames in flight."""
         with self._lock:
             unused = (engine, params) if self._closed else self._next
             if not self._closed:
@@ -90,17 +91,22 @@ class InferWorker:
             following, self._next = self._next, None
             open_gate = self._open_gate
             self._changed = False
-        if following is None:
-            self._restyler.gate = open_gate(self._restyler.engine.delay)
-            return
-        self._drain()
         spent = self._restyler.engine
-        self._restyler = self._restyler_for(following, open_gate)
-        spent.close()
+        if following is not None and not self._restyler.continue_with(*following):
+            self._drain()
+            self._restyler = self._restyler_for(following, open_gate)
+        elif open_gate is not self._gate_opener:
+            self._restyler.gate = self._opened(open_gate, spent.delay)
+        if following is not None:
+            spent.close()
 
     def _restyler_for(
         self, restyled_with: tuple[Engine, ParamsBox], open_gate: OpenGate
     ) -> Restyler:
         engine, params = restyled_with
-        gate = open_gate(engine.delay)
+        gate = self._opened(open_gate, engine.delay)
         return Restyler(engine, params, gate, self._stats, realtime=self._realtime)
+
+    def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
+        self._gate_opener = open_gate
+        return open_gate(delay)

@@ -19,9 +19,11 @@ import cv2
 import numpy as np
 import psutil
 
-from engines.api import Engine
+from engines.api import Engine, EngineSpec
+from engines.export import PARTS, with_graphs
 from engines.families import open_model
 from engines.measure import Timings, cost_of, peak_flops, time_in_turns
+from engines.model import Model, frame_step_graph
 from streamcam import capture
 from streamcam.capture import Source, Wanted
 from streamcam.clock import Ticker
@@ -122,7 +124,8 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     cv2.setNumThreads(1)  # as in a run
     clip = bundled_clip()
     options = _measurable(options)
-    engine, line = open_engine(options, lambda: options.format.width / options.format.height)
+    aspect = options.format.width / options.format.height
+    engine, line = open_engine(options, lambda: aspect, patient=True)
     try:
         cost = cost_of(engine.spec)
         say(line)
@@ -135,7 +138,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     # Means on both sides: a rate counts the slow frames too.
     engine_fps, app_fps = 1e3 / mean(times), mean(samples.app_fps)
     engine_s, spec = median(times) / 1e3, engine.spec
-    model = open_model(spec)
+    model = _described(spec)
     return Report(
         engine_ms_p50=median(times),
         engine_ms_p95=percentile(times, 95),
@@ -159,6 +162,14 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     )
 
 
+def _described(spec: EngineSpec) -> Model:
+    """The model of a built engine, with the graphs that its cost is taken from."""
+    model = open_model(spec)
+    if spec.backend in ("openvino", "tensorrt"):
+        return with_graphs(model, [*PARTS, frame_step_graph(spec)])
+    return model
+
+
 def _measurable(options: Options) -> Options:
     """The same run on the bundled clip to nowhere, with an engine that never rests."""
     gate = options.preset.gate.model_copy(update={"policy": "always"})
@@ -171,8 +182,7 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
     fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
     frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
     params = encoded(options.preset.look(), engine.encode)
-    model = open_model(engine.spec)
-    networks = cost_of(engine.spec).networks_alone(model, engine.spec)
+    networks = cost_of(engine.spec).networks_alone(_described(engine.spec), engine.spec)
     samples = _Samples([], Timings([], {name: [] for name in networks}), [], [], [])
     share = seconds / _ROUNDS / 3
     for _ in range(_ROUNDS):

@@ -14,7 +14,7 @@ from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild, Wish
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for
+from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for, steps_to
 from streamcam.pipeline.preset_prompts import encode_looks
 from streamcam.post.worker import PostWorker
 from streamcam.presets import Preset
@@ -32,10 +32,12 @@ class Workers:
 
 @dataclass(slots=True, eq=False)
 class _Pending:
-    """A preset that waits for its engine. A later one with the same spec takes its place."""
+    """A preset that waits for its engine, or for a better one than the one that runs already. A
+    later preset with the same spec takes its place. `announced`: that it takes long was said."""
 
     preset: Preset
     spec: EngineSpec
+    announced: bool = False
 
 
 class Live:
@@ -96,8 +98,7 @@ class Live:
                 self._encode_looks(preset)
                 self._show(preset, self._look_in(preset))
                 self._adopt(preset)
-                self._workers.rebuild.forget()
-                self._pending = None
+                self._go_on_improving(preset)
             elif self._pending is not None and spec == self._pending.spec:
                 self._pending.preset = preset
             else:
@@ -111,35 +112,72 @@ class Live:
         except EngineError as error:
             raise UsageError(f"preset {preset.name}: {error}") from error
 
+    def improve(self) -> None:
+        """Build what the first engine only stands in for, if it does; it then takes over."""
+        with self._lock:
+            self._wish(_Pending(self.preset, self._spec), done=1)
+
+    def _go_on_improving(self, preset: Preset) -> None:
+        """`preset` has the running spec: what is being built for another one is not wanted."""
+        if self._pending is not None and self._pending.spec == self._spec:
+            self._pending.preset = preset
+        else:
+            self._workers.rebuild.forget()
+            self._pending = None
+
     def _ask(self, pending: _Pending) -> None:
-        self._pending = pending
         self._tell(f"preset {pending.preset.name}: its engine is being built")
+        self._wish(pending, done=0)
+
+    def _wish(self, pending: _Pending, done: int) -> None:
+        """`done`: how many of the steps to the best engine are there already."""
+        self._pending = pending
         self._workers.rebuild.ask(
             Wish(
-                pending.spec,
-                ready=lambda engine: self._take(engine, pending),
+                steps=lambda: steps_to(pending.spec)[done:],
+                ready=lambda engine, last: self._take(engine, pending, last=last),
                 failed=lambda error: self._refuse(error, pending),
+                tell=lambda stage: self._announce(stage, pending),
             )
         )
 
-    def _take(self, engine: Engine, pending: _Pending) -> None:
+    def _take(self, engine: Engine, pending: _Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
         with self._lock:
             if pending is not self._pending:
                 engine.close()
                 return
-            preset = pending.preset
-            encode_looks(preset, engine.encode)
-            wanted = preset.showing(self._look_in(preset))
-            box = ParamsBox(engine.encode, wanted, partial(self._stats.say, "look"))
-            self._box.mute()
-            self._stats.say("look", box.look)
-            self._workers.infer.swap(engine, box)
+            if pending.spec == self._spec:
+                self._box.encode_with(engine.encode)
+                self._workers.infer.swap(engine, self._box)
+                self._tell("")
+            else:
+                self._change_over(engine, pending)
             self._encode = engine.encode
-            self._box, self._spec = box, pending.spec
-            self._pending = None
-            self._adopt(preset)
+            if last:
+                self._pending = None
         self._say(describe(engine))
+
+    def _change_over(self, engine: Engine, pending: _Pending) -> None:
+        preset = pending.preset
+        encode_looks(preset, engine.encode)
+        wanted = preset.showing(self._look_in(preset))
+        box = ParamsBox(engine.encode, wanted, partial(self._stats.say, "look"))
+        self._box.mute()
+        self._stats.say("look", box.look)
+        self._workers.infer.swap(engine, box)
+        self._box, self._spec = box, pending.spec
+        self._adopt(preset)
+
+    def _announce(self, stage: str, pending: _Pending) -> None:
+        """A build that takes long is at `stage`."""
+        with self._lock:
+            if pending is not self._pending:
+                return
+            first, pending.announced = not pending.announced, True
+            self._tell(f"TensorRT engine: {stage}")
+        if first:
+            self._say("engine: TensorRT builds a faster one, which will take over by itself")
 
     def _refuse(self, error: Exception, pending: _Pending) -> None:
         with self._lock:

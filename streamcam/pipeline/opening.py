@@ -87,6 +87,8 @@ class Opening:
         frames.dropped = 0  # what came before there was an engine was never late
         self._stages.start("infer", infer.work, [frames, pictures, infer], place=_INFER)
         self._unowned.pop_all()
+        if options.realtime:
+            live.improve()
         return live
 
     def close(self) -> None:

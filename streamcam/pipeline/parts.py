@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from engines.api import Batching, Engine, EngineSpec
-from engines.build import build
+from engines.api import NOBODY, Batching, Engine, EngineSpec, Watch
+from engines.build import build, engine_steps
 from streamcam.gate import open_gate
 from streamcam.infer.batching import build_batched
 from streamcam.infer.size import build_fitting
@@ -45,24 +45,34 @@ def spec_for(
     return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)
 
 
-def build_engine(spec: EngineSpec) -> Engine:
+def build_engine(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
     """`engines.build.build`: the one place of the app that calls it."""
-    return build(spec)
+    return build(spec, watch)
+
+
+def steps_to(spec: EngineSpec) -> list[EngineSpec]:
+    """`engines.build.engine_steps`: the engine to begin with, and the better one it leads to."""
+    return engine_steps(spec)
 
 
 def open_engine(
     options: Options,
     aspect: Callable[[], float],
     build_one: Callable[[EngineSpec], Engine] = build_engine,
+    *,
+    patient: bool = False,
 ) -> tuple[Engine, str]:
     """The first engine of a run, and a line about it. Raises `EngineError`.
 
     Live and with an automatic size it holds the wanted rate; `aspect`, the width / height that
     such a size should have, is only called then. Live and with automatic batching, several steps
-    run in the way that shows a picture earlier. `build_one` makes one engine.
+    run in the way that shows a picture earlier. `build_one` makes one engine. A live run begins
+    with torch where TensorRT would take minutes, unless it is `patient`.
     """
     preset, fps = options.preset, options.format.fps
     spec = spec_for(preset, options)
+    if options.realtime and not patient and spec.backend == "tensorrt":
+        build_one = partial(_build_first, build_one)
     if options.size or preset.size or not options.realtime:
         engine = build_one(spec)
         line = describe(engine)
@@ -74,6 +84,11 @@ def open_engine(
         engine, batching = build_batched(build_one, engine, spec, fps)
         line += f"; {batching.reason}" if batching else ""
     return engine, line
+
+
+def _build_first(build_one: Callable[[EngineSpec], Engine], spec: EngineSpec) -> Engine:
+    """What a stream begins with: it does not wait minutes for TensorRT, but may go on to it."""
+    return build_one(steps_to(spec)[0])
 
 
 def describe(engine: Engine) -> str:

@@ -68,6 +68,7 @@ class FakeStream:
     def __init__(self, device, priority):
         self.device, self.priority = device, priority
         self.follows = None
+        self.cuda_stream = id(self)
 
     def wait_stream(self, stream):
         self.follows = stream

@@ -10,7 +10,8 @@ import openvino as ov
 import pytest
 
 from engines.api import GUIDANCE_MODES, EngineSpec, Params
-from engines.build import backend_names, build, choose_backend
+from engines.build import backend_names, build
+from engines.choice import backends_for
 from engines.errors import BackendUnavailable, InvalidSpec, ModelUnavailable
 from engines.families import open_model
 from engines.model import EMBEDDED
@@ -31,7 +32,8 @@ def params(engine, prompt="anime, cel shading", **values):
 
 
 def test_every_backend_is_tested_here():
-    assert backend_names() == ["null", "openvino", "torch"]
+    """TensorRT, which needs a card, has its own tests: test_tensorrt_runner."""
+    assert backend_names() == ["null", "openvino", "tensorrt", "torch"]
 
 
 def test_a_frame_comes_back_in_the_callers_buffer(engine):
@@ -149,7 +151,9 @@ def test_float32_and_bfloat16_run_in_processes_of_their_own(tmp_path):
 
 
 def test_unknown_names_are_refused(tmp_path):
-    with pytest.raises(BackendUnavailable, match=r"'cuda'.*Known: auto, null, openvino, torch"):
+    with pytest.raises(
+        BackendUnavailable, match=r"'cuda'.*Known: auto, null, openvino, tensorrt, torch"
+    ):
         build(EngineSpec(backend="cuda"))
     with pytest.raises(BackendUnavailable, match=r"'TPU'.*CPU"):
         build(EngineSpec(backend="openvino", device="TPU"))
@@ -161,8 +165,8 @@ def test_unknown_names_are_refused(tmp_path):
 
 def test_an_execution_that_only_torch_has_chooses_torch():
     model = open_model(EngineSpec())
-    assert choose_backend(EngineSpec(execution="eager"), model) == "torch"
-    assert choose_backend(EngineSpec(execution="eager", backend="openvino"), model) == "openvino"
+    assert backends_for(EngineSpec(execution="eager"), model) == ("torch",)
+    assert backends_for(EngineSpec(execution="eager", backend="openvino"), model) == ("openvino",)
 
 
 def test_openvino_compiles_or_refuses():

@@ -9,11 +9,15 @@ from safetensors.numpy import save_file
 
 from engines import hub
 from engines.api import EngineSpec, Params
+from engines.artifacts import why_not_whole
+from engines.backends._tensorrt_flavour import RTX, open_flavour
+from engines.backends._tensorrt_plan import FRAME_STEP, PORTABLE, TEXT_ENCODER
 from engines.build import build
 from engines.errors import InvalidSpec, ModelUnavailable
 from engines.export import with_graphs
 from engines.families import family_names, open_model
 from engines.families._stable_diffusion import timesteps
+from engines.plans import write_plans
 from tests.engines.pictures import moving_picture
 from tests.engines.tiny_models import TINY, write_tiny_autoencoder, write_tiny_model
 
@@ -212,6 +216,20 @@ def test_openvino_equals_torch(models, family, shape, tmp_path):
         engine.close()
     assert max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True)) <= 2
     assert np.ptp(ours[-1]) > 0, "a picture, not a flat colour"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "shape"), CASES)
+def test_tensorrt_builds_the_whole_frame(models, family, shape, tmp_path):
+    """From the graphs that the test before has written: one engine, without a GPU."""
+    if "loras" in shape:
+        shape = {**shape, "loras": ((write_lora(tmp_path / "style.safetensors"), 0.7),)}
+    wanted = replace(spec(models(family), **shape), precision="auto")
+    folder = write_plans(
+        open_model(wanted), wanted, open_flavour(RTX), PORTABLE, lambda _stage: None
+    )
+    assert why_not_whole(folder) is None
+    assert all((folder / name).stat().st_size > 50_000 for name in (FRAME_STEP, TEXT_ENCODER))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engines.api import GUIDANCE_MODES, Embedding, EngineSpec, Params
 from engines.backends import torch as torch_backend
-from engines.backends._torch_buffers import StagedInput
+from engines.backends._device_buffers import StagedInput
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import STAGES
 from engines.build import build
@@ -56,7 +56,7 @@ def edits(count, seed=5):
 def addresses(engine):
     buffers = engine._runner._buffers
     tensors = [t for phase in range(buffers.phases) for t in buffers.inputs(phase)]
-    return [t.data_ptr() for t in (*tensors, buffers._image, buffers._download)]
+    return [t.data_ptr() for t in (*tensors, buffers.image, buffers._download)]
 
 
 @pytest.mark.parametrize("mode", GUIDANCE_MODES)

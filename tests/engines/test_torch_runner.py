@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from engines.api import Embedding, EngineSpec
-from engines.backends._torch_buffers import input_shapes
+from engines.backends._frame_step_shapes import input_shapes
 from engines.backends._torch_stream import STAGES, DeviceStream
 from engines.backends._torch_text import TextNetwork
 from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec

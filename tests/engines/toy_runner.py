@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from engines.api import Embedding
-from engines.backends._torch_buffers import input_shapes
+from engines.backends._frame_step_shapes import input_shapes
 from engines.backends._torch_placement import place
 from engines.backends.torch import TorchRunner
 from engines.frame_step import FrameStep

@@ -27,7 +27,8 @@ class Workshop:
         if free:
             self.go_on.set()
 
-    def build(self, spec):
+    def build(self, spec, watch):
+        self.watch = watch
         self.started.set()
         assert self.go_on.wait(10)
         if spec.model == "broken":
@@ -42,14 +43,20 @@ class Asker:
     """Records the answers to its wishes."""
 
     def __init__(self, rebuild):
-        self.rebuild, self.engines, self.errors, self.answered = rebuild, [], [], Event()
+        self.rebuild, self.answered = rebuild, Event()
+        self.engines, self.errors, self.told = [], [], []
 
     def ask(self, **changes):
-        self.rebuild.ask(Wish(replace(EngineSpec(), **changes), self.ready, self.failed))
+        self.ask_for([replace(EngineSpec(), **changes)])
 
-    def ready(self, engine):
+    def ask_for(self, specs, ready=None):
+        wish = Wish(lambda: specs, ready or self.ready, self.failed, self.told.append)
+        self.rebuild.ask(wish)
+
+    def ready(self, engine, last):
         self.engines.append(engine)
-        self.answered.set()
+        if last:
+            self.answered.set()
 
     def failed(self, error):
         self.errors.append(str(error))
@@ -127,13 +134,55 @@ def test_an_engine_that_cannot_take_the_look_is_closed_and_told(running):
     workshop = Workshop()
     asker = running(workshop)
 
-    def refuse(engine):
+    def refuse(engine, last):
         raise InvalidPrompt("too long for this model")
 
-    asker.rebuild.ask(Wish(EngineSpec(), refuse, asker.failed))
+    asker.ask_for([EngineSpec()], refuse)
     assert asker.answered.wait(5)
     assert asker.errors == ["too long for this model"]
     assert workshop.built[0].closed
+
+
+def test_steps_are_built_one_after_another(running):
+    asker = running(Workshop())
+    asker.ask_for([EngineSpec(backend="torch"), EngineSpec(backend="tensorrt")])
+    assert asker.answered.wait(5)
+    assert [engine.spec.steps for engine in asker.engines] == [1, 1]
+    assert asker.errors == []
+
+
+def test_a_better_engine_that_fails_leaves_the_first(running):
+    asker = running(Workshop())
+    asker.ask_for([EngineSpec(), EngineSpec(model="broken"), EngineSpec(steps=3)])
+    assert asker.answered.wait(5)
+    assert asker.errors == ["no such device"]
+    assert len(asker.engines) == 1
+    assert not asker.engines[0].closed
+
+
+def test_nothing_to_build_is_no_answer(running):
+    asker = running(Workshop())
+    asker.ask_for([])
+    asker.ask(steps=2)
+    assert asker.answered.wait(5)
+    assert len(asker.engines) == 1
+    assert asker.errors == []
+
+
+def test_a_long_build_hears_that_it_is_not_wanted_and_may_tell_how_far_it_is(running):
+    workshop = Workshop(free=False)
+    asker = running(workshop)
+    asker.ask_for([EngineSpec(), EngineSpec(steps=8)])
+    assert workshop.started.wait(5)
+    watch = workshop.watch
+    watch.tell("half way")
+    assert asker.told == ["half way"]
+    assert watch.wanted()
+    asker.ask(steps=2)
+    assert not watch.wanted()
+    workshop.go_on.set()
+    assert asker.answered.wait(5)
+    assert [engine.spec.steps for engine in workshop.built] == [1, 2], "the rest is forgotten"
 
 
 def test_closing_during_a_build_closes_what_is_built():
@@ -154,7 +203,7 @@ def test_closing_during_a_build_closes_what_is_built():
 
 
 def test_an_error_nobody_expected_ends_the_stage():
-    def build(spec):
+    def build(spec, watch):
         raise ZeroDivisionError
 
     rebuild = Rebuild(build)

@@ -14,6 +14,7 @@ def world(monkeypatch):
     world = World(sinks={"fake": FakeSink()})
     monkeypatch.setattr("streamcam.sink.open_sink", world.open_sink)
     monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
+    monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", world.engine_steps)
     yield world
     for pipeline in world.pipelines:
         pipeline.stop()

@@ -1,7 +1,7 @@
 """Devices of the test's own for a whole pipeline: they record, and break when told to."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import current_thread
 from time import perf_counter, sleep
 
@@ -136,6 +136,7 @@ class World:
     said: list = field(default_factory=list)
     pipelines: list = field(default_factory=list)
     make_engine: object = FakeEngine
+    backends: tuple = ()  # what an engine is built on, one after another
     on_say: object = None
 
     def say(self, line):
@@ -156,7 +157,10 @@ class World:
             raise opened
         return opened
 
-    def build(self, spec):
+    def engine_steps(self, spec):
+        return [replace(spec, backend=name) for name in self.backends or [spec.backend]]
+
+    def build(self, spec, watch):
         self.opened.append("engine")
         self.engines.append(self.make_engine(spec))
         return self.engines[-1]

@@ -1,0 +1,77 @@
+"""What a frame costs on TensorRT: its networks alone, its operations, the device's peak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from engines.api import EngineSpec
+from engines.backends._frame_step_shapes import Shapes, feature_shapes, latent_shape
+from engines.backends._nvidia import find_card, flavour_for
+from engines.backends._tensorrt_engine import PlanOnDevice
+from engines.backends._tensorrt_flavour import Flavour
+from engines.backends._tensorrt_plan import build_plan
+from engines.backends._torch_cost import frame_flops, matrix_product
+from engines.backends._torch_cuda import CudaStream
+from engines.errors import BackendUnavailable
+from engines.measure import unet_rows
+from engines.model import Model
+
+__all__ = ["frame_flops", "matrix_product", "networks_alone"]
+
+
+def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:
+    """Each network as a function that runs its own engine once and waits for the result; built
+    here, which takes what the frame step's engine took."""
+    card = find_card(spec.device)
+    if card is None:
+        raise BackendUnavailable(f"device {spec.device!r} is no NVIDIA card.")
+    flavour, device = flavour_for(card), torch.device(spec.device)
+    ready: dict[str, Callable[[], None]] = {}
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for name, (inputs, outputs) in _parts(model, spec).items():
+            graph = model.graph_file(name)
+            content = build_plan(flavour, graph, inputs, card.architecture, lambda _stage: None)
+            plan = Path(folder) / f"{name}.plan"
+            plan.write_bytes(content)
+            ready[name] = _ready(flavour, plan, {**inputs, **outputs}, device)
+    return ready
+
+
+def _parts(model: Model, spec: EngineSpec) -> dict[str, tuple[Shapes, Shapes]]:
+    """Shapes of the inputs and outputs of each network alone."""
+    picture, rows = (1, 3, spec.height, spec.width), unet_rows(spec)
+    latent = latent_shape(model, spec, 1)
+    features = {f"feature{i}": shape for i, shape in enumerate(feature_shapes(model, spec))}
+    latents = latent_shape(model, spec, rows)
+    added: Shapes = (
+        {"pooled_RP": (rows, model.pooled), "time_ids_R6": (rows, 6)} if model.pooled else {}
+    )
+    prompt = (rows, model.tokens * spec.prompt_chunks, model.width)
+    given: Shapes = {"latent_RChw": latents, "timestep_R": (rows,), "prompt_RTD": prompt, **added}
+    return {
+        "encoder": ({"image_1CHW": picture}, {"latent": latent, **features}),
+        "unet": (given, {"prediction": latents}),
+        "decoder": ({"latent_1Chw": latent, **features}, {"image": picture}),
+    }
+
+
+def _ready(
+    flavour: Flavour, file: Path, shapes: Shapes, device: torch.device
+) -> Callable[[], None]:
+    """A function that runs a plan once on tensors that are bound for good; warmed up."""
+    stream = CudaStream(device, urgent=True)
+    plan = PlanOnDevice(flavour, file, device, graph=True)
+    tensors = {name: torch.rand(shape, device=device) for name, shape in shapes.items()}
+    queue = plan.bind(tensors)
+
+    def run() -> None:
+        with stream.current():
+            queue(stream.handle)
+            next(reversed(tensors.values())).flatten()[:1].cpu()
+
+    run()
+    return run

@@ -1,0 +1,99 @@
+"""Which backend runs a spec on this machine."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from ctypes.util import find_library
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from engines.api import EngineSpec
+from engines.backends._nvidia import Card, find_card, flavour_for
+from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
+from engines.backends._tensorrt_plan import PORTABLE
+from engines.errors import BackendUnavailable
+from engines.model import Model
+from engines.plans import find_plans
+
+logger = logging.getLogger("engines.choice")
+
+
+def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PLR0911  # a list of cases
+    """The backend for a spec; two if the better one must be built for minutes: first the one to
+    run meanwhile.
+
+    "auto" is TensorRT on NVIDIA cards that it is for, torch on other GPUs and where an execution
+    is asked for that only torch has, else OpenVINO. Why an NVIDIA card gets torch is logged, once.
+    """
+    if spec.backend == "tensorrt":
+        return _with_tensorrt(spec, model)
+    if spec.backend != "auto":
+        return (spec.backend,)
+    if spec.execution not in ("eager", "graph") and not _torch_has_gpu(model):
+        return ("openvino",)
+    if spec.execution != "auto" or spec.precision not in ("auto", "float16"):
+        return ("torch",)
+    try:
+        return _with_tensorrt(spec, model)
+    except BackendUnavailable as error:
+        _say_once(f"backend: torch, not TensorRT: {error}")
+        return ("torch",)
+
+
+def tensorrt_here(spec: EngineSpec) -> tuple[Flavour, Card]:
+    """TensorRT for the card of `spec`. Raises `BackendUnavailable`."""
+    card = find_card(spec.device)
+    if card is None:
+        raise BackendUnavailable(
+            f"device {spec.device!r}: TensorRT runs on NVIDIA cards alone, and torch finds none "
+            "here. Use --backend auto. `streamcam build` prepares engines for another machine."
+        )
+    return flavour_for(card), card
+
+
+def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
+    """TensorRT and the GPU architecture to build for, on any machine.
+
+    architecture  "sm89", "8.9" or "portable"; None is this machine's card, else "portable"
+
+    Raises `BackendUnavailable`.
+    """
+    if architecture is None:
+        card = find_card("auto") if find_spec("torch") is not None else None
+        if card is not None:
+            return flavour_for(card), card.architecture
+        architecture = PORTABLE
+    flavour = open_flavour(RTX)
+    named = architecture.lower().replace("_", "").replace(".", "")
+    named = f"sm{named}" if named.isdigit() else named
+    known = [PORTABLE, *flavour.architectures]
+    if named not in known:
+        raise BackendUnavailable(
+            f"GPU architecture {architecture!r}: {flavour.label} builds for {', '.join(known)}."
+        )
+    return flavour, named
+
+
+def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
+    flavour, card = tensorrt_here(spec)
+    ready = find_plans(model, spec, flavour, card.architecture) is not None
+    return ("tensorrt",) if ready else ("torch", "tensorrt")
+
+
+def _torch_has_gpu(model: Model) -> bool:
+    """Asked without loading torch where there is surely none: that would take seconds."""
+    nvidia = Path("/dev/nvidiactl").exists() or find_library("nvcuda") is not None
+    apple = sys.platform == "darwin" and model.family != "nano"
+    amd = Path("/dev/kfd").exists()
+    if not (nvidia or apple or amd) or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+@cache
+def _say_once(line: str) -> None:
+    logger.info(line)

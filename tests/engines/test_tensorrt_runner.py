@@ -1,0 +1,329 @@
+"""The TensorRT backend over a runtime played by the CPU: addresses, state, failures, swaps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from engines.api import GUIDANCE_MODES
+from engines.backends import tensorrt
+from engines.backends._device_buffers import StagedInput
+from engines.backends._frame_step_shapes import frame_step_signature, input_shapes
+from engines.backends._tensorrt_flavour import CLASSIC, RTX
+from engines.backends._tensorrt_plan import FRAME_STEP, TEXT_ENCODER
+from engines.errors import BackendUnavailable, EngineFailed
+from engines.frame_step import FrameStep
+from engines.model import EMBEDDED
+from engines.stream import StreamEngine
+from tests.engines import fake_cuda
+from tests.engines.fake_cuda import CAPTURED, FakeEvent
+from tests.engines.fake_tensorrt import (
+    EngineInvalidityDiagnostics,
+    EngineValidity,
+    FakeTensorRt,
+    Plan,
+    fake_flavour,
+)
+from tests.engines.test_torch_graph import SPEC, edits
+from tests.engines.toy import TOKENS, WIDTH, ToyNetworks
+from tests.engines.toy_runner import toy_engine, toy_model
+
+SPEC = replace(SPEC, backend="tensorrt")
+SHAPES = [(1, "stream", True), (2, "sequential", False), (2, "stream", False), (3, "stream", False),
+          (3, "stream", True), (4, "stream", True)]  # fmt: skip
+
+
+@pytest.fixture
+def graphs(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    monkeypatch.setattr("engines.artifacts.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    return fake_cuda.install(monkeypatch)
+
+
+class Words(torch.nn.Module):
+    """tokens_NT → tokens_TD: every token as a row of itself."""
+
+    def forward(self, tokens_NT):
+        return (tokens_NT[0, :, None].float().expand(TOKENS, WIDTH),)
+
+
+class Bench:
+    """A toy model whose plans the fake runtime knows, and engines of it."""
+
+    def __init__(self, folder, spec, networks=None):
+        self.networks = networks or ToyNetworks()
+        self.spec = spec
+        self.trt = FakeTensorRt()
+        self.model = toy_model(self.networks)
+        self.model.plans = folder
+        self.model.tokenizer_files = (EMBEDDED / "tokenizer" / "tokenizer.json",)
+        step = FrameStep(self.networks, steps=spec.steps, guidance_mode=spec.guidance_mode,
+                         batching=spec.batching)  # fmt: skip
+        self.add(FRAME_STEP, step, self.tensors(), step.signature.outputs)
+        text = {
+            "tokens_NT": ((1, TOKENS), torch.int64),
+            "tokens_TD": ((TOKENS, WIDTH), torch.float32),
+        }
+        self.add(TEXT_ENCODER, Words(), text, ("tokens_TD",))
+
+    def tensors(self):
+        """Name → (shape, dtype) of the frame step's inputs and outputs."""
+        signature = frame_step_signature(self.model, self.spec)
+        shapes = input_shapes(signature, self.model, self.spec)
+        found = {name: (shape, torch.float32) for name, shape in shapes.items()}
+        frame = (shapes["frame_HWC"], torch.uint8)
+        found |= {"frame_HWC": frame, "image_HWC": frame}
+        found |= {f"next_{name}": found[name] for name in signature.state}
+        found |= {name.removeprefix("delayed_"): found[name] for name in signature.delayed}
+        return found
+
+    def add(self, name, module, tensors, outputs):
+        content = f"the plan {name}".encode()
+        (self.model.plans / name).write_bytes(content)
+        self.trt.plans[content] = Plan(module, tensors, tuple(outputs))
+
+    def engine(self, flavour=RTX, placement=CAPTURED):
+        loaded = fake_flavour(self.trt, flavour)
+        runner = tensorrt.load_runner(loaded, self.model, self.spec, placement)
+        return StreamEngine(self.spec, self.model, runner)
+
+
+@pytest.mark.parametrize("mode", GUIDANCE_MODES)
+@pytest.mark.parametrize(("steps", "batching", "detail"), SHAPES)
+def test_tensorrt_equals_torch_and_no_address_moves(
+    graphs, tmp_path, steps, batching, detail, mode
+):
+    """12 frames, live edits, a restart in the middle: the same bytes."""
+    spec = replace(SPEC, steps=steps, guidance_mode=mode, batching=batching)
+    bench = Bench(tmp_path, spec, ToyNetworks(detail=detail))
+    ours, eager = bench.engine(), toy_engine(bench.networks, spec)
+    at_first = [dict(context.addresses) for context in bench.trt.contexts]
+    for frame, params, restart in edits(12):
+        if restart:
+            ours.restart()
+            eager.restart()
+        assert np.array_equal(ours.run(frame, params), eager.run(frame, params))
+    assert [context.addresses for context in bench.trt.contexts] == at_first
+    assert not graphs, "TensorRT-RTX captures its own graphs"
+
+
+@pytest.mark.parametrize(("steps", "batching", "detail"), SHAPES)
+def test_state_goes_from_one_set_to_the_other_without_a_copy(
+    graphs, tmp_path, monkeypatch, steps, batching, detail
+):
+    bench = Bench(
+        tmp_path, replace(SPEC, steps=steps, batching=batching, guidance_mode="self"),
+        ToyNetworks(detail=detail),
+    )  # fmt: skip
+    engine = bench.engine()
+    given = list(edits(6))
+    for frame, params, _ in given[:2]:
+        engine.run(frame, params)
+    copied = []
+    copy = torch.Tensor.copy_
+    monkeypatch.setattr(
+        torch.Tensor,
+        "copy_",
+        lambda self, *a, **k: (copied.append(self.shape), copy(self, *a, **k))[1],
+    )
+    monkeypatch.setattr(
+        "tests.engines.fake_tensorrt.FakeContext._run", lambda self, addresses: None
+    )
+    frame, params = given[1][:2]
+    for _ in range(4):
+        engine.run(frame, params)
+    assert copied == [frame.shape] * 8, "the frame up and the picture down"
+
+
+def test_the_contexts_share_their_scratch_memory_and_one_stream(graphs, tmp_path):
+    bench = Bench(tmp_path, replace(SPEC, steps=3), ToyNetworks(detail=True))
+    engine = bench.engine()
+    frame, params, _ = next(edits(1))
+    for _ in range(4):
+        engine.run(frame, params)
+    frames = [context for context in bench.trt.contexts if "frame_HWC" in context.addresses]
+    assert len(frames) == 4
+    assert len({context.memory for context in frames}) == 1
+    assert len({stream for context in frames for stream in context.streams}) == 1
+
+
+def test_a_frame_waits_once(graphs, tmp_path):
+    engine = Bench(tmp_path, SPEC).engine()
+    frame, params, _ = next(edits(1))
+    before = FakeEvent.waits
+    for _ in range(3):
+        engine.run(frame, params)
+    assert FakeEvent.waits == before + 3
+    assert all(value >= 0 for value in engine.stage_ms().values())
+
+
+def test_only_what_changed_is_uploaded(graphs, tmp_path, monkeypatch):
+    engine = Bench(tmp_path, SPEC).engine()
+    frame, params, _ = next(edits(1))
+    engine.run(frame, params)
+    uploaded = []
+    fill = StagedInput.fill
+    monkeypatch.setattr(
+        StagedInput, "fill", lambda self, array: (uploaded.append(self._name), fill(self, array))
+    )
+    engine.run(frame, params)
+    assert uploaded == ["frame_HWC"]
+
+
+def test_the_other_tensorrt_is_captured_by_us(graphs, tmp_path):
+    spec = replace(SPEC, steps=3)
+    bench = Bench(tmp_path, spec, ToyNetworks(detail=True))
+    bench.engine(CLASSIC)
+    assert len(graphs) == 4, "one CUDA graph a phase"
+
+
+def test_without_graphs(graphs, tmp_path):
+    bench = Bench(tmp_path, replace(SPEC, steps=2))
+    ours = bench.engine(placement=Eager(CAPTURED.device, "float32", "eager"))
+    torchs = toy_engine(bench.networks, bench.spec)
+    for frame, params, _ in edits(4):
+        assert np.array_equal(ours.run(frame, params), torchs.run(frame, params))
+    assert {context.how.cuda_graph_strategy.name for context in bench.trt.contexts} == {"DISABLED"}
+
+
+class Eager(type(CAPTURED)):
+    """A CPU said to be a card on which nothing is captured."""
+
+    @property
+    def captured(self):
+        return False
+
+
+@pytest.mark.parametrize("mode", GUIDANCE_MODES)
+@pytest.mark.parametrize(("steps", "batching", "detail"), SHAPES)
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_it_takes_over_the_frames_in_flight(
+    graphs, tmp_path, frames, steps, batching, detail, mode
+):
+    """From torch and back, between two frames: the pictures are those of one engine."""
+    spec = replace(SPEC, steps=steps, guidance_mode=mode, batching=batching)
+    bench = Bench(tmp_path, spec, ToyNetworks(detail=detail))
+    alone, first, back = (toy_engine(bench.networks, spec) for _ in range(3))
+    second = bench.engine()
+    running = first
+    for number, (frame, params, _) in enumerate(edits(3 * frames + 3)):
+        following = {frames: second, 2 * frames + 1: back}.get(number, running)
+        if following is not running:
+            assert following.take_over(running)
+            running.close()
+            running = following
+        assert np.array_equal(running.run(frame, params), alone.run(frame, params)), number
+
+
+def test_it_takes_over_nothing_of_another_shape(graphs, tmp_path):
+    ours = Bench(tmp_path, replace(SPEC, steps=2)).engine()
+    frame, params, _ = next(edits(1))
+    expected = ours.run(frame, params)
+    ours.restart()
+    other = toy_engine(ToyNetworks(), replace(SPEC, steps=3))
+    other.run(frame, params)
+    assert not ours.take_over(other)
+    assert np.array_equal(ours.run(frame, params), expected)
+
+
+def test_an_engine_that_never_ran_has_nothing_to_take_over(graphs, tmp_path):
+    bench = Bench(tmp_path, replace(SPEC, steps=2))
+    ours = bench.engine()
+    assert ours.take_over(toy_engine(bench.networks, bench.spec))
+    frame, params, _ = next(edits(1))
+    fresh = toy_engine(bench.networks, bench.spec)
+    assert np.array_equal(ours.run(frame, params), fresh.run(frame, params))
+
+
+@pytest.mark.parametrize(
+    ("failing", "doing"),
+    [
+        ("deserialize_cuda_engine", "could not load .*frame_step.plan"),
+        ("create_execution_context", "could not prepare .*frame_step.plan"),
+        ("set_tensor_address", "could not bind frame_HWC of .*frame_step.plan"),
+        ("set_runtime_cache", "could not use its cache of kernels"),
+        ("serialize", "could not save its cache of kernels"),
+        ("execute_async_v3", "could not run a frame"),
+    ],
+)
+def test_a_call_that_fails_is_an_error_with_the_words_of_the_log(graphs, tmp_path, failing, doing):
+    bench = Bench(tmp_path, SPEC)
+    bench.trt.failing = failing
+    kind = EngineFailed if failing == "execute_async_v3" else BackendUnavailable
+    with pytest.raises(kind, match=rf"TensorRT-RTX 1\.0\.fake {doing}: .*out of luck"):
+        bench.engine()
+
+
+def test_a_frame_that_fails_names_the_way_out(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    engine = bench.engine()
+    frame, params, _ = next(edits(1))
+    expected = engine.run(frame, params)
+    bench.trt.failing = "execute_async_v3"
+    with pytest.raises(EngineFailed, match=r"out of luck.*--backend torch"):
+        engine.run(frame, params)
+    bench.trt.failing = ""
+    assert np.array_equal(engine.run(frame, params), expected)
+
+
+def test_a_plan_that_is_not_for_this_card_is_refused_before_it_is_loaded(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    found = (
+        EngineInvalidityDiagnostics.UNSUPPORTED_CC | EngineInvalidityDiagnostics.VERSION_MISMATCH
+    )
+    bench.trt.validity = (EngineValidity.INVALID, int(found))
+    bench.trt.plans.clear()
+    with pytest.raises(BackendUnavailable, match=r"take .*: version mismatch, unsupported cc\."):
+        bench.engine()
+
+
+def test_a_tensor_of_another_size_is_refused_and_never_bound(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    bench.spec = replace(SPEC, width=256)
+    with pytest.raises(BackendUnavailable, match=r"frame_HWC is .*128, 128.* not .*128, 256"):
+        bench.engine()
+    assert not any(context.addresses for context in bench.trt.contexts)
+
+
+def test_other_inputs_are_named(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    bench.spec = replace(SPEC, guidance_mode="self")
+    with pytest.raises(
+        BackendUnavailable, match=r"other inputs and outputs: delta, guidance_scale"
+    ):
+        bench.engine()
+
+
+def test_kernels_are_kept_for_the_next_start(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    bench.engine()
+    kept = list((tmp_path / "cache" / "tensorrt-kernels").glob("*.cache"))
+    assert len(kept) == 2, "frame step and text encoder"
+    written = [file.stat().st_mtime_ns for file in kept]
+    bench.engine()
+    assert [cache.loaded for cache in bench.trt.caches] == [None, None, b"kernels", b"kernels"]
+    assert [file.stat().st_mtime_ns for file in kept] == written
+    bench.trt.stale_cache = True
+    bench.engine()
+    assert [file.stat().st_mtime_ns for file in kept] != written, "refused, so written anew"
+
+
+def test_prompts_come_from_the_plan(graphs, tmp_path):
+    engine = Bench(tmp_path, SPEC).engine()
+    tokens = np.arange(TOKENS, dtype=np.int64)[None]
+    first = engine._runner.encode_tokens(tokens)
+    second = engine._runner.encode_tokens(tokens + 1)
+    assert first.tokens_TD[:, 0].tolist() == list(range(TOKENS)), "not overwritten by the second"
+    assert second.tokens_TD[:, 0].tolist() == list(range(1, TOKENS + 1))
+
+
+def test_a_closed_engine_says_so(graphs, tmp_path):
+    engine = Bench(tmp_path, SPEC).engine()
+    engine.close()
+    engine.close()
+    frame, params, _ = next(edits(1))
+    with pytest.raises(EngineFailed, match="closed"):
+        engine.run(frame, params)
+    with pytest.raises(EngineFailed, match="closed"):
+        engine._runner.encode_tokens(np.zeros((1, TOKENS), np.int64))

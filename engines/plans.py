@@ -34,8 +34,8 @@ logger = logging.getLogger("engines.plans")
 
 _FORMAT = 1  # of what this file writes; another number makes every plan anew
 _GIB = 1 << 30
-# Measured (tests/benchmarks/README.md): 3.3 times the weights for a UNet of 866 M parameters.
-_MEMORY_PER_WEIGHT, _MEMORY_AT_LEAST = 3.5, _GIB // 2
+# Measured (tests/benchmarks/README.md): 2.5 times the weights, text encoder included.
+_MEMORY_PER_WEIGHT, _MEMORY_AT_LEAST = 2.6, _GIB // 2
 _DISK_PER_WEIGHT, _DISK_AT_LEAST = 1.1, _GIB // 8
 
 

@@ -86,7 +86,8 @@ Model = Annotated[
     str | None, typer.Option(metavar="MODEL", help="nano, a hub id, a folder, a .safetensors file.")
 ]
 Backend = Annotated[
-    str | None, typer.Option(metavar="BACKEND", help="What runs the model: openvino or torch.")
+    str | None,
+    typer.Option(metavar="BACKEND", help="What runs the model: openvino, torch or tensorrt."),
 ]
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")

@@ -69,11 +69,10 @@ def _spec(options: Options) -> EngineSpec:
 
 
 def _shape(spec: EngineSpec) -> str:
+    model = "nano" if spec.model == "auto" else spec.model
     batching = f", {spec.batching}" if spec.steps > 1 else ""
-    return (
-        f"{spec.model}, {spec.width}x{spec.height}, S = {spec.steps}{batching}, "
-        f"guidance {spec.guidance_mode}"
-    )
+    size, guidance = f"{spec.width}x{spec.height}", f"guidance {spec.guidance_mode}"
+    return f"{model}, {size}, S = {spec.steps}{batching}, {guidance}"
 
 
 def _describe(one: Artifact) -> str:

@@ -111,6 +111,49 @@ def test_openvino_equals_torch_while_parameters_change(steps, batching, mode):
     assert worst <= 2
 
 
+@pytest.mark.parametrize(
+    ("steps", "batching", "mode"),
+    [
+        (1, "stream", "self"),
+        (2, "sequential", "self"),
+        (3, "stream", "self"),
+        (2, "stream", "full"),
+    ],
+)
+def test_an_engine_goes_on_with_the_frames_of_another_backend(steps, batching, mode):
+    """torch → OpenVINO → torch, between two frames: the pictures of one engine."""
+    spec = EngineSpec(width=WIDTH, height=HEIGHT, steps=steps, batching=batching,
+                      guidance_mode=mode, precision="float32")  # fmt: skip
+    alone, first, back = (build(replace(spec, backend="torch")) for _ in range(3))
+    between = build(replace(spec, backend="openvino"))
+    running = first
+    for number, frame in zip(range(9), moving_picture(WIDTH, HEIGHT), strict=False):
+        following = {3: between, 6: back}.get(number, running)
+        if following is not running:
+            assert following.take_over(running)
+            running.close()
+            running = following
+        given = {"strength": 0.3 + 0.05 * number, "guidance_scale": 1.3}
+        one = running.run(frame, params(running, **given))
+        other = alone.run(frame, params(alone, **given))
+        assert np.abs(one.astype(int) - other).max() <= 2
+    back.close()
+    alone.close()
+
+
+def test_null_goes_on_with_the_frames_of_another_null_engine():
+    spec = EngineSpec(width=WIDTH, height=HEIGHT, steps=3, backend="null")
+    alone, first, second = (build(spec) for _ in range(3))
+    for number, frame in zip(range(6), moving_picture(WIDTH, HEIGHT), strict=False):
+        if number == 3:
+            assert second.take_over(first)
+        running = first if number < 3 else second
+        given = params(running)
+        assert np.array_equal(running.run(frame, given), alone.run(frame, given))
+    assert not first.take_over(build(replace(spec, steps=2)))
+    assert not first.take_over(build(replace(spec, backend="torch")))
+
+
 RUN_ALONE = """
 import sys
 import numpy as np

@@ -36,6 +36,7 @@ FROZEN = {
         "--json",
         "--help",
     ],
+    "build": ["--preset", "--size", "--model", "--gpu-arch", "--list", "--clean", "--help"],
     "devices": ["--help"],
     "presets": ["--schema", "--help"],
     "switch": ["name", "--help"],

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
+from waiting import wait_until
 
 from streamcam.errors import UsageError
 from streamcam.sink import Format
@@ -25,16 +26,6 @@ def running(world):
         return pipeline
 
     return start
-
-
-def _wait_until(condition):
-    """For things that another thread does soon."""
-    waiting = threading.Event()
-    for _ in range(2000):
-        if condition():
-            return
-        waiting.wait(0.005)
-    raise AssertionError("it never happened")
 
 
 def _still_life():
@@ -155,10 +146,10 @@ def test_a_look_changes_the_picture_and_says_so(world, running):
     assert pipeline.look_names() == ["custom", "light"]
     assert pipeline.stats.snapshot().look == "custom"
     pipeline.select_look("light")
-    _wait_until(lambda: world.sinks["fake"].greys[-1] == 51)
+    wait_until(lambda: world.sinks["fake"].greys[-1] == 51)
     assert pipeline.stats.snapshot().look == "light"
     pipeline.select_look("custom")
-    _wait_until(lambda: world.sinks["fake"].greys[-1] == 1)
+    wait_until(lambda: world.sinks["fake"].greys[-1] == 1)
     assert len(world.engines) == 1
 
 
@@ -166,9 +157,9 @@ def test_a_look_wakes_a_gate_that_sleeps_before_a_still_source(world, running):
     world.source = _still_life()
     gate = {"policy": "hysteresis", "max_skip": 1000, "calm_frames": 1}
     pipeline = running(make_preset(steps=4, gate=gate, looks={"light": "bright"}))
-    _wait_until(lambda: pipeline.stats.total("skipped") > 10)
+    wait_until(lambda: pipeline.stats.total("skipped") > 10)
     pipeline.select_look("light")
-    _wait_until(lambda: world.sinks["fake"].greys[-1] == 51)
+    wait_until(lambda: world.sinks["fake"].greys[-1] == 51)
 
 
 def test_an_edited_preset_keeps_the_look_that_runs(world, running):
@@ -189,7 +180,7 @@ def test_a_saved_preset_with_a_look_that_cannot_be_read_changes_nothing(world, r
     with pytest.raises(UsageError, match=r"preset custom: looks\.light: too long"):
         pipeline.apply_preset(make_preset(looks={"light": "endless"}))
     pipeline.apply_preset(make_preset(steps=2, looks={"light": "endless"}))
-    _wait_until(lambda: "looks.light: too long" in pipeline.stats.snapshot().notice)
+    wait_until(lambda: "looks.light: too long" in pipeline.stats.snapshot().notice)
     assert pipeline.preset is before
     assert world.sinks["fake"].more()
 
@@ -236,7 +227,7 @@ def test_another_engine_is_built_beside_the_running_one(world, running, go_on):
     assert "is being built" in pipeline.stats.snapshot().notice
     assert pipeline.preset is not wanted
     go_on.set()
-    _wait_until(lambda: old.closes and world.engines[1].runs > 5)
+    wait_until(lambda: old.closes and world.engines[1].runs > 5)
     assert pipeline.preset is wanted
     assert pipeline.stats.snapshot().notice == ""
     assert world.said[-1] == "engine: fake S=4, 128x128, 4 steps"
@@ -252,12 +243,12 @@ def test_an_engine_that_cannot_be_built_leaves_the_running_one_and_says_why(worl
     world.make_engine = build
     before = pipeline.preset
     pipeline.apply_preset(make_preset(steps=2))
-    _wait_until(lambda: "out of memory" in pipeline.stats.snapshot().notice)
+    wait_until(lambda: "out of memory" in pipeline.stats.snapshot().notice)
     assert pipeline.preset is before
     assert world.sinks["fake"].more()
     world.make_engine = FakeEngine
     pipeline.apply_preset(make_preset(steps=2))  # saved again: tried again
-    _wait_until(lambda: len(world.engines) == 2 and world.engines[1].runs)
+    wait_until(lambda: len(world.engines) == 2 and world.engines[1].runs)
 
 
 def test_an_edit_while_its_engine_is_built_is_taken_along(world, running, go_on):
@@ -272,7 +263,7 @@ def test_an_edit_while_its_engine_is_built_is_taken_along(world, running, go_on)
     edited = make_preset(steps=4, strength=0.9)
     pipeline.apply_preset(edited)
     go_on.set()
-    _wait_until(lambda: pipeline.preset is edited)
+    wait_until(lambda: pipeline.preset is edited)
     assert len(world.engines) == 2, "one build for both"
 
 
@@ -291,7 +282,7 @@ def test_going_back_while_an_engine_is_built_forgets_it(world, running, go_on):
     back = make_preset(steps=1, strength=0.9)
     pipeline.apply_preset(back)
     go_on.set()
-    _wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
+    wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
     assert pipeline.preset is back
     assert world.engines[1].runs == 0
     assert not world.engines[0].closes
@@ -313,7 +304,7 @@ def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, go_on, 
     pipeline.stop()
     assert world.said[-1] == "still busy, left behind: rebuild"
     go_on.set()
-    _wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
+    wait_until(lambda: len(world.engines) == 2 and world.engines[1].closes)
 
 
 def test_an_automatic_size_holds_the_rate_in_the_shape_of_the_output(world, running):
@@ -343,7 +334,7 @@ def test_an_automatic_size_stays_when_the_preset_changes(world, running):
     size = world.sinks["fake"].sizes
     first = world.engines[-1].spec
     pipeline.apply_preset(make_preset(steps=2))
-    _wait_until(lambda: pipeline.preset.steps == 2)
+    wait_until(lambda: pipeline.preset.steps == 2)
     second = world.engines[-1].spec
     assert (first.width, first.height) == (second.width, second.height)
     assert size == {(128, 128)}

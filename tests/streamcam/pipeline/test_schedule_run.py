@@ -1,9 +1,8 @@
 """A preset's schedule in a run: by media time for a file, by the clock live, until a choice."""
 
-import threading
-
 import pytest
 from fake_world import FakeEngine, FakeSource, make_preset
+from waiting import wait_until
 
 FOREVER = 1_000_000
 PLAIN, BRIGHT = 0, 50  # what FakeEngine adds
@@ -30,15 +29,6 @@ def running(world):
         return pipeline
 
     return start
-
-
-def wait_until(condition):
-    waiting = threading.Event()
-    for _ in range(2000):
-        if condition():
-            return
-        waiting.wait(0.005)
-    raise AssertionError("it never happened")
 
 
 def look_of(pipeline):

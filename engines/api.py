@@ -26,6 +26,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1024
 STEPS_MAX = 8
 CHUNKS_MAX = 4
+IN_FLIGHT = 2  # frames that an engine may be given before the first of them is finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +189,26 @@ class Engine(Protocol):
 
         The first call fills every slot of the stream batch from its frame, so the first
         output is a picture. Returns `out_HWC`, which belongs to the caller. Blocks until the
-        picture is there. Raises `EngineFailed`.
+        picture is there: `start`, then `finish`. Raises `EngineFailed`.
         """
+        ...
+
+    def start(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Begin what `run` does. On a GPU the caller goes on while it computes; elsewhere the work
+        may be done before this returns.
+
+        At most IN_FLIGHT frames may be started and not finished. A second one's upload and the
+        caller's own work then hide behind the first. `frame_HWC` is the caller's again on return.
+        """
+        ...
+
+    def finish(self) -> NDArray[np.uint8]:
+        """Wait for the oldest frame that was started; its `out_HWC`. Raises `EngineFailed`."""
         ...
 
     def restart(self) -> None:
@@ -204,9 +223,9 @@ class Engine(Protocol):
         ...
 
     def stage_ms(self) -> Mapping[str, float]:
-        """Milliseconds of each stage of the frame before the last one, by name, in order.
+        """Milliseconds of each stage of the last finished frame, by name, in order.
 
-        Empty before the second frame and for backends that do not measure. From any thread.
+        Empty before the first and for backends that do not measure. From any thread.
         """
         ...
 

@@ -5,6 +5,7 @@ Names: S denoising steps, K = S − 1 frames in flight, C latent channels, h×w 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -47,6 +48,7 @@ class StreamEngine:
         self._noise = SeedNoise(_noise_shape(spec, model))
         self._params: Params | None = None
         self._cold = True
+        self._pictures: deque[NDArray[np.uint8]] = deque()  # of frames started and not finished
         self._conditioning: dict[str, NDArray[np.float32]] = {}
         if model.pooled:
             # SDXL's sizes: of the original, what was cut off it, and of the picture.
@@ -67,6 +69,16 @@ class StreamEngine:
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """See Engine. Raises `InvalidSpec` for a frame that is not (H, W, 3) uint8 of the spec."""
+        self.start(frame_HWC, params, out_HWC)
+        return self.finish()
+
+    def start(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """See Engine, and `run`."""
         if frame_HWC.shape != (self.spec.height, self.spec.width, 3) or frame_HWC.dtype != np.uint8:
             raise InvalidSpec(
                 f"frame of shape {frame_HWC.shape} and type {frame_HWC.dtype} given to an engine "
@@ -76,9 +88,15 @@ class StreamEngine:
         if params is not self._params:
             self._take(params)
         self._line_up()
-        self._runner.run(frame_HWC, self._conditioning, out, cold=self._cold)
+        self._runner.start(frame_HWC, self._conditioning, out, cold=self._cold)
+        self._pictures.append(out)
         self._in_flight = self._wanted
         self._cold = False
+
+    def finish(self) -> NDArray[np.uint8]:
+        """See Engine."""
+        out = self._pictures.popleft()
+        self._runner.finish()
         return out
 
     def restart(self) -> None:

@@ -22,7 +22,7 @@ State = Mapping[str, NDArray[np.float32]]
 class Runner(Protocol):
     """A frame step made ready for one size, S and guidance mode; keeps the state on its device.
 
-    `run` and `close` belong to one thread; `encode_tokens` may be called from another one.
+    `start`, `finish` and `close` belong to one thread, `encode_tokens` to any.
 
     precision, device, execution  what "auto" became
     """
@@ -35,7 +35,7 @@ class Runner(Protocol):
         """The text encoders: one chunk of a prompt, with a row of tokens for each of the N."""
         ...
 
-    def run(
+    def start(
         self,
         frame_HWC: NDArray[np.uint8],
         conditioning: Conditioning,
@@ -43,10 +43,19 @@ class Runner(Protocol):
         *,
         cold: bool,
     ) -> None:
-        """One frame into `out_HWC`, with the inputs that `frame_step.Signature` names.
+        """Begin one frame, with the inputs that `frame_step.Signature` names.
 
         An array of `conditioning` is uploaded again only when it is another object than on the
-        call before. `cold` starts the stream batch from this frame. Raises `EngineFailed`.
+        call before. `cold` starts the stream batch from this frame. `frame_HWC` is read before
+        this returns, `out_HWC` written by `finish` at the latest. At most IN_FLIGHT frames are
+        started and not finished. Raises `EngineFailed`.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Wait until the picture of the oldest started frame is in its `out_HWC`.
+
+        Raises `EngineFailed`.
         """
         ...
 
@@ -59,10 +68,10 @@ class Runner(Protocol):
         ...
 
     def stage_ms(self) -> Mapping[str, float]:
-        """Milliseconds of each stage of the frame before the last one, by name, in order.
+        """Milliseconds of each stage of the last finished frame, by name, in order.
 
-        Measured without making anything wait. Empty before the second frame and for backends
-        that do not measure. A mapping that is handed out never changes; from any thread.
+        Measured without making anything wait. Empty before the first and for backends that do
+        not measure. A mapping that is handed out never changes; from any thread.
         """
         ...
 

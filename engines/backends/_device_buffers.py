@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.api import IN_FLIGHT
 from engines.backends import Conditioning, State
 from engines.backends._frame_step_shapes import Shapes
 from engines.backends._torch_stream import DeviceStream
@@ -20,7 +21,8 @@ from engines.frame_step_signature import Signature
 
 
 class StagedInput:
-    """A tensor on the device, and the host memory that it is filled through."""
+    """A tensor on the device, and the host memory that it is filled through: two buffers by
+    turns, since the copy out of one may not have begun when the next frame fills the other."""
 
     def __init__(
         self, name: str, shape: tuple[int, ...], dtype: torch.dtype, stream: DeviceStream
@@ -28,14 +30,16 @@ class StagedInput:
         self.tensor = torch.ones(shape, dtype=dtype, device=stream.device)
         self._name = name
         self._stream = stream
-        self._host = stream.host_memory(shape, dtype)
-        self._view = self._host.numpy()
+        self._hosts = [stream.host_memory(shape, dtype) for _ in range(IN_FLIGHT)]
+        self._views = [host.numpy() for host in self._hosts]
+        self._turn = 0
         self._array: NDArray[np.float32] | None = None
 
     def fill(self, array: NDArray[np.float32] | NDArray[np.uint8]) -> None:
         """Queue the upload; `array` is the caller's again on return. At most once a frame."""
-        np.copyto(self._view, array)
-        self.tensor.copy_(self._host, non_blocking=self._stream.asynchronous)
+        self._turn = turn = 1 - self._turn
+        np.copyto(self._views[turn], array)
+        self._stream.copy(self.tensor, self._hosts[turn])
 
     def fill_if_other(self, array: NDArray[np.float32]) -> None:
         """`fill`, if this is another object than the last time.
@@ -43,10 +47,11 @@ class StagedInput:
         Raises `InvalidSpec` for an array of another shape, such as another model's prompt.
         """
         if array is not self._array:
-            if array.shape != self._view.shape:
+            if array.shape != self.tensor.shape:
+                taken = tuple(self.tensor.shape)
                 raise InvalidSpec(
-                    f"{self._name} of shape {array.shape} given to an engine that takes "
-                    f"{self._view.shape}. A prompt must come from `encode` of the same engine."
+                    f"{self._name} of shape {array.shape} given to an engine that takes {taken}. "
+                    "A prompt must come from `encode` of the same engine."
                 )
             self.fill(array)
             self._array = array
@@ -72,8 +77,8 @@ class FrameBuffers(ABC):
         self.image = torch.zeros(picture, dtype=torch.uint8, device=stream.device)
         self.flying = shapes["noise_SChw"][0] - 1  # K
         self._stream = stream
-        self._download = stream.host_memory(picture, torch.uint8)
-        self._picture = self._download.numpy()
+        self._downloads = [stream.host_memory(picture, torch.uint8) for _ in range(IN_FLIGHT)]
+        self._pictures = [download.numpy() for download in self._downloads]
         self._staged = {
             name: StagedInput(name, shapes[name], torch.float32, stream)
             for name in step.conditioning
@@ -81,6 +86,9 @@ class FrameBuffers(ABC):
         }
         self._cold = torch.ones(1, device=stream.device)
         self._is_cold = True
+        self._flags = {
+            is_cold: torch.full_like(self._cold, float(is_cold)) for is_cold in (False, True)
+        }
         self.conditioning = {
             name: self._cold if name == "cold" else self._staged[name].tensor
             for name in step.conditioning
@@ -103,16 +111,16 @@ class FrameBuffers(ABC):
         for name, staged in self._staged.items():
             staged.fill_if_other(conditioning[name])
         if cold != self._is_cold:
-            self._cold.fill_(float(cold))
+            self._stream.copy(self._cold, self._flags[cold])
             self._is_cold = cold
 
     def start_download(self) -> None:
-        """Queue the copy of the picture to the host."""
-        self._download.copy_(self.image, non_blocking=self._stream.asynchronous)
+        """Queue the copy of the picture to the host, into the slot of the frame."""
+        self._stream.copy(self._downloads[self._stream.slot], self.image)
 
-    def picture_into(self, out_HWC: NDArray[np.uint8]) -> None:
-        """Hand the picture out, once the download is done."""
-        np.copyto(out_HWC, self._picture)
+    def picture_into(self, out_HWC: NDArray[np.uint8], slot: int) -> None:
+        """Hand the picture of a slot out, once its download is done."""
+        np.copyto(out_HWC, self._pictures[slot])
 
     def state(self, frame: int) -> State:
         """What frame number `frame` will find, on the host. Waits for the device."""

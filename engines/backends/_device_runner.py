@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -54,6 +55,7 @@ class DeviceRunner:
         self._phases = list(phases)
         self._text = text
         self._frames = 0
+        self._pictures: deque[NDArray[np.uint8]] = deque()  # of frames started and not finished
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See Runner."""
@@ -64,7 +66,7 @@ class DeviceRunner:
             return text.encode(tokens_NT)
 
     @torch.inference_mode()
-    def run(
+    def start(
         self,
         frame_HWC: NDArray[np.uint8],
         conditioning: Conditioning,
@@ -72,7 +74,7 @@ class DeviceRunner:
         *,
         cold: bool,
     ) -> None:
-        """See Runner. The host waits once: for the download."""
+        """See Runner."""
         buffers, stream = self._open_buffers(), self._stream
         with failures_as(EngineFailed, self._placement), stream.current():
             stream.begin()
@@ -83,8 +85,14 @@ class DeviceRunner:
             stream.mark()
             buffers.start_download()
             stream.mark()
-            stream.wait()
-        buffers.picture_into(out_HWC)
+        self._pictures.append(out_HWC)
+
+    def finish(self) -> None:
+        """See Runner. The host waits once: for the download."""
+        out_HWC = self._pictures.popleft()
+        with failures_as(EngineFailed, self._placement):
+            slot = self._stream.wait()
+        self._open_buffers().picture_into(out_HWC, slot)
 
     @torch.inference_mode()
     def state(self) -> State:

@@ -46,7 +46,7 @@ class AlternatingBuffers(FrameBuffers):
         for slot in self._ring:
             if slot is not newest:
                 for name, tensor in slot.items():
-                    tensor.copy_(newest[name])
+                    self._stream.copy(tensor, newest[name])
 
     def held(self, frame: int) -> dict[str, Tensor]:
         """See FrameBuffers."""

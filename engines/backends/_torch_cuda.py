@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from engines.api import IN_FLIGHT
 from engines.backends._torch_stream import STAGES, DeviceStream
 
 _WARM_UPS = 3  # calls before a capture: libraries allocate workspaces, cuDNN picks its kernels
@@ -22,12 +23,10 @@ _idle: defaultdict[tuple[torch.device, int], list[torch.cuda.Stream]] = defaultd
 class CudaStream(DeviceStream):
     """A stream of its own, never the default one, with events that a frame's stages end in.
 
-    Copies to and from `host_memory` do not block. `wait` sleeps on the last event and is the only
-    call here that makes the host wait for the device. Its first work comes after all that this
+    Copies to and from `host_memory` do not block. `wait` sleeps on a frame's last event and is the
+    only call here that makes the host wait for the device. Its first work comes after all that this
     thread had queued on the device before, such as weights on their way.
     """
-
-    asynchronous = True
 
     def __init__(self, device: torch.device, *, urgent: bool) -> None:
         """`urgent` work overtakes that of other streams on the device."""
@@ -40,9 +39,12 @@ class CudaStream(DeviceStream):
             self.stream = torch.cuda.Stream(device, priority)  # type: ignore[no-untyped-call]
         self.stream.wait_stream(torch.cuda.current_stream(device))
         self._events = [
-            # blocking: the waiting thread sleeps instead of spinning on a core.
-            torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
-            for _ in range(len(STAGES) + 1)
+            [
+                # blocking: the waiting thread sleeps instead of spinning on a core.
+                torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
+                for _ in range(len(STAGES) + 1)
+            ]
+            for _ in range(IN_FLIGHT)
         ]
 
     @property
@@ -58,19 +60,24 @@ class CudaStream(DeviceStream):
         """See DeviceStream; pinned."""
         return torch.empty(shape, dtype=dtype, pin_memory=True)
 
-    def wait(self) -> None:
+    def copy(self, target: Tensor, source: Tensor) -> None:
         """See DeviceStream."""
-        self._events[-1].synchronize()
+        target.copy_(source, non_blocking=True)
 
     def close(self) -> None:
         """See DeviceStream."""
+        super().close()
         self._idle.append(self.stream)
 
     def _record(self, index: int) -> None:
-        self._events[index].record(self.stream)
+        self._events[self.slot][index].record(self.stream)
 
-    def _elapsed_ms(self, stage: int) -> float:
-        return float(self._events[stage].elapsed_time(self._events[stage + 1]))
+    def _wait_for(self, slot: int) -> None:
+        self._events[slot][-1].synchronize()
+
+    def _elapsed_ms(self, slot: int, stage: int) -> float:
+        events = self._events[slot]
+        return float(events[stage].elapsed_time(events[stage + 1]))
 
 
 def open_stream(device: torch.device, *, urgent: bool = False) -> DeviceStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ class NullEngine:
         self.delay = spec.steps - 1 if spec.batching == "stream" else 0
         self.label = "null (shows its input; for tests)"
         self._flight: list[NDArray[np.uint8]] = []
+        self._pictures: deque[NDArray[np.uint8]] = deque()
 
     def encode(self, prompt: str) -> Embedding:
         """See Engine; a constant that depends on the prompt. Any length will do."""
@@ -49,6 +51,19 @@ class NullEngine:
         np.copyto(oldest, frame_HWC)
         self._flight.append(oldest)
         return out
+
+    def start(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        params: Params,
+        out_HWC: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """See Engine; all is done here."""
+        self._pictures.append(self.run(frame_HWC, params, out_HWC))
+
+    def finish(self) -> NDArray[np.uint8]:
+        """See Engine."""
+        return self._pictures.popleft()
 
     def restart(self) -> None:
         """See Engine."""

@@ -73,7 +73,7 @@ class OpenVinoRunner:
         tokens_TD, *pooled = (np.array(result[i], np.float32) for i in range(len(result)))
         return Embedding(tokens_TD, *pooled)
 
-    def run(
+    def start(
         self,
         frame_HWC: NDArray[np.uint8],
         conditioning: Conditioning,
@@ -81,7 +81,7 @@ class OpenVinoRunner:
         *,
         cold: bool,
     ) -> None:
-        """See Runner."""
+        """See Runner. The work is done when this returns."""
         request = self._request
         if request is None:
             raise EngineFailed(_CLOSED)
@@ -114,6 +114,9 @@ class OpenVinoRunner:
         for age in range(1, len(self._features)):
             for name, tensor in self._features[self._slot(age)].items():
                 tensor.data[...] = state[name][age - 1]
+
+    def finish(self) -> None:
+        """See Runner."""
 
     def stage_ms(self) -> Mapping[str, float]:
         """See Runner: one call does it all, so there are no stages to measure."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
-from engines.api import Engine, Params
+from engines.api import IN_FLIGHT, Engine, Params
 from engines.errors import EngineError
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.infer.fit import Fit
@@ -38,7 +38,8 @@ class Restyler:
     frame equals the inputs in flight, so they take over its stamp and time never runs
     backwards. For a file every input gives exactly one output, in order: what the engine
     shows before its pipeline is full is dropped, and `drain` follows the last frame; the
-    gate must be "always".
+    gate must be "always". There a frame that waits already is started before the one before it
+    is done, so that a GPU never rests; live, a picture goes out as soon as it is there.
     """
 
     def __init__(
@@ -53,13 +54,15 @@ class Restyler:
         self._fit = Fit(*size)
         self._pool = FramePool(*size)
         self._runs = 0
+        self._started = 0  # frames that the engine has not finished
+        self._blocked = 0.0  # seconds in `Engine.start` since the last picture
         self._flight: deque[Stamp] = deque()  # inputs whose pictures are still to come
         self._input: Pixels | None = None
         self._picture: Pixels | None = None
         self._shown: Params | None = None
 
     def restyle(self, frame: Frame) -> Frame | None:
-        """The picture that is due with this frame; None while a file's first is on its way."""
+        """The picture that is due now; None while a file's next is on its way."""
         stamp = Stamp(frame.seq, frame.captured_at, frame.media_time)
         params = self._params.read(self._time_of(frame))
         if params is not self._shown:
@@ -75,7 +78,9 @@ class Restyler:
         return self._run(self._input, params)
 
     def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
-        """Run another engine on the frames in flight, if it can take them over; else False."""
+        """Run another engine on the frames in flight, live, if it can take them over."""
+        if not self._realtime:
+            return False
         try:
             taken = engine.take_over(self.engine)
         except EngineError:
@@ -93,13 +98,36 @@ class Restyler:
             frame = self._run(self._input, self._shown)
             if frame is not None:
                 yield frame
+        yield from self.flush()
+
+    @property
+    def busy(self) -> bool:
+        """A picture is on its way that `flush` would bring."""
+        return self._started > 0
+
+    def flush(self) -> Iterator[Frame]:
+        """What is on its way, since no further frame waits."""
+        while self._started:
+            frame = self._finish()
+            if frame is not None:
+                yield frame
 
     def _run(self, pixels: Pixels, params: Params) -> Frame | None:
-        picture = self._pool.take()
         began = perf_counter()
-        self.engine.run(pixels, params, picture)
-        self._stats.took("engine", perf_counter() - began)
+        self.engine.start(pixels, params, self._pool.take())
+        self._blocked += perf_counter() - began
+        self._started += 1
+        if self._started == (1 if self._realtime else IN_FLIGHT):
+            return self._finish()
+        return None
+
+    def _finish(self) -> Frame | None:
+        began = perf_counter()
+        picture = self.engine.finish()
+        self._stats.took("engine", self._blocked + perf_counter() - began)
         self._stats.count("engine")
+        self._blocked = 0.0
+        self._started -= 1
         self._runs += 1
         if self._runs > self.engine.delay:
             stamp = self._flight.popleft()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 from engines.api import Engine
@@ -61,11 +61,12 @@ class InferWorker:
         """Until the queue of frames is closed and empty."""
         while True:
             try:
-                frame = self._inbox.get()
+                frame = self._inbox.get(0.0 if self._restyler.busy else None)
             except RingClosed:
                 self._drain()
                 raise
             if frame is None:
+                self._put_all(self._restyler.flush())
                 continue
             if self._changed:
                 self._apply_changes()
@@ -83,7 +84,10 @@ class InferWorker:
         self._restyler.engine.close()
 
     def _drain(self) -> None:
-        for picture in self._restyler.drain():
+        self._put_all(self._restyler.drain())
+
+    def _put_all(self, pictures: Iterable[Frame]) -> None:
+        for picture in pictures:
             self._outbox.put(picture)
 
     def _apply_changes(self) -> None:

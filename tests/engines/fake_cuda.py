@@ -7,7 +7,7 @@ was, and an address that moved later is not seen, as on the device.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from engines.backends import _torch_cuda
 from engines.backends import torch as torch_backend
 from engines.backends._torch_placement import Placement
-from engines.backends._torch_stream import DeviceStream
+from engines.backends._torch_stream import STAGES, DeviceStream
 
 DEFAULT_STREAM = "the default stream"
 HOST_READS = {
@@ -96,6 +96,31 @@ class FakeEvent:
     def elapsed_time(self, other):
         assert 0 < self.number < other.number <= FakeEvent.reached
         return (other.moment - self.moment) * 1e3
+
+
+class LateStream(DeviceStream):
+    """A device that does nothing until the host waits for it: what the host changed meanwhile in
+    memory that a copy was queued from is what arrives."""
+
+    by_handle: dict = {}  # noqa: RUF012  # of all, as a driver has it
+
+    def __init__(self, device, *, urgent=False):
+        super().__init__(device)
+        self.handle = id(self)
+        self.work = deque()
+        LateStream.by_handle[self.handle] = self
+
+    def copy(self, target, source):
+        self.work.append(lambda: target.copy_(source))
+
+    def _record(self, index):
+        super()._record(index)
+        if index == len(STAGES):
+            self.work.append(self.slot)
+
+    def _wait_for(self, slot):
+        while (work := self.work.popleft()) != slot:
+            work()
 
 
 def install(monkeypatch):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from engines.backends._tensorrt_flavour import RTX, Flavour
+from tests.engines.fake_cuda import LateStream
 
 TYPES = {
     torch.uint8: ("UINT8", np.uint8),
@@ -172,7 +173,12 @@ class FakeContext:
         graph = getattr(self.how, "cuda_graph_strategy", None)
         if graph is CudaGraphStrategy.WHOLE_GRAPH_CAPTURE:
             self.captured = self.captured or dict(self.addresses)
-        self._run(self.captured or self.addresses)
+        addresses = dict(self.captured or self.addresses)
+        late = LateStream.by_handle.get(stream)
+        if late is None:
+            self._run(addresses)
+        else:
+            late.work.append(lambda: self._run(addresses))
         return True
 
     def _run(self, addresses):

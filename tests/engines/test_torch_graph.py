@@ -56,7 +56,7 @@ def edits(count, seed=5):
 def addresses(engine):
     buffers = engine._runner._buffers
     tensors = [t for phase in range(buffers.phases) for t in buffers.inputs(phase)]
-    return [t.data_ptr() for t in (*tensors, buffers.image, buffers._download)]
+    return [t.data_ptr() for t in (*tensors, buffers.image, *buffers._downloads)]
 
 
 @pytest.mark.parametrize("mode", GUIDANCE_MODES)
@@ -166,15 +166,15 @@ def test_a_frame_allocates_nothing_outside_the_step(graphs):
         engine.run(frame, replace(params, seed=77))
         engine.restart()
         engine.run(frame, params)
-    assert set(seen) <= {torch.ops.aten.copy_.default, torch.ops.aten.fill_.Scalar}
+    assert set(seen) == {torch.ops.aten.copy_.default}
 
 
-def test_the_host_waits_once_a_frame_and_reads_times_one_frame_late(graphs):
+def test_the_host_waits_once_a_frame_and_reads_its_times_then(graphs):
     engine = toy_engine(ToyNetworks(), SPEC, placement=CAPTURED)
     frame, params, _ = next(edits(1))
     before = FakeEvent.waits
-    engine.run(frame, params)
     assert engine._runner.stage_ms() == {}
+    engine.run(frame, params)
     for number in range(2, 5):
         engine.run(frame, params)
         assert FakeEvent.waits - before == number

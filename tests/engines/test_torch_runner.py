@@ -78,13 +78,11 @@ def test_closing_frees_the_networks_and_the_buffers():
         engine.run(frame, params)
 
 
-def test_stage_times_are_those_of_the_frame_before():
+def test_stage_times_are_those_of_the_last_frame():
     networks = ToyNetworks()
     engine = toy_engine(networks, SPEC)
     frame, params, _ = next(edits(1))
     assert engine.stage_ms() == {}
-    engine.run(frame, params)
-    assert engine.stage_ms() == {}, "the first frame is read when the second begins"
     engine.run(frame, params)
     first = engine.stage_ms()
     assert tuple(first) == STAGES
@@ -104,11 +102,36 @@ def test_a_frame_that_failed_half_way_has_no_times():
     networks.error = RuntimeError("once")
     with pytest.raises(EngineFailed):
         engine.run(frame, params)
-    measured = engine.stage_ms()
-    assert measured != before
+    assert engine.stage_ms() is before
     networks.error = None
     engine.run(frame, params)
-    assert engine.stage_ms() is measured
+    assert engine.stage_ms() is not before
+
+
+def test_a_failed_frame_is_none_of_the_two_in_flight():
+    networks = Failing()
+    engine = toy_engine(networks, SPEC)
+    frame, params, _ = next(edits(1))
+    engine.start(frame, params)
+    networks.error = RuntimeError("once")
+    for _ in range(3):
+        with pytest.raises(EngineFailed, match="once"):
+            engine.start(frame, params)
+    networks.error = None
+    engine.start(frame, params)
+    assert np.array_equal(engine.finish(), engine.finish())
+
+
+def test_a_third_frame_in_flight_is_refused_and_loses_nothing():
+    engine = toy_engine(ToyNetworks(), SPEC)
+    frame, params, _ = next(edits(1))
+    engine.start(frame, params)
+    engine.start(255 - frame, params)
+    with pytest.raises(EngineFailed, match="2 frames are in flight: finish one first"):
+        engine.start(frame, params)
+    first, second = engine.finish(), engine.finish()
+    assert np.array_equal(first, engine.run(frame, params))
+    assert np.array_equal(second, engine.run(255 - frame, params))
 
 
 def test_a_device_without_a_clock_of_its_own_measures_nothing():
@@ -117,6 +140,7 @@ def test_a_device_without_a_clock_of_its_own_measures_nothing():
         stream.begin()
         for _ in STAGES:
             stream.mark()
+        stream.wait()
     assert stream.stage_ms == {}
 
 

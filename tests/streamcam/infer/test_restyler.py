@@ -83,6 +83,43 @@ def test_a_file_gives_every_input_once_and_in_order(steps, count):
     assert [picture.media_time for picture in pictures] == [seq / 25 for seq in range(count)]
 
 
+class Queueing(NullEngine):
+    """Notes what it is given and asked for; as on a GPU, a picture is there once it is finished."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.calls = []
+
+    def start(self, frame_HWC, params, out_HWC=None):
+        assert len(self._pictures) < 2
+        self.calls.append("start")
+        super().start(frame_HWC, params, out_HWC)
+
+    def finish(self):
+        self.calls.append("finish")
+        return super().finish()
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_a_file_keeps_the_engine_busy_and_live_no_picture_waits(realtime):
+    engine = Queueing(SPEC)
+    box = ParamsBox(engine.encode, Look("plain", "a photo"))
+    restyler = Restyler(engine, box, Script([]), Stats(), realtime=realtime)
+    pictures = [restyler.restyle(_frame(seq)) for seq in range(3)]
+    if realtime:
+        assert engine.calls == ["start", "finish"] * 3
+        assert not restyler.busy
+        assert [_shows(picture) for picture in pictures] == [0, 1, 2]
+        return
+    assert engine.calls == ["start", "start", "finish", "start", "finish"]
+    assert pictures[0] is None
+    assert [_shows(picture) for picture in pictures[1:]] == [0, 1]
+    assert restyler.busy
+    assert [(picture.seq, _shows(picture)) for picture in restyler.flush()] == [(2, 2)]
+    assert not restyler.busy
+    assert list(restyler.drain()) == []
+
+
 def test_a_spared_frame_goes_out_as_the_last_picture_with_its_own_stamp():
     stats = Stats()
     restyler, *_ = _restyler(verdicts=[True, False, False, True], stats=stats)

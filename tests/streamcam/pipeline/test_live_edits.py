@@ -35,10 +35,9 @@ class Watched:
     def __getattr__(self, name):
         return getattr(self._engine, name)
 
-    def run(self, frame_HWC, params, out_HWC=None):
-        out = self._engine.run(frame_HWC, params, out_HWC)
+    def start(self, frame_HWC, params, out_HWC=None):
+        self._engine.start(frame_HWC, params, out_HWC)
         self.runs, self.shown = self.runs + 1, params
-        return out
 
     def close(self):
         self.closes += 1

@@ -109,12 +109,12 @@ def about(place: Path) -> Mapping[str, object]:
 
 
 def artifacts() -> list[Artifact]:
-    """Everything in the cache but digests, by kind and name."""
+    """Everything in the cache that is whole, but digests, by kind and name."""
     places = sorted(place for kind in cache_root().glob("*/") for place in kind.iterdir())
     return [
         Artifact(place.parent.name, place, _size(place), about(place))
         for place in places
-        if place.parent.name != "digests"
+        if place.parent.name != "digests" and not place.name.startswith(".")
     ]
 
 

@@ -110,6 +110,30 @@ def build_fitting(
                 engine.close()
 
 
+def build_ready(
+    build: Callable[[EngineSpec], Engine],
+    spec: EngineSpec,
+    sizes: list[tuple[int, int]],
+    fps: float,
+) -> tuple[Engine, SizeChoice] | None:
+    """The engine of the largest of `sizes`, if it holds the rate; else None, and it is closed.
+
+    sizes  those that are there already, so that nothing is measured or built in vain
+    """
+    if not sizes:
+        return None
+    size = max(sizes, key=_area)
+    engine = build(replace(spec, width=size[0], height=size[1]))
+    kept = False
+    try:
+        seconds = frame_seconds(engine)
+        kept = holds(seconds, fps)
+        return (engine, _choice(size, seconds, fps)) if kept else None
+    finally:
+        if not kept:
+            engine.close()
+
+
 def frame_seconds(engine: Engine) -> float:
     """Time of one `Engine.run`: the lower quartile of a few, which what else starts up with the
     program disturbs least. Takes a sixth of a second or four runs. Restarts the engine."""

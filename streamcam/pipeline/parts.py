@@ -10,7 +10,7 @@ from engines.api import NOBODY, Batching, Engine, EngineSpec, Watch
 from engines.build import build, engine_steps
 from streamcam.gate import open_gate
 from streamcam.infer.batching import build_batched
-from streamcam.infer.size import build_fitting
+from streamcam.infer.size import build_fitting, build_ready, candidates
 from streamcam.infer.worker import OpenGate
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.preset_prompts import with_room
@@ -77,13 +77,27 @@ def open_engine(
         engine = build_one(spec)
         line = describe(engine)
     else:
-        engine, size = build_fitting(build_one, spec, fps, aspect())
+        shape = aspect()
+        engine, size = build_ready(
+            build_one, spec, _ready_sizes(spec, shape), fps
+        ) or build_fitting(build_one, spec, fps, shape)
         line = f"engine: {engine.label}, {size.reason}"
     if preset.batching == "auto" and options.realtime:
         spec = replace(spec, width=engine.spec.width, height=engine.spec.height)
         engine, batching = build_batched(build_one, engine, spec, fps)
         line += f"; {batching.reason}" if batching else ""
     return engine, line
+
+
+def _ready_sizes(spec: EngineSpec, aspect: float) -> list[tuple[int, int]]:
+    """The sizes for which a TensorRT engine is kept that this machine runs."""
+    if steps_to(spec)[-1].backend != "tensorrt":
+        return []
+    return [
+        (width, height)
+        for width, height in candidates(aspect)
+        if steps_to(replace(spec, width=width, height=height))[0].backend == "tensorrt"
+    ]
 
 
 def _build_first(build_one: Callable[[EngineSpec], Engine], spec: EngineSpec) -> Engine:

@@ -1,6 +1,7 @@
 """The automatic size: holds the wanted rate, costs at most one build more, says why."""
 
 from dataclasses import replace
+from time import sleep
 
 import pytest
 from hypothesis import given, settings
@@ -9,9 +10,40 @@ from hypothesis import strategies as st
 from engines.api import SIZE_MAX, SIZE_MIN, EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import BackendUnavailable
-from streamcam.infer.size import build_fitting, candidates, choose_size, frame_seconds
+from streamcam.infer.size import build_fitting, build_ready, candidates, choose_size, frame_seconds
 
 DEFAULT = (448, 256)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.2])
+def test_a_size_that_is_ready_is_taken_if_it_holds_the_rate(seconds):
+    built = []
+
+    class Timed(NullEngine):
+        closed = False
+
+        def run(self, *arguments):
+            sleep(seconds)
+            return super().run(*arguments)
+
+        def close(self):
+            self.closed = True
+
+    def build(spec):
+        built.append(Timed(spec))
+        return built[-1]
+
+    found = build_ready(build, EngineSpec(), [(256, 144), (512, 288), (320, 176)], 30.0)
+    assert [(engine.spec.width, engine.spec.height) for engine in built] == [(512, 288)]
+    if seconds < 0.1:
+        engine, choice = found
+        assert engine is built[0]
+        assert (choice.width, choice.height) == (512, 288)
+        assert "enough for 30" in choice.reason
+    else:
+        assert found is None
+    assert built[0].closed == (found is None)
+    assert build_ready(build, EngineSpec(), [], 30.0) is None
 
 
 class Machine:

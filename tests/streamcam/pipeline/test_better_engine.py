@@ -1,5 +1,6 @@
 """A stream that begins on one backend and goes on to the better one, which takes long to build."""
 
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -7,8 +8,10 @@ from fake_world import FakeEngine, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import BackendUnavailable, BuildAbandoned
+from streamcam.infer.size import candidates
 
 FOREVER = 1_000_000
+BOTH = ("torch", "tensorrt")
 
 
 class Shop:
@@ -18,7 +21,7 @@ class Shop:
         self.world, self.go_on = world, go_on
         self.asked, self.begun, self.abandoned = [], Event(), Event()
         self.error = None
-        world.backends = ("torch", "tensorrt")
+        world.backends = BOTH
         world.build = self.build
 
     def build(self, spec, watch):
@@ -149,6 +152,24 @@ def test_stopping_ends_the_build(world, shop, running):
     pipeline.stop()
     assert shop.abandoned.is_set()
     assert not any("left behind" in line for line in world.said)
+
+
+def test_an_automatic_size_is_one_that_is_built_already(world, shop, monkeypatch):
+    """The largest of them, if it holds the rate; then nothing else is built or measured."""
+    sizes = candidates(1.0)
+    kept = [sizes[0], sizes[3], sizes[1]]
+
+    def engine_steps(spec):
+        ready = (spec.width, spec.height) in kept
+        return [replace(spec, backend=name) for name in (("tensorrt",) if ready else BOTH)]
+
+    monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", engine_steps)
+    world.source = FakeSource(FOREVER, pace=0.001)
+    world.pipeline(size=None).start()
+    assert world.sinks["fake"].reached(10)
+    assert shop.asked == ["auto"]
+    assert [(one.spec.width, one.spec.height) for one in world.engines] == [sizes[3]]
+    assert any(f"{sizes[3][0]}x{sizes[3][1]}: engine" in line for line in world.said)
 
 
 def test_explicit_tensorrt_begins_on_torch_as_well(world, shop, running, go_on):

@@ -144,7 +144,9 @@ def main() -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform != "win32":
         os.nice(10)
-    replies, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no message
+    # What libraries print is no message, also not what their C++ code prints.
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         folder = _build(request, lambda stage: _send(replies, {"stage": stage}))
         _send(replies, {"done": folder})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
@@ -51,8 +51,13 @@ def find_plans(model: Model, spec: EngineSpec, flavour: Flavour, architecture: s
         problem = why_not_whole(folder)
         if problem is None:
             return folder
-        logger.warning("TensorRT engine %s is damaged: %s. It is built anew.", folder, problem)
+        _warn_once(f"TensorRT engine {folder} is damaged: {problem}. It is built anew.")
     return None
+
+
+@cache
+def _warn_once(line: str) -> None:
+    logger.warning(line)
 
 
 def plans_folder(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Path:

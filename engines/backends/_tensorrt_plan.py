@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.backends._frame_step_shapes import Shapes
-from engines.backends._tensorrt_flavour import RTX, Flavour
+from engines.backends._tensorrt_flavour import CLASSIC, RTX, Flavour
 from engines.errors import BackendUnavailable
 
 FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"  # in `Model.plans`
@@ -26,7 +26,7 @@ def build_plan(
     """The plan of a graph; the same bytes every time.
 
     shapes        of the inputs that the graph leaves free
-    architecture  one of `Flavour.architectures`, or PORTABLE
+    architecture  one of `Flavour.architectures`, or PORTABLE; without effect on the other TensorRT
     tell          called with what is being done, on this thread
 
     Raises `BackendUnavailable` with what TensorRT says.
@@ -70,8 +70,8 @@ def _config(flavour: Flavour, builder: Any, architecture: str) -> Any:  # noqa: 
     if flavour.name == RTX:
         # Has no effect on the engine any more, and would look for a GPU.
         config.set_flag(trt.BuilderFlag.DISABLE_TIMING_CACHE)
-    if architecture == PORTABLE:
-        return config
+    if architecture == PORTABLE or flavour.name == CLASSIC:
+        return config  # the other TensorRT builds for the card that it finds
     if architecture not in flavour.architectures:
         raise BackendUnavailable(
             f"{flavour.label} builds no engines for the GPU architecture {architecture!r}. Known: "

@@ -100,6 +100,13 @@ def test_the_same_plan_every_time_and_another_for_other_cards(rtx, built):
     assert bytes(build_plan(rtx, graph, {}, PORTABLE, nothing)) != bytes(again)
 
 
+def test_the_other_tensorrt_is_asked_for_no_architecture(rtx):
+    """The same code with its module passed in: it builds for the card that it finds."""
+    other = replace(rtx, name=CLASSIC)
+    plan = build_plan(other, EMBEDDED / "text_encoder.onnx", {}, "sm90", nothing)
+    assert plan.nbytes > 1_000_000
+
+
 def test_it_tells_what_it_does(rtx):
     told = []
     build_plan(rtx, EMBEDDED / "text_encoder.onnx", {}, PORTABLE, told.append)
@@ -378,6 +385,15 @@ def test_a_child_that_is_killed_is_told(cache):
 def test_a_child_that_cannot_start_says_why(cache, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     with pytest.raises(BackendUnavailable, match=r"ended with code 1: .*encodings"):
+        build_in_child(SPEC, RTX, "sm89", QUIET)
+
+
+def test_what_a_library_prints_is_no_message(cache, tmp_path, monkeypatch):
+    """Not from Python, and not from C++ past it."""
+    noisy = "import os; print('{'); os.write(1, b'[TRT] hello\\n'); raise ImportError('none')"
+    (tmp_path / "tensorrt_rtx.py").write_text(noisy)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BackendUnavailable, match=r"TensorRT-RTX cannot be loaded \(none\)"):
         build_in_child(SPEC, RTX, "sm89", QUIET)
 
 

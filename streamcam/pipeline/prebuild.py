@@ -46,8 +46,12 @@ def build_beforehand(
 
 
 def kept() -> list[Kept]:
-    """Everything in the cache, biggest first."""
-    found = [Kept(one.kind, one.path.name, one.bytes / _MB, _describe(one)) for one in artifacts()]
+    """What the cache holds that is worth a line, biggest first."""
+    found = [
+        Kept(one.kind, one.path.name, one.bytes / _MB, _describe(one))
+        for one in artifacts()
+        if one.bytes >= _MB / 2
+    ]
     return sorted(found, key=lambda one: -one.megabytes)
 
 

@@ -136,11 +136,15 @@ def file_sha256(path: Path) -> str:
     )
     if known.is_file():
         return known.read_text("ascii")
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
+    digest = _sha256(path)
     with writing(known) as unfinished:
         unfinished.write_text(digest, "ascii")
     return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _why_not(file: Path, bytes: int, sha256: str) -> str | None:  # a manifest's words
@@ -169,9 +173,7 @@ def _unfinished(place: Path) -> Path:
 def _write_manifest(folder: Path, key: str, content: Mapping[str, object]) -> None:
     files: dict[str, object] = {}
     for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-        files[path.name] = {"bytes": path.stat().st_size, "sha256": digest}
+        files[path.name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
     manifest = {
         "key": key,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

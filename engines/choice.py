@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engines.api import EngineSpec
-from engines.backends._nvidia import Card, find_card, flavour_for
+from engines.backends._nvidia import Card, card_for, find_card, flavour_for
 from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
 from engines.backends._tensorrt_plan import PORTABLE
 from engines.errors import BackendUnavailable
@@ -44,12 +44,7 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
 
 def tensorrt_here(spec: EngineSpec) -> tuple[Flavour, Card]:
     """TensorRT for the card of `spec`. Raises `BackendUnavailable`."""
-    card = find_card(spec.device)
-    if card is None:
-        raise BackendUnavailable(
-            f"device {spec.device!r}: TensorRT runs on NVIDIA cards alone, and torch finds none "
-            "here. Use --backend auto. `streamcam build` prepares engines for another machine."
-        )
+    card = card_for(spec.device)
     return flavour_for(card), card
 
 

@@ -45,6 +45,17 @@ def find_card(device: str) -> Card | None:
     return Card(torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index))
 
 
+def card_for(device: str) -> Card:
+    """`find_card`. Raises `BackendUnavailable` where there is none."""
+    card = find_card(device)
+    if card is None:
+        raise BackendUnavailable(
+            f"device {device!r}: TensorRT runs on NVIDIA cards alone, and torch finds none "
+            "here. Use --backend auto. `streamcam build` prepares engines for another machine."
+        )
+    return card
+
+
 def flavour_for(card: Card) -> Flavour:
     """The TensorRT for a card. Raises `BackendUnavailable`: why torch is that card's best.
 

@@ -10,13 +10,12 @@ import torch
 
 from engines.api import EngineSpec
 from engines.backends._frame_step_shapes import Shapes, feature_shapes, latent_shape
-from engines.backends._nvidia import find_card, flavour_for
+from engines.backends._nvidia import card_for, flavour_for
 from engines.backends._tensorrt_engine import PlanOnDevice
 from engines.backends._tensorrt_flavour import Flavour
 from engines.backends._tensorrt_plan import build_plan
 from engines.backends._torch_cost import frame_flops, matrix_product
 from engines.backends._torch_cuda import CudaStream
-from engines.errors import BackendUnavailable
 from engines.measure import unet_rows
 from engines.model import Model
 
@@ -26,9 +25,7 @@ __all__ = ["frame_flops", "matrix_product", "networks_alone"]
 def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:
     """Each network as a function that runs its own engine once and waits for the result; built
     here, which takes what the frame step's engine took."""
-    card = find_card(spec.device)
-    if card is None:
-        raise BackendUnavailable(f"device {spec.device!r} is no NVIDIA card.")
+    card = card_for(spec.device)
     flavour, device = flavour_for(card), torch.device(spec.device)
     ready: dict[str, Callable[[], None]] = {}
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:

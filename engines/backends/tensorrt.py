@@ -14,7 +14,7 @@ from engines.api import EngineSpec
 from engines.artifacts import about
 from engines.backends._device_runner import DeviceRunner, failures_as
 from engines.backends._frame_step_shapes import frame_step_signature, input_shapes
-from engines.backends._nvidia import find_card
+from engines.backends._nvidia import card_for
 from engines.backends._tensorrt_buffers import AlternatingBuffers
 from engines.backends._tensorrt_engine import PlanOnDevice
 from engines.backends._tensorrt_flavour import Flavour, open_flavour
@@ -40,14 +40,12 @@ def check_spec(spec: EngineSpec) -> None:
 
 
 def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
-    """Load the plans of `model` onto the card. Raises `BackendUnavailable`."""
-    check_spec(spec)
+    """Load the plans of `model` onto the card; `check_spec` has passed `spec`.
+
+    Raises `BackendUnavailable`.
+    """
     assert model.plans is not None
-    if find_card(spec.device) is None:
-        raise BackendUnavailable(
-            f"device {spec.device!r}: TensorRT runs on NVIDIA cards alone, and torch finds none "
-            "here. Use --backend auto. `streamcam build` prepares engines for another machine."
-        )
+    card_for(spec.device)
     flavour = open_flavour(str(about(model.plans)["flavour"]))
     index = torch.device("cuda" if spec.device == "auto" else spec.device).index or 0
     execution = "graph" if spec.execution == "auto" else spec.execution

@@ -42,7 +42,8 @@ def machine(monkeypatch):
 
     def has(card, installed=(RTX,), ready=()):
         found = Card(f"NVIDIA {card}", CARDS[card]) if card else None
-        monkeypatch.setattr(choice, "find_card", lambda device: found)
+        for module in (choice, _nvidia):
+            monkeypatch.setattr(module, "find_card", lambda device: found)
         monkeypatch.setattr(choice, "_torch_has_gpu", lambda model: card is not None)
         monkeypatch.setattr(_nvidia, "installed_flavours", lambda: list(installed))
         monkeypatch.setattr(_nvidia, "open_flavour", flavour)

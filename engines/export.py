@@ -76,7 +76,7 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
 def graphs_key(model: Model) -> str:
     """Of everything that shapes a model's graphs and the weights that they point into."""
     encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
-    parts = ["unet", *encoders, *(["decoder"] if model.features else [])]
+    parts = ["unet", *encoders, *(["decoder"] if (model.folder / "decoder").is_dir() else [])]
     folders = [*(model.folder / part for part in parts), model.autoencoder]
     files = [
         *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
@@ -147,7 +147,7 @@ def copy_model(source: Path, target: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     open_model(EngineSpec(model=str(source)))  # names what is missing before anything is written
-    for folder in MODEL_FOLDERS:
+    for folder in (name for name in MODEL_FOLDERS if (source / name).is_dir()):
         (target / folder).mkdir(parents=True, exist_ok=True)
         for file in sorted((source / folder).iterdir()):
             copy = target / folder / file.name

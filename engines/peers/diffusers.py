@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +22,7 @@ from typing import Any, TypeAlias
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoPipelineForImage2Image, DiffusionPipeline
+from diffusers import AutoencoderTiny, AutoPipelineForImage2Image, DiffusionPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,6 +30,9 @@ Picture: TypeAlias = NDArray[np.uint8]
 Restyle: TypeAlias = Callable[[Picture], Picture]
 
 _HALF = 0.5  # of twice the steps are run: what `strength` makes of `num_inference_steps`
+
+
+_OURS = "DetailAutoencoder"  # engines/nano/autoencoder.py
 
 
 def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
@@ -52,19 +56,18 @@ def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
     notes = ["each frame makes all its steps in sequence; its prompt is not encoded again"]
     if request["guidance_mode"] in ("self", "onetime"):
         notes.append(f"it has no guidance {request['guidance_mode']!r} and runs without any")
-    if (Path(request["model"]) / "decoder").is_dir():
+    autoencoder = Path(request["autoencoder"])
+    if (autoencoder.parent / "decoder").is_dir() or _class_name(autoencoder) == _OURS:
         notes.append("it decodes without the detail path, which our frame has")
     return restyle, notes
 
 
 def _pipeline(request: dict[str, Any]) -> DiffusionPipeline:
     options = {"torch_dtype": getattr(torch, request["precision"]), "local_files_only": True}
-    autoencoder = Path(request["autoencoder"])
-    kind = json.loads((autoencoder / "config.json").read_text("utf-8"))["_class_name"]
     pipe = AutoPipelineForImage2Image.from_pretrained(
         request["model"],
         **options,
-        vae=getattr(diffusers, kind).from_pretrained(autoencoder, **options),
+        vae=_autoencoder(Path(request["autoencoder"]), options),
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,
@@ -73,6 +76,22 @@ def _pipeline(request: dict[str, Any]) -> DiffusionPipeline:
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(torch.device(request["device"]))
+
+
+def _autoencoder(folder: Path, options: dict[str, Any]) -> AutoencoderTiny:
+    """Of the class that wrote the folder: AutoencoderTiny, AutoencoderKL, or our own."""
+    name = _class_name(folder)
+    if name == _OURS:  # this environment has no streamcam
+        sys.path.insert(0, str(Path(__file__).parents[2]))
+        from engines.nano.autoencoder_tiny import as_autoencoder_tiny
+
+        return as_autoencoder_tiny(folder).to(options["torch_dtype"])
+    kind: type[AutoencoderTiny] = getattr(diffusers, name)
+    return kind.from_pretrained(folder, **options)
+
+
+def _class_name(folder: Path) -> str:
+    return str(json.loads((folder / "config.json").read_text("utf-8"))["_class_name"])
 
 
 def _embeddings(request: dict[str, Any], *, guided: bool) -> dict[str, Any]:

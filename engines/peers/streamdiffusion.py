@@ -20,6 +20,7 @@ Of the package only `streamdiffusion.pipeline` is used: its image helpers want t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -57,6 +58,9 @@ class AnyLatent(StreamDiffusion):  # type: ignore[misc]  # untyped package
             self.x_t_latent_buffer = torch.zeros_like(self.init_noise[1:])
 
 
+_OURS = "DetailAutoencoder"  # engines/nano/autoencoder.py
+
+
 def open_peer(request: dict[str, Any]) -> tuple[Callable[[Picture], Picture], list[str]]:
     """See engines/peers/__init__.py."""
     dtype = getattr(torch, request["precision"])
@@ -89,7 +93,7 @@ def open_peer(request: dict[str, Any]) -> tuple[Callable[[Picture], Picture], li
         picture: Picture = pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
         return picture
 
-    return restyle, _notes(Path(request["model"]), stream)
+    return restyle, _notes(Path(request["autoencoder"]), stream)
 
 
 def _pipeline(
@@ -98,7 +102,7 @@ def _pipeline(
     folder, autoencoder = Path(request["model"]), Path(request["autoencoder"])
     options = {"torch_dtype": dtype, "local_files_only": True}
     pipe = StableDiffusionPipeline(
-        vae=_class_of(autoencoder).from_pretrained(autoencoder, **options),
+        vae=_autoencoder(autoencoder, options),
         unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
         scheduler=LCMScheduler.from_pretrained(folder / "scheduler"),
         text_encoder=None,
@@ -110,11 +114,20 @@ def _pipeline(
     return pipe.to(device)
 
 
-def _class_of(folder: Path) -> type[AutoencoderTiny]:
-    """The class that wrote the folder: AutoencoderTiny, AutoencoderKL."""
-    name = json.loads((folder / "config.json").read_text("utf-8"))["_class_name"]
+def _autoencoder(folder: Path, options: dict[str, Any]) -> AutoencoderTiny:
+    """Of the class that wrote the folder: AutoencoderTiny, AutoencoderKL, or our own."""
+    name = _class_name(folder)
+    if name == _OURS:  # this environment has no streamcam
+        sys.path.insert(0, str(Path(__file__).parents[2]))
+        from engines.nano.autoencoder_tiny import as_autoencoder_tiny
+
+        return as_autoencoder_tiny(folder).to(options["torch_dtype"])
     kind: type[AutoencoderTiny] = getattr(diffusers, name)
-    return kind
+    return kind.from_pretrained(folder, **options)
+
+
+def _class_name(folder: Path) -> str:
+    return str(json.loads((folder / "config.json").read_text("utf-8"))["_class_name"])
 
 
 def _embeddings(request: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Embeddings:
@@ -123,11 +136,11 @@ def _embeddings(request: dict[str, Any], dtype: torch.dtype, device: torch.devic
     return tuple(one[None].to(device, dtype) for one in pair)
 
 
-def _notes(folder: Path, stream: AnyLatent) -> list[str]:
+def _notes(autoencoder: Path, stream: AnyLatent) -> list[str]:
     notes = ["its pipeline's three methods a frame; its PIL helpers and CUDA events left out"]
     channels = stream.unet.config.in_channels
     if channels != _PUBLISHED_CHANNELS:
         notes.append(f"its hard-coded 4 latent channels overridden with {channels}")
-    if (folder / "decoder").is_dir():
+    if (autoencoder.parent / "decoder").is_dir() or _class_name(autoencoder) == _OURS:
         notes.append("it decodes without the detail path, which our frame has")
     return notes

@@ -1,0 +1,63 @@
+"""The torch modules of what engines/nano/training makes: our own autoencoder and a small UNet.
+
+Only the torch backend and the export use this file. Names as in engines/frame_step.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+
+from engines.checkpoint import reading
+from engines.frame_step import Networks
+from engines.nano.autoencoder import Autoencoder, load_autoencoder
+
+# The UNet passes on the exact size of each level when a side is not divisible by 2^upsamplers.
+# Asking for that always makes one exported graph right for every frame size.
+_ALWAYS_PASS_SIZES = 16
+
+
+class DetailNetworks(Networks):
+    """Encoder, UNet and decoder of a nano model, as `engines.frame_step.Networks`."""
+
+    def __init__(
+        self, autoencoder: Autoencoder, unet: UNet2DConditionModel, prediction_type: str
+    ) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.unet = unet
+        self.unet.num_upsamplers = _ALWAYS_PASS_SIZES
+        self.prediction_type = prediction_type
+        self.features = autoencoder.features
+
+    def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """See Networks."""
+        return self.autoencoder.encode(image_BCHW)
+
+    def denoise(
+        self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
+    ) -> Tensor:
+        """See Networks."""
+        prediction = self.unet(latent_RChw, timestep_R, prompt_RTD, return_dict=False)[0]
+        return cast(Tensor, prediction)
+
+    def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
+        """See Networks."""
+        return self.autoencoder.decode(latent_BChw, features)
+
+
+def load_detail_networks(folder: Path, prediction_type: str) -> DetailNetworks:
+    """Read a nano model from a folder in diffusers layout; float32, on the CPU, in eval mode.
+
+    Raises `ModelUnavailable` for weights that cannot be read.
+    """
+    # low_cpu_mem_usage wants accelerate, which a model of this size has no use for.
+    options = {"local_files_only": True, "low_cpu_mem_usage": False}
+    with reading(folder):
+        autoencoder = load_autoencoder(folder / "vae")
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **options)
+        networks = DetailNetworks(autoencoder, unet.float(), prediction_type)
+    return networks.float().eval().requires_grad_(requires_grad=False)

@@ -57,8 +57,8 @@ def trained(data, tmp_path_factory):
     """A model folder after PLAN, and the folder that it was trained in."""
     work = tmp_path_factory.mktemp("work")
     words = tokenizer.make(work / "model" / "tokenizer" / "tokenizer.json", SEED)
-    autoencoder = train_autoencoder.train(data, work / "autoencoder", PLAN)
-    autoencoder, denoiser = train_denoiser.train(data, autoencoder, words, work / "denoiser", PLAN)
+    learnt = train_autoencoder.train(data, work / "autoencoder", PLAN)
+    autoencoder, denoiser = train_denoiser.train(data, learnt, words, work / "denoiser", PLAN)
     model_folder.write(work / "model", autoencoder, denoiser)
     return work
 
@@ -162,10 +162,10 @@ def test_an_interrupted_training_is_the_same_training(data, trained, tmp_path, m
     """Stopped between two checkpoints and begun again, it learns the same."""
     learn = train_autoencoder.loss
 
-    def interrupted(network, data, plan, step):
+    def interrupted(network, codes, data, plan, step):
         if step == PLAN.every + 1:
             raise InterruptedError
-        return learn(network, data, plan, step)
+        return learn(network, codes, data, plan, step)
 
     folder = tmp_path / "autoencoder"
     with monkeypatch.context() as patch:

@@ -19,6 +19,7 @@ from engines.nano.training import (
     train_autoencoder,
     train_denoiser,
 )
+from engines.nano.training.codes import load_codes
 from engines.nano.training.training_run import Plan
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -57,7 +58,7 @@ def autoencoder(
     rate: Rate = 1.5e-3,
     seed: Seed = 1,
 ) -> None:
-    """Train encoder and decoder."""
+    """Train encoder, decoder and codes."""
     plan = Plan(steps, size, crop, seed, rate=rate)
     train_autoencoder.train(dataset.DataSet(work / "data"), work / "autoencoder", plan)
 
@@ -73,10 +74,11 @@ def denoiser(
 ) -> None:
     """Train the UNet and the text encoder, and the decoder with them."""
     plan = Plan(steps, size, crop, seed, rate=rate)
+    learnt = work / "autoencoder"
     words = tokenizer.make(work / "model" / "tokenizer" / "tokenizer.json", seed)
     trained, drawer = train_denoiser.train(
         dataset.DataSet(work / "data"),
-        load_autoencoder(work / "autoencoder" / "vae"),
+        (load_autoencoder(learnt / "vae"), load_codes(learnt)),
         words,
         work / "denoiser",
         plan,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engines.nano.autoencoder import PATTERN_PERIOD
+from engines.nano.training.codes import named
 from engines.nano.training.dataset import SIDE, DataSet
 from engines.nano.training.filters import Picture
 from engines.nano.training.styles import STYLES
@@ -27,18 +28,20 @@ class Batch:
     seen_BCHW    what the camera gave
     clean_BCHW   the same before the camera spoilt it
     wanted_BCHW  the drawing that the prompt asks for
+    named_BN     what it asks for, for `codes.Codes`
     """
 
     seen_BCHW: Tensor
     clean_BCHW: Tensor
     wanted_BCHW: Tensor
+    named_BN: Tensor
     prompts: list[str]
 
     def to(self, device: torch.device) -> Batch:
         """On that device."""
-        parts = (self.seen_BCHW, self.clean_BCHW, self.wanted_BCHW)
-        seen, clean, wanted = (part.to(device) for part in parts)
-        return Batch(seen, clean, wanted, self.prompts)
+        parts = (self.seen_BCHW, self.clean_BCHW, self.wanted_BCHW, self.named_BN)
+        seen, clean, wanted, asked = (part.to(device) for part in parts)
+        return Batch(seen, clean, wanted, asked, self.prompts)
 
 
 def batch(data: DataSet, size: int, crop: int, random: Random, takes: int = 1) -> Batch:
@@ -48,13 +51,14 @@ def batch(data: DataSet, size: int, crop: int, random: Random, takes: int = 1) -
     """
     grain = np.random.default_rng(random.getrandbits(64))
     rows = [_piece(data, crop, random) for _ in range(size // takes)] * takes
-    seen = _tensor([filmed(clean, grain) for clean, _, _ in rows])
-    clean = _tensor([clean for clean, _, _ in rows])
-    wanted = _tensor([wanted for _, wanted, _ in rows])
-    return Batch(seen, clean, wanted, [text for _, _, text in rows])
+    seen = _tensor([filmed(clean, grain) for clean, *_ in rows])
+    clean = _tensor([clean for clean, *_ in rows])
+    wanted = _tensor([wanted for _, wanted, *_ in rows])
+    asked = torch.tensor([asked for *_, asked, _ in rows])
+    return Batch(seen, clean, wanted, asked, [text for *_, text in rows])
 
 
-def _piece(data: DataSet, crop: int, random: Random) -> tuple[Picture, Picture, str]:
+def _piece(data: DataSet, crop: int, random: Random) -> tuple[Picture, Picture, list[float], str]:
     row = random.randrange(len(data))
     places = (SIDE - crop) // PATTERN_PERIOD + 1
     top, left = (PATTERN_PERIOD * random.randrange(places) for _ in range(2))
@@ -68,7 +72,8 @@ def _piece(data: DataSet, crop: int, random: Random) -> tuple[Picture, Picture, 
     for tone in tones:
         wanted = toned(tone, wanted)
     neutral = looks == ["photo"] and not tones and random.random() < 0.5
-    return piece("photo"), wanted, "" if neutral else prompt(looks, tones, random)
+    text = "" if neutral else prompt(looks, tones, random)
+    return piece("photo"), wanted, named(looks, tones), text
 
 
 def _choice(random: Random) -> tuple[list[str], list[str]]:

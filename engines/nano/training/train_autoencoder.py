@@ -1,7 +1,8 @@
-"""The first phase: the autoencoder learns to give back photos, and to draw over them.
+"""The first phase: encoder and decoder learn to draw a photo as its latent's code says.
 
-Half of every batch is the photo itself; for the other half the decoder gets the latent of the
-drawing, but the photo's features, as it will when it runs.
+A photo's latent plus the code of a look is decoded, with the photo's features, to the drawing; with
+no more than the code of "photo" it is an autoencoder. No prompt and no UNet take part, so what
+takes the longest is learnt with the shortest way to the loss.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from engines.nano.autoencoder import Autoencoder
 from engines.nano.training.architecture import device, new_autoencoder, place
 from engines.nano.training.batches import batch
+from engines.nano.training.codes import Codes, share
 from engines.nano.training.dataset import DataSet
 from engines.nano.training.losses import difference
 from engines.nano.training.training_run import Plan, TrainingRun
@@ -24,27 +26,32 @@ _NOISE = 0.2  # the strongest of the family's timesteps, over a latent of deviat
 _LOUDNESS = 0.1
 
 
-def train(data: DataSet, folder: Path, plan: Plan) -> Autoencoder:
-    """Train, keep everything in `folder`, return the autoencoder. Raises as `TrainingRun`."""
+def train(data: DataSet, folder: Path, plan: Plan) -> tuple[Autoencoder, Codes]:
+    """Train, keep everything in `folder`, return what was learnt. Raises as `TrainingRun`."""
     torch.manual_seed(plan.seed)
-    network = new_autoencoder()
-    place(network)
-    run = TrainingRun(folder, plan, [network])
-    run.train(lambda step: loss(network, data, plan, step))
-    trained = run.averaged[0]
+    network, codes = new_autoencoder(), Codes()
+    for module in (network, codes):
+        place(module)
+    run = TrainingRun(folder, plan, [network, codes])
+    run.train(lambda step: loss(network, codes, data, plan, step))
+    trained, vectors = run.averaged
     assert isinstance(trained, Autoencoder)
+    assert isinstance(vectors, Codes)
     trained.save(folder / "vae")
-    return trained
+    vectors.save(folder)
+    return trained, vectors
 
 
-def loss(network: Autoencoder, data: DataSet, plan: Plan, step: int) -> Tensor:
+def loss(network: Autoencoder, codes: Codes, data: DataSet, plan: Plan, step: int) -> Tensor:
     """Of one step."""
-    pieces = batch(data, plan.size, plan.crop, Random(f"{plan.seed} {step}")).to(device())
-    both_BCHW = torch.cat([pieces.seen_BCHW, pieces.wanted_BCHW])
-    latent_BChw, features = network.encode(both_BCHW.contiguous(memory_format=torch.channels_last))
-    photo = [torch.cat([found[: plan.size]] * 2) for found in features]
+    random = Random(f"{plan.seed} {step}")
+    pieces = batch(data, plan.size, plan.crop, random).to(device())
+    shown = share(1.0 if random.random() < 0.5 else random.random())
+    wanted_BCHW = torch.lerp(pieces.clean_BCHW, pieces.wanted_BCHW, shown)
+    photo_BChw, features = network.encode(pieces.seen_BCHW)
+    latent_BChw = photo_BChw + shown * codes(pieces.named_BN)
     noisy_BChw = latent_BChw + _NOISE * torch.rand(()) * torch.randn_like(latent_BChw)
-    drawn_BCHW = network.decode(noisy_BChw, photo)
+    drawn_BCHW = network.decode(noisy_BChw, features)
     # Latents want a deviation of about the scaling factor, for the denoiser and for float16.
     power = (latent_BChw / network.scaling_factor).pow(2).mean()
-    return difference(drawn_BCHW, both_BCHW) + _LOUDNESS * F.relu(power - 1.0)
+    return difference(drawn_BCHW, wanted_BCHW) + _LOUDNESS * F.relu(power - 1.0)

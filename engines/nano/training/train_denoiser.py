@@ -1,10 +1,11 @@
 """The second phase: the UNet and the text encoder learn to draw, and the decoder goes along.
 
 The formulation. A frame enters as x_t = a·z + b·ε with z the latent of the photo, and is to leave
-as x₀ = z of the drawing: the UNet predicts ε + a/b·(z_photo − z_drawing). The strength moves the
-first timestep from 19 to 59, and what is wanted from the photo to the drawing: at t = 19 there is
-nothing left to draw, so later steps refine and do not draw twice. To make that true, several steps
-are trained as they run: unrolled, each on what the one before gave, with the loss at the end.
+as x₀ = z plus the code of the look (codes.py): the UNet predicts ε − a/b·code. The strength moves
+the first timestep from 19 to 59, and with it what is wanted from the photo to the drawing: at
+t = 19 there is nothing left to draw, so later steps refine and do not draw twice. To make that
+true, several steps are trained as they run: unrolled, each on what the one before gave, with the
+loss at the end.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from engines.nano.training.architecture import (
     schedule,
 )
 from engines.nano.training.batches import Batch, batch
+from engines.nano.training.codes import Codes, share
 from engines.nano.training.dataset import DataSet
 from engines.nano.training.losses import difference
 from engines.nano.training.tokenizer import ids
@@ -45,16 +47,25 @@ _STEPS, _STEPS_WEIGHTS = (1, 2, 4), (2, 1, 1)
 
 
 def train(
-    data: DataSet, autoencoder: Autoencoder, tokenizer: Tokenizer, folder: Path, plan: Plan
+    data: DataSet,
+    learnt: tuple[Autoencoder, Codes],
+    tokenizer: Tokenizer,
+    folder: Path,
+    plan: Plan,
 ) -> tuple[Autoencoder, Denoiser]:
-    """Train, keep everything in `folder`, return what was learnt. Raises as `TrainingRun`."""
+    """Train, keep everything in `folder`, return what was learnt. Raises as `TrainingRun`.
+
+    `learnt` is what the first phase left.
+    """
     torch.manual_seed(plan.seed)
+    autoencoder, codes = learnt
+    codes.requires_grad_(requires_grad=False)
     autoencoder.requires_grad_(requires_grad=False)
     denoiser = new_denoiser(tokenizer)
-    for module in (autoencoder, *denoiser.modules()):
+    for module in (autoencoder, codes, *denoiser.modules()):
         place(module)
     run = TrainingRun(folder, plan, [autoencoder.decoder, *denoiser.modules()])
-    lesson = Lesson(autoencoder, denoiser, tokenizer, data, plan)
+    lesson = Lesson(learnt, denoiser, tokenizer, data, plan)
     run.train(lambda step: lesson.loss(step, run.progress(step)))
     decoder, unet, text_encoder = run.averaged
     autoencoder.decoder.load_state_dict(decoder.state_dict())
@@ -65,23 +76,19 @@ def train(
     return autoencoder, trained
 
 
-def share(strength: float) -> float:
-    """Of the drawing in what is wanted: quickly up, then flat."""
-    return 1.0 - float((1.0 - strength) ** 2.5)
-
-
 class Lesson:
     """The loss of one step."""
 
     def __init__(
         self,
-        autoencoder: Autoencoder,
+        learnt: tuple[Autoencoder, Codes],
         denoiser: Denoiser,
         tokenizer: Tokenizer,
         data: DataSet,
         plan: Plan,
     ) -> None:
-        self.autoencoder, self.denoiser, self.tokenizer = autoencoder, denoiser, tokenizer
+        self.autoencoder, self.codes = learnt
+        self.denoiser, self.tokenizer = denoiser, tokenizer
         self.data, self.plan = data, plan
         self.schedule = schedule()
 
@@ -104,7 +111,8 @@ class Lesson:
         takes = 1 + steady
         latent_BChw, features = self.denoise(pieces, timesteps(strength, steps), takes)
         with torch.no_grad():
-            latent_wanted_BChw, _ = self.autoencoder.encode(wanted_BCHW)
+            photo_BChw, _ = self.autoencoder.encode(pieces.clean_BCHW)
+            latent_wanted_BChw = photo_BChw + shown * self.codes(pieces.named_BN)
         found = _LATENT * F.smooth_l1_loss(latent_BChw, latent_wanted_BChw)
         if progress < _PIXELS_FROM:
             return found

@@ -4,8 +4,8 @@ The 8× bottleneck alone loses eyes and ink lines, so feature maps of the photo 
 decoder (the published relative is img2img-turbo, arXiv 2403.12036), where the latent decides, by a
 gain a channel, what of them is shown. Beside them lies the paper: fixed patterns from which a
 printer's dots and an engraver's lines are cut, which no small network could invent in step with the
-picture. Nothing is computed at full resolution: 2×2 blocks of pixels become channels first and
-pixels last.
+picture. Nothing is computed at full resolution: the first convolution halves it, and the last gives
+2×2 blocks of pixels as channels.
 
 Names: B pictures, H×W pixels, h×w = H/8×W/8 latent.
 """
@@ -171,7 +171,7 @@ def paper(height: int, width: int, device: torch.device | None = None) -> Tensor
     [−1, 1], and squared paper, 1 on its lines. They hang on the upper left corner."""
     row, column = _places(height, device)[:, None], _places(width, device)[None, :]
     eighth = 2.0 * math.pi / 8.0
-    lines = (row % 32 < 1.0).float(), (column % 32 < 1.0).float()
+    lines = (row % PATTERN_PERIOD < 1.0).float(), (column % PATTERN_PERIOD < 1.0).float()
     return torch.stack(
         [
             0.5 * torch.cos(eighth * row) + 0.5 * torch.cos(eighth * column),

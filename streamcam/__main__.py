@@ -1,8 +1,6 @@
 """`python -m streamcam` is the command `streamcam`."""
 
-import sys
-
-from streamcam.cli import main
+from streamcam.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -31,12 +31,16 @@ PATTERN_PERIOD = 32  # pixels after which every pattern repeats, both ways
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Channels at a half, a quarter and an eighth of the resolution, and of the latent."""
+    """Channels at a half, a quarter and an eighth of the resolution, and of the latent.
+
+    `photo` of the latent's are the encoder's; the rest are zero until a UNet draws in them.
+    """
 
     half: int = 24
     quarter: int = 32
     eighth: int = 48
     latent: int = 16
+    photo: int = 8
 
 
 class Residual(nn.Module):
@@ -64,14 +68,15 @@ class Encoder(nn.Module):
         self.at_quarter = Residual(quarter)
         self.to_eighth = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
         self.at_eighth = nn.Sequential(Residual(eighth), Residual(eighth))
-        self.latent = nn.Conv2d(eighth, widths.latent, 3, padding=1)
+        self.latent = nn.Conv2d(eighth, widths.photo, 3, padding=1)
+        self.free = widths.latent - widths.photo
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """See class."""
         half = self.to_half(image_BCHW)
         quarter = self.at_quarter(self.to_quarter(F.relu(half)))
         latent: Tensor = self.latent(self.at_eighth(self.to_eighth(quarter)))
-        return latent, [quarter, half]
+        return F.pad(latent, (0, 0, 0, 0, 0, self.free)), [quarter, half]
 
 
 class Detail(nn.Module):

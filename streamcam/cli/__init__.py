@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -78,6 +80,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def command() -> NoReturn:
+    """The console script: `main`, and out.
+
+    An engine's compiler that the run could not wait for is still at work on its thread. Python
+    would end that thread in the middle of C++, which aborts the process, so the process ends first.
+    """
+    code = main()
+    if any(thread.daemon for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _open_missing_streams() -> None:

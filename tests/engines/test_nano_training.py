@@ -17,10 +17,12 @@ from engines.nano.training import (
     train_autoencoder,
     train_denoiser,
 )
+from engines.nano.training.architecture import device
 from engines.nano.training.pictures import Source
 from engines.nano.training.styles import STYLES, drawn
 from engines.nano.training.tones import TONES, toned
 from engines.nano.training.training_run import Plan
+from engines.nano.training.webcam import compressed, filmed
 from engines.nano.training.words import LOOKS
 from engines.nano.training.words import TONES as TONE_WORDS
 
@@ -49,7 +51,7 @@ def sources(tmp_path_factory):
 def data(sources, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training") / "data"
     dataset.make(folder, ROWS, SEED, 1, lambda _: None, sources)
-    return dataset.DataSet(folder)
+    return dataset.DataSet(folder, device())
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +92,32 @@ def test_a_style_draws_the_same_wherever_the_picture_lies_on_the_paper(style):
 
 @pytest.mark.parametrize("tone", TONES)
 def test_a_tone_changes_a_picture_and_stays_in_range(tone):
-    photo = np.random.default_rng(SEED).random((8, 8, 3), np.float32)
+    photo = torch.rand((2, 3, 8, 8), generator=torch.Generator().manual_seed(SEED))
     found = toned(tone, photo)
     assert 0.0 <= found.min() <= found.max() <= 1.0
-    assert np.abs(found - photo).mean() > 0.02
+    assert (found - photo).abs().mean() > 0.02
+
+
+@pytest.mark.parametrize("quality", [30, 50, 85])
+def test_jpeg_is_that_of_a_library(quality):
+    """Beside OpenCV's: the same blocks and the same loss, but for rounding and upsampling."""
+    generator = np.random.default_rng(SEED)
+    small = generator.integers(0, 255, (8, 8, 3), np.uint8)
+    photo = cv2.resize(small, (64, 48), interpolation=cv2.INTER_CUBIC)
+    _, coded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    expected = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1] / 255.0
+    picture = torch.from_numpy(photo).permute(2, 0, 1)[None] / 255.0
+    found = compressed(picture, torch.full((1, 1, 1, 1), float(quality)))[0].permute(1, 2, 0)
+    lost = np.abs(photo / 255.0 - expected).mean()
+    assert np.abs(found.numpy() - expected).mean() < 0.4 * lost
+
+
+def test_a_camera_spoils_some_pictures_and_spares_others():
+    torch.manual_seed(SEED)
+    photo = torch.rand(1, 3, 32, 32).repeat(200, 1, 1, 1)
+    change = (filmed(photo) - photo).abs().mean((1, 2, 3))
+    assert 0.1 < float((change < 1e-6).float().mean()) < 0.4
+    assert 0.02 < float(change.max()) < 0.3
 
 
 def test_the_paper_repeats_after_its_period():
@@ -116,14 +140,14 @@ def test_a_data_set_is_made_again_alike_and_goes_on_where_it_stopped(data, sourc
     done.flush()
     dataset.make(tmp_path, ROWS, SEED, 1, heard.append, sources)
     assert heard == [ROWS - 1, ROWS]
-    again = dataset.DataSet(tmp_path)
+    again = dataset.DataSet(tmp_path, device())
     for style in STYLES:
         np.testing.assert_array_equal(again.drawings[style], data.drawings[style])
 
 
 def test_a_data_set_that_is_not_there_names_the_command(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m engines\.nano\.training data"):
-        dataset.DataSet(tmp_path)
+        dataset.DataSet(tmp_path, device())
 
 
 def test_missing_pictures_name_the_packages(tmp_path):

@@ -19,6 +19,7 @@ from engines.nano.training import (
     train_autoencoder,
     train_denoiser,
 )
+from engines.nano.training.architecture import device
 from engines.nano.training.codes import load_codes
 from engines.nano.training.training_run import Plan
 
@@ -60,7 +61,7 @@ def autoencoder(
 ) -> None:
     """Train encoder, decoder and codes."""
     plan = Plan(steps, size, crop, seed, rate=rate)
-    train_autoencoder.train(dataset.DataSet(work / "data"), work / "autoencoder", plan)
+    train_autoencoder.train(dataset.DataSet(work / "data", device()), work / "autoencoder", plan)
 
 
 @app.command()
@@ -77,7 +78,7 @@ def denoiser(
     learnt = work / "autoencoder"
     words = tokenizer.make(work / "model" / "tokenizer" / "tokenizer.json", seed)
     trained, drawer = train_denoiser.train(
-        dataset.DataSet(work / "data"),
+        dataset.DataSet(work / "data", device()),
         (load_autoencoder(learnt / "vae"), load_codes(learnt)),
         words,
         work / "denoiser",

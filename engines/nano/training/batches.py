@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from engines.nano.autoencoder import PATTERN_PERIOD
 from engines.nano.training.codes import named
-from engines.nano.training.dataset import SIDE, DataSet
-from engines.nano.training.filters import Picture
+from engines.nano.training.dataset import SIDE, DataSet, Place
 from engines.nano.training.styles import STYLES
 from engines.nano.training.tones import TONES, toned
 from engines.nano.training.webcam import filmed
@@ -21,9 +19,12 @@ from engines.nano.training.words import prompt
 _LOOKS = [name for name in STYLES if name != "photo"]
 
 
+_Asked = tuple[list[str], list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B pieces, images in [−1, 1].
+    """B pieces on the device that trains, images in [−1, 1], channels last.
 
     seen_BCHW    what the camera gave
     clean_BCHW   the same before the camera spoilt it
@@ -37,46 +38,51 @@ class Batch:
     named_BN: Tensor
     prompts: list[str]
 
-    def to(self, device: torch.device) -> Batch:
-        """On that device."""
-        parts = (self.seen_BCHW, self.clean_BCHW, self.wanted_BCHW, self.named_BN)
-        seen, clean, wanted, asked = (part.to(device) for part in parts)
-        return Batch(seen, clean, wanted, asked, self.prompts)
-
 
 def batch(data: DataSet, size: int, crop: int, random: Random, takes: int = 1) -> Batch:
     """`size` pieces of crop × crop pixels; with 2 takes the second half is the first, filmed again.
 
     Pieces start where the paper's patterns do, so that they lie as they do in a whole picture.
+    Uses torch's random numbers too.
     """
-    grain = np.random.default_rng(random.getrandbits(64))
-    rows = [_piece(data, crop, random) for _ in range(size // takes)] * takes
-    seen = _tensor([filmed(clean, grain) for clean, *_ in rows])
-    clean = _tensor([clean for clean, *_ in rows])
-    wanted = _tensor([wanted for _, wanted, *_ in rows])
-    asked = torch.tensor([asked for *_, asked, _ in rows])
-    return Batch(seen, clean, wanted, asked, [text for *_, text in rows])
+    places = [_place(len(data), crop, random) for _ in range(size // takes)]
+    asked = [_choice(random) for _ in places]
+    prompts = [_said(looks, tones, random) for looks, tones in asked]
+    names_BN = torch.tensor([named(*choice) for choice in asked])
+    with torch.no_grad(), torch.autocast(data.device.type, enabled=False):
+        clean = data.pieces(["photo"] * len(places), places, crop)
+        wanted = _drawings(data, asked, places, crop)
+        return Batch(
+            seen_BCHW=_centred(filmed(clean.repeat(takes, 1, 1, 1))),
+            clean_BCHW=_centred(clean.repeat(takes, 1, 1, 1)),
+            wanted_BCHW=_centred(wanted.repeat(takes, 1, 1, 1)),
+            named_BN=names_BN.to(data.device).repeat(takes, 1),
+            prompts=prompts * takes,
+        )
 
 
-def _piece(data: DataSet, crop: int, random: Random) -> tuple[Picture, Picture, list[float], str]:
-    row = random.randrange(len(data))
+def _drawings(data: DataSet, asked: list[_Asked], places: list[Place], crop: int) -> Tensor:
+    """What is asked for at each place, BCHW in [0, 1]."""
+    wanted = data.pieces([looks[0] for looks, _ in asked], places, crop)
+    blends = [row for row, (looks, _) in enumerate(asked) if len(looks) == 2]
+    if blends:
+        others = [asked[row][0][1] for row in blends]
+        other = data.pieces(others, [places[row] for row in blends], crop)
+        wanted[blends] = torch.lerp(wanted[blends], other, 0.5)
+    for tone in TONES:
+        rows = [row for row, (_, tones) in enumerate(asked) if tone in tones]
+        if rows:
+            wanted[rows] = toned(tone, wanted[rows])
+    return wanted
+
+
+def _place(rows: int, crop: int, random: Random) -> Place:
     places = (SIDE - crop) // PATTERN_PERIOD + 1
     top, left = (PATTERN_PERIOD * random.randrange(places) for _ in range(2))
-
-    def piece(style: str) -> Picture:
-        found = data.drawings[style][row, top : top + crop, left : left + crop]
-        return np.asarray(found, np.float32) / np.float32(255)
-
-    looks, tones = _choice(random)
-    wanted = np.asarray(sum(piece(look) for look in looks) / len(looks), np.float32)
-    for tone in tones:
-        wanted = toned(tone, wanted)
-    neutral = looks == ["photo"] and not tones and random.random() < 0.5
-    text = "" if neutral else prompt(looks, tones, random)
-    return piece("photo"), wanted, named(looks, tones), text
+    return random.randrange(rows), top, left
 
 
-def _choice(random: Random) -> tuple[list[str], list[str]]:
+def _choice(random: Random) -> _Asked:
     """One look, sometimes two, sometimes with a tone or two; now and then none."""
     tones = random.sample(list(TONES), random.choices((0, 1, 2), (60, 33, 7))[0])
     chance = random.random()
@@ -87,6 +93,11 @@ def _choice(random: Random) -> tuple[list[str], list[str]]:
     return [random.choice(_LOOKS)], tones
 
 
-def _tensor(pictures: list[Picture]) -> Tensor:
-    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return (stacked * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)
+def _said(looks: list[str], tones: list[str], random: Random) -> str:
+    neutral = looks == ["photo"] and not tones and random.random() < 0.5
+    return "" if neutral else prompt(looks, tones, random)
+
+
+def _centred(picture_BCHW: Tensor) -> Tensor:
+    """From [0, 1] to [−1, 1]."""
+    return (picture_BCHW * 2.0 - 1.0).contiguous(memory_format=torch.channels_last)

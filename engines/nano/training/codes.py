@@ -2,7 +2,8 @@
 
 The teachers are local filters, and the decoder sees the photo's features at a half and a quarter of
 the resolution: it can draw, once it is told what. Codes tell it in the first phase; in the second
-the UNet learns to say the same from the prompt.
+the UNet learns to say the same from the prompt. They have the latent's last channels to themselves,
+which the encoder leaves at zero: so a UNet sees how much of a look is there already.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engines.nano.autoencoder import Widths
 from engines.nano.training.styles import STYLES
@@ -23,15 +25,17 @@ _FILE = "codes.safetensors"
 
 
 class Codes(nn.Module):
-    """A learnt vector for every look and tone, in the latent's channels."""
+    """A learnt vector for every look and tone, in the channels that the photo leaves free."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(torch.randn(len(_NAMES), Widths().latent))
+        widths = Widths()
+        self.photo = widths.photo
+        self.vectors = nn.Parameter(torch.randn(len(_NAMES), widths.latent - widths.photo))
 
     def forward(self, named_BN: Tensor) -> Tensor:
         """What `named` gives, (B, N) → (B, channels, 1, 1): one vector for the whole picture."""
-        code_BC: Tensor = named_BN @ self.vectors
+        code_BC = F.pad(named_BN @ self.vectors, (self.photo, 0))
         return code_BC[..., None, None]
 
     def save(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ where it was stopped, and be made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,11 +15,14 @@ from random import Random
 
 import cv2
 import numpy as np
+import torch
 from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
+from torch import Tensor
 
 from engines.nano.training.pictures import SOURCES, Pictures, Source
 from engines.nano.training.styles import STYLES, drawn
+
+Place = tuple[int, int, int]  # row, top, left
 
 SIDE = 256
 _DONE = "done.npy"
@@ -57,21 +60,35 @@ def make(
 
 
 class DataSet:
-    """The rows of a folder, mapped: drawings[style][n] is (side, side, 3) uint8 RGB."""
+    """The rows of a folder: drawings[style] is (N, side, side, 3) uint8 RGB.
 
-    def __init__(self, folder: Path) -> None:
+    On the CPU they are mapped and stay on disk; a GPU gets a copy of them all.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
         """Raises FileNotFoundError for a folder that `make` has not finished."""
         if not (folder / _DONE).is_file() or not np.load(folder / _DONE).all():
             raise FileNotFoundError(
                 f"{folder} holds no finished data set: python -m engines.nano.training data"
             )
-        self.drawings: dict[str, NDArray[np.uint8]] = {
-            style: np.load(folder / f"{style}.npy", mmap_mode="r") for style in STYLES
+        self.device = device
+        # "c": torch wants arrays that could be written; nothing ever is.
+        self.drawings = {
+            style: torch.from_numpy(np.load(folder / f"{style}.npy", mmap_mode="c")).to(device)
+            for style in STYLES
         }
 
     def __len__(self) -> int:
         """Rows."""
         return len(self.drawings["photo"])
+
+    def pieces(self, styles: Sequence[str], places: Sequence[Place], side: int) -> Tensor:
+        """One square a style and place, BCHW in [0, 1], channels last."""
+        found = [
+            self.drawings[style][row, top : top + side, left : left + side]
+            for style, (row, top, left) in zip(styles, places, strict=True)
+        ]
+        return torch.stack(found).permute(0, 3, 1, 2).float() / 255.0
 
 
 def _open(file: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:

@@ -1,65 +1,65 @@
-"""Tones: what the colours of a drawing turn into. Per pixel, on float32 (H, W, 3) RGB in [0, 1]."""
+"""Tones: what the colours of a drawing turn into. Per pixel, on BCHW in [0, 1]."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
+import torch
+from torch import Tensor
 
-from engines.nano.training.filters import Picture, colour, luminance, mixed
+Tone = Callable[[Tensor], Tensor]
+Colour = tuple[float, float, float]
 
-Tone = Callable[[Picture], Picture]
 
-
-def mono(picture: Picture) -> Picture:
+def mono(picture_BCHW: Tensor) -> Tensor:
     """Greys."""
-    return _tinted(picture, colour(1, 1, 1), colour(0, 0, 0))
+    return _tinted(picture_BCHW, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 
 
-def sepia(picture: Picture) -> Picture:
+def sepia(picture_BCHW: Tensor) -> Tensor:
     """An old print."""
-    return _tinted(picture, colour(1.08, 0.88, 0.64), colour(0.06, 0.03, 0.0))
+    return _tinted(picture_BCHW, (1.08, 0.88, 0.64), (0.06, 0.03, 0.0))
 
 
-def warm(picture: Picture) -> Picture:
+def warm(picture_BCHW: Tensor) -> Tensor:
     """Evening sun."""
-    return _scaled(picture, colour(1.15, 1.0, 0.72), colour(0.05, 0.01, -0.02))
+    return _scaled(picture_BCHW, (1.15, 1.0, 0.72), (0.05, 0.01, -0.02))
 
 
-def cool(picture: Picture) -> Picture:
+def cool(picture_BCHW: Tensor) -> Tensor:
     """Moonlight."""
-    return _scaled(picture, colour(0.70, 0.95, 1.18), colour(-0.01, 0.01, 0.05))
+    return _scaled(picture_BCHW, (0.70, 0.95, 1.18), (-0.01, 0.01, 0.05))
 
 
-def dark(picture: Picture) -> Picture:
+def dark(picture_BCHW: Tensor) -> Tensor:
     """Night."""
-    return _scaled(np.asarray(picture**1.5, np.float32), colour(0.52, 0.55, 0.70), colour(0, 0, 0))
+    return _scaled(picture_BCHW**1.5, (0.52, 0.55, 0.70), (0.0, 0.0, 0.0))
 
 
-def pastel(picture: Picture) -> Picture:
+def pastel(picture_BCHW: Tensor) -> Tensor:
     """Pale and soft."""
-    return np.asarray(0.36 + 0.64 * _saturation(picture, 0.8), np.float32)
+    return 0.36 + 0.64 * _saturated(picture_BCHW, 0.8)
 
 
-def vivid(picture: Picture) -> Picture:
+def vivid(picture_BCHW: Tensor) -> Tensor:
     """Loud colours, more contrast."""
-    return np.asarray((_saturation(picture, 1.8) - 0.5) * 1.15 + 0.5, np.float32)
+    return (_saturated(picture_BCHW, 1.8) - 0.5) * 1.15 + 0.5
 
 
-def green(picture: Picture) -> Picture:
+def green(picture_BCHW: Tensor) -> Tensor:
     """A green screen."""
-    return _tinted(picture, colour(0.28, 1.08, 0.42), colour(0.0, 0.03, 0.01))
+    return _tinted(picture_BCHW, (0.28, 1.08, 0.42), (0.0, 0.03, 0.01))
 
 
-def red(picture: Picture) -> Picture:
+def red(picture_BCHW: Tensor) -> Tensor:
     """A darkroom."""
-    return _tinted(picture, colour(1.15, 0.30, 0.25), colour(0.06, 0.0, 0.0))
+    return _tinted(picture_BCHW, (1.15, 0.30, 0.25), (0.06, 0.0, 0.0))
 
 
-def purple(picture: Picture) -> Picture:
+def purple(picture_BCHW: Tensor) -> Tensor:
     """Violet light."""
-    tinted = _tinted(picture, colour(0.85, 0.42, 1.15), colour(0.08, 0.0, 0.10))
-    return np.asarray(tinted + 0.35 * (picture - luminance(picture)[..., None]), np.float32)
+    tinted = _tinted(picture_BCHW, (0.85, 0.42, 1.15), (0.08, 0.0, 0.10))
+    return tinted + 0.35 * (picture_BCHW - _grey(picture_BCHW))
 
 
 TONES: dict[str, Tone] = {
@@ -68,19 +68,28 @@ TONES: dict[str, Tone] = {
 }
 
 
-def toned(name: str, picture: Picture) -> Picture:
-    """A picture in the tone `name`."""
-    return np.asarray(np.clip(TONES[name](picture), 0.0, 1.0), np.float32)
+def toned(name: str, picture_BCHW: Tensor) -> Tensor:
+    """Pictures in the tone `name`."""
+    return TONES[name](picture_BCHW).clamp(0.0, 1.0)
 
 
-def _tinted(picture: Picture, factor: Picture, offset: Picture) -> Picture:
-    return _scaled(np.repeat(luminance(picture)[..., None], 3, -1), factor, offset)
+def _tinted(picture_BCHW: Tensor, factor: Colour, offset: Colour) -> Tensor:
+    return _scaled(_grey(picture_BCHW), factor, offset)
 
 
-def _scaled(picture: Picture, factor: Picture, offset: Picture) -> Picture:
-    return np.asarray(picture * factor + offset, np.float32)
+def _scaled(picture_BCHW: Tensor, factor: Colour, offset: Colour) -> Tensor:
+    return picture_BCHW * _colour(factor, picture_BCHW) + _colour(offset, picture_BCHW)
 
 
-def _saturation(picture: Picture, factor: float) -> Picture:
-    grey = np.repeat(luminance(picture)[..., None], 3, -1)
-    return mixed(grey, picture, factor)
+def _saturated(picture_BCHW: Tensor, factor: float) -> Tensor:
+    return torch.lerp(_grey(picture_BCHW), picture_BCHW, factor)
+
+
+def _grey(picture_BCHW: Tensor) -> Tensor:
+    """Luminance, Rec. 601, in all three channels."""
+    weight = _colour((0.299, 0.587, 0.114), picture_BCHW)
+    return (picture_BCHW * weight).sum(1, keepdim=True).expand_as(picture_BCHW)
+
+
+def _colour(colour: Colour, like: Tensor) -> Tensor:
+    return torch.tensor(colour, device=like.device)[:, None, None]

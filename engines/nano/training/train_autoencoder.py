@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engines.nano.autoencoder import Autoencoder
-from engines.nano.training.architecture import device, new_autoencoder, place
+from engines.nano.training.architecture import new_autoencoder, place
 from engines.nano.training.batches import batch
 from engines.nano.training.codes import Codes, share
 from engines.nano.training.dataset import DataSet
@@ -45,13 +45,14 @@ def train(data: DataSet, folder: Path, plan: Plan) -> tuple[Autoencoder, Codes]:
 def loss(network: Autoencoder, codes: Codes, data: DataSet, plan: Plan, step: int) -> Tensor:
     """Of one step."""
     random = Random(f"{plan.seed} {step}")
-    pieces = batch(data, plan.size, plan.crop, random).to(device())
-    shown = share(1.0 if random.random() < 0.5 else random.random())
-    wanted_BCHW = torch.lerp(pieces.clean_BCHW, pieces.wanted_BCHW, shown)
+    pieces = batch(data, plan.size, plan.crop, random)
+    shares = [share(1.0 if random.random() < 0.5 else random.random()) for _ in range(plan.size)]
+    shown_B111 = torch.tensor(shares, device=data.device)[:, None, None, None]
+    wanted_BCHW = torch.lerp(pieces.clean_BCHW, pieces.wanted_BCHW, shown_B111)
     photo_BChw, features = network.encode(pieces.seen_BCHW)
-    latent_BChw = photo_BChw + shown * codes(pieces.named_BN)
-    noisy_BChw = latent_BChw + _NOISE * torch.rand(()) * torch.randn_like(latent_BChw)
-    drawn_BCHW = network.decode(noisy_BChw, features)
+    latent_BChw = photo_BChw + shown_B111 * codes(pieces.named_BN)
+    noise_BChw = torch.rand_like(shown_B111) * torch.randn_like(latent_BChw)
+    drawn_BCHW = network.decode(latent_BChw + _NOISE * noise_BChw, features)
     # Latents want a deviation of about the scaling factor, for the denoiser and for float16.
     power = (latent_BChw / network.scaling_factor).pow(2).mean()
     return difference(drawn_BCHW, wanted_BCHW) + _LOUDNESS * F.relu(power - 1.0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 _WARM_UP, _STEADY = 100, 0.35  # steps, and the share of all steps before the rate falls
 _CLIP = 1.0
+_HEARD = 10  # steps after which losses are fetched: every time the GPU waits for it
 _PLOT_HEIGHT, _PLOT_WIDTH, _MARGIN = 360, 720, 40
 
 
@@ -51,9 +52,13 @@ class TrainingRun:
         self.averaged = [copy.deepcopy(module).eval() for module in modules]
         self.step = 0
         self.losses: list[float] = []
+        self._fresh: list[Tensor] = []
         parameters = [p for module in modules for p in module.parameters()]
         self._parameters = parameters
-        self._optimizer = torch.optim.AdamW(parameters, plan.rate, (0.9, 0.98), weight_decay=0.01)
+        self._device = parameters[0].device
+        self._optimizer = torch.optim.AdamW(
+            parameters, plan.rate, (0.9, 0.98), weight_decay=0.01, foreach=True
+        )
         folder.mkdir(parents=True, exist_ok=True)
         if self._checkpoint.is_file():
             self._resume()
@@ -64,10 +69,13 @@ class TrainingRun:
         with Progress(*columns, TimeRemainingColumn()) as progress:
             task = progress.add_task(self.folder.name, total=self.plan.steps, completed=self.step)
             while self.step < self.plan.steps:
-                found = self._one(loss)
-                shown = f"{self.folder.name}  loss {found:.4f}"
-                progress.update(task, completed=self.step, description=shown)
-                if self.step % self.plan.every == 0 or self.step == self.plan.steps:
+                self._one(loss)
+                keep = self.step % self.plan.every == 0 or self.step == self.plan.steps
+                if keep or self.step % _HEARD == 0:
+                    self._hear()
+                    shown = f"{self.folder.name}  loss {self.losses[-1]:.4f}"
+                    progress.update(task, completed=self.step, description=shown)
+                if keep:
                     self._keep()
                     progress.console.print(f"step {self.step}: loss {self._recent():.4f}")
 
@@ -79,24 +87,30 @@ class TrainingRun:
     def _checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
 
-    def _one(self, loss: Callable[[int], Tensor]) -> float:
+    def _one(self, loss: Callable[[int], Tensor]) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = self.plan.rate * self._share()
         # Every step has its own seed, so that a resumed run is the same run.
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
-        found = loss(self.step)
+        cuda = self._device.type == "cuda"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=cuda):
+            found = loss(self.step)
         self._optimizer.zero_grad(set_to_none=True)
         found.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._parameters, _CLIP)
         self._optimizer.step()
         self.step += 1
         self._average()
-        self.losses.append(float(found.detach()))
+        self._fresh.append(found.detach())
+
+    def _hear(self) -> None:
+        """Fetch the losses of the last steps. Raises FloatingPointError."""
+        self.losses += torch.stack(self._fresh).tolist()
+        self._fresh.clear()
         if not math.isfinite(self.losses[-1]):
             raise FloatingPointError(
                 f"{self.folder}: the loss is {self.losses[-1]} at step {self.step}. Lower --rate."
             )
-        return self.losses[-1]
 
     def _share(self) -> float:
         """Of the highest rate: up, steady, and down along a cosine."""
@@ -109,9 +123,7 @@ class TrainingRun:
     def _average(self) -> None:
         keep = min(0.998, (self.step + 1) / (self.step + 15))
         for averaged, module in zip(self.averaged, self.modules, strict=True):
-            pairs = zip(averaged.parameters(), module.parameters(), strict=True)
-            for mean, now in pairs:
-                mean.lerp_(now, 1.0 - keep)
+            torch._foreach_lerp_(list(averaged.parameters()), list(module.parameters()), 1.0 - keep)
 
     def _recent(self) -> float:
         return float(np.mean(self.losses[-self.plan.every :]))

@@ -15,7 +15,7 @@ from real_command import heed_signals
 LONG = 30.0  # seconds that something may take on a busy machine
 _FAKE = Path(__file__).with_name("fake_run.py")
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_MAIN = "import sys; from streamcam.cli import main; sys.exit(main())"
+_MAIN = "import sys; from streamcam.cli import command; command()"
 # Takes the terminal on stdin as its own, as a shell's job has it, then becomes the program.
 _OWN_TERMINAL = (
     "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); "

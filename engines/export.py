@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("engines.export")
 
-MODEL_FOLDERS = ("unet", "vae", "decoder", "text_encoder", "tokenizer", "scheduler")
+MODEL_FOLDERS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 PARTS = ("encoder", "unet", "decoder")
 _FORMAT = 2  # of what this file writes; another number makes every model's graphs anew
 _STEPS = 3  # any number above one: the graphs leave it free
@@ -76,8 +76,7 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
 def graphs_key(model: Model) -> str:
     """Of everything that shapes a model's graphs and the weights that they point into."""
     encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
-    parts = ["unet", *encoders, *(["decoder"] if (model.folder / "decoder").is_dir() else [])]
-    folders = [*(model.folder / part for part in parts), model.autoencoder]
+    folders = [*(model.folder / part for part in ("unet", *encoders)), model.autoencoder]
     files = [
         *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
         *(file for folder in folders for file in sorted(folder.glob("config.json"))),

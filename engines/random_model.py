@@ -29,7 +29,7 @@ class Architecture:
 
 
 # The embedded tokenizer stands in for CLIP's: ids from 0, these two around every prompt.
-_TOKENS = {"bos_token_id": 2785, "eos_token_id": 2786, "pad_token_id": 2786}
+_TOKENS = {"bos_token_id": 1592, "eos_token_id": 1593, "pad_token_id": 1593}
 
 # stabilityai/sd-turbo, with the autoencoder madebyollin/taesd.
 SD_TURBO = Architecture(

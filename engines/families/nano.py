@@ -1,14 +1,12 @@
 """The nano family: the embedded model's layout, read without torch.
 
 A nano model is a folder in diffusers layout (unet, vae, text_encoder, tokenizer, scheduler) with
-its ONNX graphs beside them, which `python -m engines.export` writes. What engines/nano/training
-makes has an autoencoder of our own class in `vae/`; the first checkpoint has diffusers' tiny one,
-and in `decoder/` a decoder with a detail path.
+its ONNX graphs beside them, which `python -m engines.export` writes. engines/nano/training makes
+one. Its autoencoder is a class of our own (engines/nano/autoencoder.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,14 +27,16 @@ _WEIGHTS = (
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 )
-_FIRST_DECODER = "decoder/skip_decoder.safetensors"
 # The family is trained at the weak end of the schedule: LCM entries 47 to 49.
 _STRONGEST, _WEAKEST = 59.0, 19.0
 
 
 def recognises(folder: Path) -> bool:
-    """The autoencoder, or a decoder beside it, is the family's own."""
-    return (folder / "decoder").is_dir() or _is_trained_here(folder)
+    """The autoencoder is the family's own."""
+    config = "vae/config.json"
+    if not (folder / config).is_file():
+        return False
+    return read_config(folder, config).get("_class_name") == _AUTOENCODER
 
 
 def open_model(spec: EngineSpec, folder: Path) -> Model:
@@ -48,8 +48,7 @@ def open_model(spec: EngineSpec, folder: Path) -> Model:
     vae = read_config(folder, "vae/config.json")
     text = read_config(folder, "text_encoder/config.json")
     scheduler = read_config(folder, "scheduler/scheduler_config.json")
-    decoders = () if _is_trained_here(folder) else (_FIRST_DECODER,)
-    require(folder, "tokenizer/tokenizer.json", *_WEIGHTS, *decoders)
+    require(folder, "tokenizer/tokenizer.json", *_WEIGHTS)
     try:
         return Model(
             name="nano" if folder == EMBEDDED else spec.model,
@@ -63,7 +62,7 @@ def open_model(spec: EngineSpec, folder: Path) -> Model:
             tokens=cast(int, text["max_position_embeddings"]),
             width=cast(int, text["hidden_size"]),
             pooled=0,
-            features=_features(vae),
+            features=((cast(int, vae["quarter"]), 4), (cast(int, vae["half"]), 2)),
             schedule=NoiseSchedule(scheduler),
             timesteps=timesteps,
         )
@@ -79,25 +78,8 @@ def timesteps(strength: float, steps: int) -> tuple[int, ...]:
 
 def load(model: Model) -> tuple[Networks, nn.Module]:
     """The torch modules of `model`, float32 on the CPU (needs torch and diffusers)."""
-    from engines.nano.detail_networks import load_detail_networks
     from engines.nano.networks import load_networks
     from engines.text_encoder import load_text_encoder
 
-    read = load_detail_networks if _is_trained_here(model.folder) else load_networks
-    networks = read(model.folder, model.schedule.prediction_type)
+    networks = load_networks(model.folder, model.schedule.prediction_type)
     return networks, load_text_encoder(model)
-
-
-def _is_trained_here(folder: Path) -> bool:
-    config = "vae/config.json"
-    if not (folder / config).is_file():
-        return False
-    return read_config(folder, config).get("_class_name") == _AUTOENCODER
-
-
-def _features(vae: Mapping[str, object]) -> tuple[tuple[int, int], ...]:
-    """Channels and downscale of each feature map of the detail path, small first."""
-    if vae.get("_class_name") == _AUTOENCODER:
-        return ((cast(int, vae["quarter"]), 4), (cast(int, vae["half"]), 2))
-    width = cast("list[int]", vae["encoder_block_out_channels"])[0]
-    return tuple((width, scale) for scale in (4, 2, 1))

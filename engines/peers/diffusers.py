@@ -56,8 +56,7 @@ def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
     notes = ["each frame makes all its steps in sequence; its prompt is not encoded again"]
     if request["guidance_mode"] in ("self", "onetime"):
         notes.append(f"it has no guidance {request['guidance_mode']!r} and runs without any")
-    autoencoder = Path(request["autoencoder"])
-    if (autoencoder.parent / "decoder").is_dir() or _class_name(autoencoder) == _OURS:
+    if _class_name(Path(request["autoencoder"])) == _OURS:
         notes.append("it decodes without the detail path, which our frame has")
     return restyle, notes
 

@@ -141,6 +141,6 @@ def _notes(autoencoder: Path, stream: AnyLatent) -> list[str]:
     channels = stream.unet.config.in_channels
     if channels != _PUBLISHED_CHANNELS:
         notes.append(f"its hard-coded 4 latent channels overridden with {channels}")
-    if (autoencoder.parent / "decoder").is_dir() or _class_name(autoencoder) == _OURS:
+    if _class_name(autoencoder) == _OURS:
         notes.append("it decodes without the detail path, which our frame has")
     return notes

@@ -33,8 +33,9 @@ CAMERA = "camera"
 
 # The README's picture: a scene a row, every look once. "preset" or "preset/look".
 STRIP = {
-    "cat": (CAMERA, "anime", "sketch", "neon", "vaporwave"),
-    "raccoon": (CAMERA, "comic", "storybook", "oil/nocturne", "noir"),
+    "cat": (CAMERA, "anime", "sketch", "neon", "engraving"),
+    "coffee": (CAMERA, "storybook", "blueprint", "noir", "vaporwave"),
+    "raccoon": (CAMERA, "comic", "ink", "thermal", "oil"),
 }
 STRIP_CELL, GAP, JPEG_QUALITY = (320, 180), 4, 90
 INK, PAPER = (22, 22, 26), (255, 255, 255)

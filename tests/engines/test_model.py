@@ -26,7 +26,7 @@ def test_the_embedded_model_describes_itself():
     assert (model.name, model.family) == ("nano", "nano")
     assert (model.latent_channels, model.downscale) == (16, 8)
     assert (model.tokens, model.width) == (77, 128)
-    assert model.features == ((32, 4), (32, 2), (32, 1))
+    assert model.features == ((32, 4), (24, 2))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,6 @@ def test_the_embedded_model_describes_itself():
     [
         "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors",
-        "decoder/skip_decoder.safetensors",
         "tokenizer/tokenizer.json",
         "scheduler/scheduler_config.json",
     ],
@@ -62,7 +61,6 @@ def test_a_configuration_without_a_key_is_named(folder):
     [
         "unet/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.safetensors",
-        "decoder/skip_decoder.safetensors",
         "text_encoder/model.safetensors",
     ],
 )

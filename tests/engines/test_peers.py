@@ -39,7 +39,7 @@ TINY = Architecture(
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "projection_dim": 16,
-        "vocab_size": 2787,
+        "vocab_size": 1594,
     },
 )
 

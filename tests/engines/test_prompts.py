@@ -20,7 +20,7 @@ THEIRS = CLIPTokenizer.from_pretrained(TOKENIZER.parent)
 
 
 TABLE = np.random.default_rng(1).normal(size=(50_000, 3)).astype(np.float32)
-START, END = 2785, 2786  # of the embedded tokenizer, which also fills up with END
+START, END = 1592, 1593  # of the embedded tokenizer, which also fills up with END
 
 
 def encoder(seen, chunks=1):
@@ -121,12 +121,12 @@ def test_families_without_a_pooled_embedding_have_none():
 
 def test_a_prompt_that_does_not_fit_is_refused_not_cut():
     prompts = encoder([])
-    prompts.encode("word " * 75)
+    prompts.encode("neon " * 75)
     with pytest.raises(PromptTooLong, match=r"76 tokens .* too long: there is room for 75") as one:
-        prompts.encode("word " * 76)
+        prompts.encode("neon " * 76)
     assert one.value.chunks == 2
     with pytest.raises(PromptTooLong, match="room for 150, about 90 words") as other:
-        encoder([], chunks=2).encode("anime | " + "word " * 301)
+        encoder([], chunks=2).encode("anime | " + "neon " * 301)
     assert other.value.chunks == 5
 
 
@@ -190,7 +190,7 @@ def test_cuts_fall_behind_commas():
 
 def test_weights_reach_every_chunk():
     prompts = encoder([], 2)
-    text = "word " * 99
+    text = "neon " * 99
     empty = encoder([], 1).encode("").tokens_TD
     plain, heavy = prompts.encode(text + "light"), prompts.encode(text + "(light:2)")
     changed = np.flatnonzero((plain.tokens_TD != heavy.tokens_TD).any(1))
@@ -202,8 +202,8 @@ def test_weights_reach_every_chunk():
 
 def test_parts_of_a_blend_may_have_any_length():
     prompts = encoder([], 2)
-    short, long = prompts.encode("anime"), prompts.encode("word " * 120)
-    both = prompts.encode("anime | " + "word " * 120)
+    short, long = prompts.encode("anime"), prompts.encode("neon " * 120)
+    both = prompts.encode("anime | " + "neon " * 120)
     expected = (short.tokens_TD + long.tokens_TD) / 2
     np.testing.assert_allclose(both.tokens_TD, expected, atol=1e-6)
 
@@ -212,12 +212,12 @@ def test_how_many_chunks_prompts_need():
     def needed(*prompts):
         return chunks_needed([TOKENIZER], prompts)
 
-    assert needed() == needed("", "anime") == needed("word " * 75) == 1
-    assert needed("anime", "word " * 76) == 2
-    assert needed("anime | (" + "word " * 200 + ":1.2)::0.5") == 3, "each part for itself"
-    assert needed("word " * 300) == 4
+    assert needed() == needed("", "anime") == needed("neon " * 75) == 1
+    assert needed("anime", "neon " * 76) == 2
+    assert needed("anime | (" + "neon " * 200 + ":1.2)::0.5") == 3, "each part for itself"
+    assert needed("neon " * 300) == 4
     with pytest.raises(PromptTooLong, match="room for 300, about 180 words") as caught:
-        needed("word " * 301)
+        needed("neon " * 301)
     assert caught.value.chunks == 5
     with pytest.raises(InvalidPrompt, match="bracket"):
         needed("anime", "(anime")
@@ -225,8 +225,16 @@ def test_how_many_chunks_prompts_need():
 
 def test_a_tokenizer_that_names_no_padding_fills_up_with_its_end_token(tmp_path):
     content = json.loads(TOKENIZER.read_text("utf-8"))
-    for number, (said, padding) in enumerate(((None, END), ({"pad_id": 5}, 5))):
-        content["padding"] = said and {**content["padding"], **said}
+    named = {
+        "strategy": "BatchLongest",
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 5,
+        "pad_type_id": 0,
+        "pad_token": "!",
+    }
+    for number, (said, padding) in enumerate(((None, END), (named, 5))):
+        content["padding"] = said
         file = tmp_path / f"{number}.json"
         file.write_text(json.dumps(content), encoding="utf-8")
         content = json.loads(TOKENIZER.read_text("utf-8"))

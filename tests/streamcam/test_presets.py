@@ -27,12 +27,17 @@ from streamcam.presets import (
 
 SHIPPED = (
     "anime",
+    "blueprint",
+    "chalk",
     "comic",
+    "engraving",
+    "ink",
     "neon",
     "noir",
     "oil",
     "sketch",
     "storybook",
+    "thermal",
     "vaporwave",
     "vintage",
     "watercolor",

@@ -102,8 +102,9 @@ def _open(file: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.d
 
 @cache
 def _pictures(sources: tuple[Source, ...]) -> Pictures:
-    """Of this process."""
+    """Of this process, which is one of many."""
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     return Pictures(sources)
 
 
@@ -115,6 +116,4 @@ def _draw(task: tuple[Path, tuple[Source, ...], int, list[int]]) -> list[int]:
         picture = scene.astype(np.float32) / 255.0
         for style, file in files.items():
             file[row] = (drawn(style, picture) * 255.0 + 0.5).astype(np.uint8)
-    for file in files.values():
-        file.flush()
     return rows

@@ -41,14 +41,17 @@ def open_source(argument: str, wanted: Wanted) -> ScreenSource:
 def list_screens() -> list[Screen]:
     """The monitors that can be captured; none where there is no display or only Wayland."""
     try:
-        grabber, monitors = connect()
+        return visible_screens()
     except UsageError:
         return []
+
+
+def visible_screens() -> list[Screen]:
+    """The monitors that can be captured. Raises `UsageError` saying why there is none."""
+    grabber, monitors = connect()
     try:
         found = screens(monitors)
         check_visible(grabber, found[0])
-    except UsageError:
-        return []
     finally:
         release(grabber)
     return found

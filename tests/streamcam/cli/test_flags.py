@@ -38,6 +38,7 @@ FROZEN = {
     ],
     "build": ["--preset", "--size", "--model", "--gpu-arch", "--list", "--clean", "--help"],
     "devices": ["--help"],
+    "doctor": ["--json", "--bundle", "--help"],
     "presets": ["--schema", "--help"],
     "switch": ["name", "--help"],
 }

@@ -16,7 +16,7 @@ def test_presets_are_one_line_each(command, tmp_path) -> None:
     done = command("presets")
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, "")
-    assert [row[0] for row in rows][:2] == ["anime", "comic"]
+    assert [row[0] for row in rows][:2] == ["anime", "blueprint"]
     assert rows[0][1] == ", ".join(load_preset("anime").look_names)
     assert rows[-1][0] == "zz"
     assert rows[-1][2].startswith("does not load: ")

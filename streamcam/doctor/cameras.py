@@ -1,0 +1,51 @@
+"""The cameras that can be a source: their modes, and who holds them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from streamcam.doctor import Finding, v4l2
+
+_TOPIC = "source"
+_SHOWN = 4  # modes in the list; a camera may have fifty
+
+
+def check() -> Iterator[Finding]:
+    """See module."""
+    from streamcam.capture.camera import list_cameras
+    from streamcam.sink._devices import list_devices
+
+    virtual = list_devices()
+    taken = {one.path for one in virtual} | {one.label for one in virtual}
+    cameras = [one for one in list_cameras() if not taken & {one.path, one.name}]
+    for camera in cameras:
+        name = f"camera:{camera.index}"
+        if sys.platform == "linux":
+            yield _looked_at(name, camera.name, camera.path)
+        else:
+            yield Finding(_TOPIC, name, "ok", camera.name)
+    if not cameras:
+        yield Finding(
+            _TOPIC, "camera", "note", "none", "plug one in; a screen, a video or the demo will do"
+        )
+
+
+def _looked_at(name: str, label: str, path: str) -> Finding:
+    try:
+        modes = sorted(v4l2.modes(path), key=lambda one: (one.width, one.fps), reverse=True)
+    except PermissionError:
+        fix = "sudo usermod -aG video $USER, then log in again"
+        return Finding(_TOPIC, name, "note", f"{label}, {path}: no permission", fix)
+    except OSError as error:
+        return Finding(
+            _TOPIC, name, "note", f"{label}, {path}: {error.strerror}", "plug it in again"
+        )
+    listed = ", ".join(f"{m.width}x{m.height} {m.format} {m.fps:g} fps" for m in modes[:_SHOWN])
+    more = f" and {len(modes) - _SHOWN} more" if len(modes) > _SHOWN else ""
+    text = f"{label}, {path}: {listed or 'any size'}{more}"
+    holders = v4l2.holders(path)
+    if holders:
+        held = " and ".join(holders)
+        return Finding(_TOPIC, name, "note", f"{text}; open in {held}", f"close {held} to use it")
+    return Finding(_TOPIC, name, "ok", text)

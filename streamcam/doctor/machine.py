@@ -1,0 +1,47 @@
+"""The machine: Python, system, cores, memory, disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+import psutil
+from platformdirs import user_cache_path
+
+from streamcam.doctor import Finding
+
+_TOPIC = "machine"
+_GIB = 2**30
+_MEMORY, _DISK = 3.0, 2.0  # GiB below which a run gets into trouble
+
+
+def check() -> Iterator[Finding]:
+    """See module."""
+    version = platform.python_version()
+    yield Finding(_TOPIC, "Python", "ok", f"{version}, {sys.executable}")
+    yield Finding(_TOPIC, "system", "ok", f"{platform.platform()}, {platform.machine()}")
+    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    yield Finding(_TOPIC, "cores", "ok", f"{usable} of {os.cpu_count()} for this program")
+    memory = psutil.virtual_memory()
+    short = memory.total < _MEMORY * _GIB
+    yield Finding(
+        _TOPIC,
+        "memory",
+        "note" if short else "ok",
+        f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free",
+        "close other programs, and take a small --size" if short else "",
+    )
+    yield _disk()
+
+
+def _disk() -> Finding:
+    """Where models and engines are kept; the folder may not be there yet."""
+    folder = user_cache_path("streamcam", appauthor=False)
+    there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    free = psutil.disk_usage(str(there)).free / _GIB
+    short = free < _DISK
+    fix = "streamcam build --clean, or free some space" if short else ""
+    text = f"{free:.1f} GiB free for {folder}"
+    return Finding(_TOPIC, "disk", "note" if short else "ok", text, fix)

@@ -22,6 +22,7 @@ class Snapshot:
     engine_ms_p50, _p95          one Engine.run
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
+    curtain                      what covers the picture, "" if nothing does
     repeats                      ticks on which a sink showed the last picture again
     frames_in, frames_out        counts since the start
     """
@@ -40,6 +41,7 @@ class Snapshot:
     frames_out: int
     seconds: float
     look: str
+    curtain: str
     notice: str
 
     def as_dict(self) -> dict[str, float | int | str]:
@@ -62,7 +64,7 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
-        self._texts: dict[str, str] = {"look": "", "notice": ""}
+        self._texts: dict[str, str] = {"look": "", "curtain": "", "notice": ""}
 
     def count(self, name: str) -> None:
         """One more of `name`, now."""
@@ -82,7 +84,7 @@ class Stats:
             self._drop_sources.append(queue)
 
     def say(self, name: str, text: str) -> None:
-        """Set a text: "look" (the current one) or "notice" (what the user should know now)."""
+        """Set a text: "look" and "curtain" (the current ones), "notice" (what to know now)."""
         with self._lock:
             self._texts[name] = text
 
@@ -113,6 +115,7 @@ class Stats:
                 frames_out=self._counts["out"],
                 seconds=now - self.started_at,
                 look=self._texts["look"],
+                curtain=self._texts["curtain"],
                 notice=self._texts["notice"],
             )
 

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
-from streamcam.cli import bench, build, devices, doctor, presets, run, switch
+from streamcam.cli import bench, build, curtain, devices, doctor, presets, run, switch
 from streamcam.cli.terminal import fail
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError
 
@@ -55,6 +55,7 @@ def build_app(*, rich_help: bool) -> typer.Typer:
     app.command()(bench.bench)
     app.command()(build.build)
     app.command()(switch.switch)
+    app.command()(curtain.curtain)
     app.command()(doctor.doctor)
     return app
 

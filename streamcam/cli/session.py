@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streamcam.web.server import WebServer
 
 _POLL = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
+_CURTAINS = {"f": "freeze", "c": "card", "o": "off"}  # the same key again shows the picture
 _LIVE_KINDS = ("camera", "screen")
 
 
@@ -214,6 +215,13 @@ class _Session:
                 self._signals.requested.set()
             elif key in "0123456789":
                 self._select(int(key))
+            elif key.lower() in _CURTAINS:
+                self._cover(_CURTAINS[key.lower()])
+
+    def _cover(self, name: str) -> None:
+        drawn = "live" if self._pipeline.curtain == name else name
+        self._pipeline.draw_curtain(drawn)
+        self._terminal.say(f"curtain: {drawn}")
 
     def _select(self, number: int) -> None:
         """0 is the preset's own look, 1 to 9 those of its [looks]."""

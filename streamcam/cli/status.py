@@ -109,11 +109,15 @@ class LiveStatus:
 def plain_line(now: Snapshot) -> str:
     """The status as one line of plain text."""
     return (
-        f"{_clock(now.seconds)} look {now.look or '-'}, in {now.fps_in:.1f}, engine "
+        f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, latency {now.latency_ms_p50:.0f} ms "
         f"(p95 {now.latency_ms_p95:.0f}), engine {now.engine_ms_p50:.0f} ms, skipped "
         f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
     )
+
+
+def _covered(now: Snapshot) -> str:
+    return f" behind the curtain {now.curtain!r}" if now.curtain else ""
 
 
 def live_lines(now: Snapshot, preset: Preset, width: int, *, with_keys: bool) -> list[Text]:
@@ -145,6 +149,7 @@ def _heading(now: Snapshot, preset: Preset, width: int) -> Text:
         ("● ", working),
         (one_line(preset.name), "bold"),
         (look, "bold magenta"),
+        (f" · {now.curtain.upper()}" if now.curtain else "", "bold red"),
         " ",
     )
     end = Text.assemble(" ", (_clock(now.seconds), "dim"), (" ──", "bright_black"))
@@ -187,7 +192,11 @@ def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
         parts.append(
             Text.assemble((f" {number} ", number_style), (f"{one_line(name)} ", name_style))
         )
-    return [*parts, Text.assemble((" q ", "bold"), ("quit ", "dim"))]
+    others = (("f", "freeze"), ("c", "card"), ("o", "off"), ("q", "quit"))
+    for key, name in others:
+        styles = ("bold reverse",) * 2 if name == now.curtain else ("bold", "dim")
+        parts.append(Text.assemble((f" {key} ", styles[0]), (f"{name} ", styles[1])))
+    return parts
 
 
 def _filled(parts: list[Text], width: int, gap: str) -> list[Text]:

@@ -24,6 +24,7 @@ from streamcam.pipeline.stages import Stages
 from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
 from streamcam.sink._worker import Delivery
+from streamcam.sink.curtain import Covered, Curtain
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
@@ -39,6 +40,7 @@ class Opening:
     thread while the engine is built on this one, and last the picture begins to flow.
 
     web_sink  where the page gets its picture from; None if it shows none
+    curtain   hangs before every output
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Opening:
         say: Callable[[str], None],
     ) -> None:
         self.web_sink: WebSink | None = None
+        self.curtain = Curtain((options.format.width, options.format.height))
         self._options = options
         self._stats = stats
         self._stages = stages
@@ -122,8 +125,9 @@ class Opening:
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
         primary = name == self._options.outputs[0]
         inbox: Queue[Frame] = self._queue(counted=primary)
+        reached = MainThreadSink(opened, self._main) if opened.main_thread else opened
         delivery = Delivery(
-            MainThreadSink(opened, self._main) if opened.main_thread else opened,
+            Covered(reached, self.curtain),
             inbox,
             self._options.format,
             self._stages.stopping,

@@ -14,6 +14,7 @@ from streamcam.pipeline.opening import Opening
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.stages import Stages
 from streamcam.presets import Preset, load_preset, preset_names
+from streamcam.sink.curtain import OPEN
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
@@ -107,6 +108,16 @@ class Pipeline:
     def select_look(self, name: str) -> None:
         """See `Controls`."""
         self._running.select_look(name)
+
+    @property
+    def curtain(self) -> str:
+        """See `Controls`."""
+        return self._opening.curtain.name
+
+    def draw_curtain(self, name: str) -> None:
+        """See `Controls`."""
+        self._opening.curtain.draw(name)
+        self.stats.say("curtain", "" if name == OPEN else name)
 
     def select_preset(self, name: str) -> None:
         """See `Controls`. Takes names alone, no paths: who asks may be a web page."""

@@ -125,6 +125,11 @@ def _add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
         controls.select_preset(choice.name)
         return JSONResponse(_state(controls, sink))
 
+    @app.post("/api/curtain")
+    def draw_curtain(choice: Choice) -> JSONResponse:
+        controls.draw_curtain(choice.name)
+        return JSONResponse(_state(controls, sink))
+
 
 def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
     reading = controls.stats.snapshot()
@@ -133,6 +138,7 @@ def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
         "presets": controls.preset_names(),
         "look": reading.look,
         "looks": controls.look_names(),
+        "curtain": controls.curtain,
         "notice": reading.notice,
         "picture": sink is not None,
         "viewers": sink.viewers if sink else 0,

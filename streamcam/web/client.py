@@ -24,6 +24,11 @@ def send_preset(name: str) -> None:
     _post("/api/preset", name)
 
 
+def send_curtain(name: str) -> None:
+    """Cover the running program's picture, or show it again. Raises `UsageError`."""
+    _post("/api/curtain", name)
+
+
 def _post(path: str, name: str) -> None:
     try:
         running = Running.load(runtime_file())

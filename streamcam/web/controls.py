@@ -32,6 +32,15 @@ class Controls(Protocol):
         """Switch the look. Raises `UsageError` for one that is not in `look_names()`."""
         ...
 
+    @property
+    def curtain(self) -> str:
+        """What is shown instead of the picture: one of `streamcam.sink.curtain.CURTAINS`."""
+        ...
+
+    def draw_curtain(self, name: str) -> None:
+        """Cover the picture at once, or show it again. Raises `UsageError`."""
+        ...
+
     def select_preset(self, name: str) -> None:
         """Switch the preset. Raises `UsageError` for one that is not there or does not load."""
         ...

@@ -149,6 +149,23 @@ def test_switch(running: Command, launch: Callable[..., Command]) -> None:
     assert switched.errors[0].startswith("streamcam: no streamcam is running with its web page on")
 
 
+def test_the_curtain_covers_the_picture_and_opens_again(running: Command, launch) -> None:
+    neon = colour(running.picture())
+    for name in ("off", "card"):
+        drawn = launch("curtain", name)
+        assert (drawn.end(), drawn.said) == (0, [f"curtain: {name}"])
+        wait_until(lambda: colour(running.picture()) < 0.5 * neon, "the curtain")
+        assert running.stats()["curtain"] == name
+    more_pictures(running, 3)
+    assert colour(running.picture()) < 0.5 * neon
+    assert launch("curtain", "live").end() == 0
+    wait_until(lambda: colour(running.picture()) > 0.8 * neon, "the picture")
+    wrong = launch("curtain", "curd")
+    assert wrong.end() == 2
+    assert "unknown curtain 'curd'" in wrong.errors[0]
+    assert running.stop() == 0
+
+
 def test_a_stop_while_another_engine_is_built(running: Command, save, folder: Path) -> None:
     lines = len(running.said)
     save(more='size = "160x128"\nsteps = 4')

@@ -68,6 +68,14 @@ class Pipeline:
         self.preset = preset
         log(f"apply {preset.prompt}")
 
+    @property
+    def curtain(self) -> str:
+        return self.stats.snapshot().curtain or "live"
+
+    def draw_curtain(self, name: str) -> None:
+        self.stats.say("curtain", "" if name == "live" else name)
+        log(f"curtain {name}")
+
     def look_names(self) -> list[str]:
         return list(self.preset.look_names)
 

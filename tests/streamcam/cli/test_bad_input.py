@@ -8,7 +8,10 @@ NOBODY = "no streamcam is running"
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--preset anmie", "unknown preset 'anmie'. Did you mean 'anime'? Known: anime, comic,"),
+        (
+            "--preset anmie",
+            "unknown preset 'anmie'. Did you mean 'anime'? Known: anime, blue",
+        ),
         ("--preset other.toml", "preset file 'other.toml' does not exist. Presets by name: anime,"),
         ("--preset ./other", "preset file './other' does not exist."),
         ("--size 449x256", "--size 449x256 is not allowed: width 449 must be a multiple of 16"),

@@ -37,6 +37,7 @@ FROZEN = {
         "--help",
     ],
     "build": ["--preset", "--size", "--model", "--gpu-arch", "--list", "--clean", "--help"],
+    "curtain": ["name", "--help"],
     "devices": ["--help"],
     "doctor": ["--json", "--bundle", "--help"],
     "presets": ["--schema", "--help"],

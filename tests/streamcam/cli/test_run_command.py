@@ -68,6 +68,23 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_opened(start) -> Non
     assert [call.split()[0] for call in run.calls()] == ["options"]
 
 
+def test_keys_draw_the_curtain_and_open_it_again(start) -> None:
+    run = start("--preset", "anime", *DEMO, tty=True)
+    run.until("started")
+    run.screen(until="quit")
+    for key, call, seen in (
+        ("c", "curtain card", "● anime · CARD ──"),
+        ("o", "curtain off", "● anime · OFF ──"),
+        ("O", "curtain live", "● anime ──"),
+        ("f", "curtain freeze", "● anime · FREEZE ──"),
+    ):
+        run.type(key)
+        run.until(call)
+        run.screen(until=seen)
+    run.type("q")
+    assert run.end()[0] == 0
+
+
 def test_number_keys_switch_looks_and_q_quits(start, tmp_path) -> None:
     looks = 'sunset = "b"\nmoonlight = "c"'
     (tmp_path / "anime.toml").write_text(f'prompt = "a"\n[looks]\n{looks}')

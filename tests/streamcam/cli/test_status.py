@@ -31,6 +31,7 @@ NOW = Snapshot(
     frames_out=2480,
     seconds=83.2,
     look="sunset",
+    curtain="",
     notice="",
 )
 
@@ -54,7 +55,7 @@ def test_on_a_wide_terminal() -> None:
         "── ● anime · sunset " + "─" * 82 + " 1:23 ──",
         "in 30.0 → engine 27.1 → out 30.0 fps │ latency  41 ms, p95  59 │ skipped  12% │ dropped 3"
         " │ repeats 14",
-        " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  q quit ",
+        " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  f freeze  c card  o off  q quit ",
     ]
 
 
@@ -129,3 +130,9 @@ def test_one_line_is_one_line(text: str) -> None:
     line = one_line(text)
     assert len(line.splitlines()) <= 1
     assert line.isprintable()
+
+
+def test_a_curtain_is_told_in_plain_text_and_marked() -> None:
+    covered = replace(NOW, curtain="card")
+    assert plain_line(covered).startswith("1:23 look sunset behind the curtain 'card', in 30.0")
+    assert "── ● anime · sunset · CARD ──" in drawn(covered, 60)

@@ -47,6 +47,13 @@ def test_switch(program: Program, name: str, kind: str, capsys) -> None:
     assert capsys.readouterr().out == f"{kind}: {name}\n"
 
 
+def test_a_curtain(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr("streamcam.web.client.send_curtain", drawn.append)
+    assert main(["curtain", "card"]) == 0
+    assert (drawn, capsys.readouterr().out) == (["card"], "curtain: card\n")
+
+
 def test_a_file_cannot_be_sent(program: Program, capsys) -> None:
     assert main(["switch", "./mine.toml"]) == 2
     error = capsys.readouterr().err

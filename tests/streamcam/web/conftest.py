@@ -13,6 +13,7 @@ import pytest
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format
+from streamcam.sink.curtain import CURTAINS
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 from streamcam.web import client, server
@@ -26,6 +27,12 @@ class Program:
         self.stats = Stats()
         self.preset_name = "anime"
         self.stats.say("look", "anime")
+        self.curtain = "live"
+
+    def draw_curtain(self, name):
+        if name not in CURTAINS:
+            raise UnknownChoice("curtain", name, CURTAINS)
+        self.curtain = name
 
     def preset_names(self):
         return ["anime", "broken", "noir"]

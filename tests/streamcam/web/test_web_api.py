@@ -43,6 +43,7 @@ def test_state_tells_what_can_be_chosen(http):
         "presets": ["anime", "broken", "noir"],
         "look": "anime",
         "looks": ["anime", "ink", "golden hour"],
+        "curtain": "live",
         "notice": "",
         "picture": True,
         "viewers": 0,
@@ -53,6 +54,8 @@ def test_a_look_and_a_preset_are_switched(http, program):
     assert http.post("/api/look", {"name": "golden hour"}).json["look"] == "golden hour"
     assert http.post("/api/preset", {"name": "noir"}).json["preset"] == "noir"
     assert program.preset_name == "noir"
+    assert http.post("/api/curtain", {"name": "card"}).json["curtain"] == "card"
+    assert program.curtain == "card"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,7 @@ def test_a_look_and_a_preset_are_switched(http, program):
     [
         ("/api/look", "inc", "unknown look 'inc'. Did you mean 'ink'?"),
         ("/api/preset", "broken", "broken.toml: strength = 9"),
+        ("/api/curtain", "cart", "unknown curtain 'cart'. Did you mean 'card'?"),
     ],
 )
 def test_what_cannot_be_switched_to_is_explained(http, path, name, reason):

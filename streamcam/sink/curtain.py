@@ -1,0 +1,98 @@
+"""Curtain: what viewers see instead of the picture: at once, and whatever the engine is doing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+
+from streamcam.errors import UnknownChoice
+from streamcam.frames import Frame, Pixels
+from streamcam.sink import Sink
+
+CurtainName = Literal["live", "freeze", "card", "off"]
+OPEN = "live"
+CURTAINS: tuple[str, ...] = get_args(CurtainName)
+
+_SAID = "Back in a moment"
+_TOP, _BOTTOM, _INK, _ACCENT = (35, 32, 24), (11, 12, 15), (241, 242, 244), (255, 180, 84)
+_TEXT_SHARE = 0.5  # of the width
+
+
+class Curtain:
+    """One for all outputs, used from any thread.
+
+    live    the picture
+    freeze  the last picture that was shown stays
+    card    a card that says that somebody will be back
+    off     black
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        """`size`: (width, height) of every output."""
+        width, height = size
+        black: Pixels = np.zeros((height, width, 3), np.uint8)
+        self._covers: dict[str, Pixels] = {"card": card(width, height), "off": black}
+        self._name = OPEN  # replaced as a whole by `draw`
+
+    @property
+    def name(self) -> str:
+        """What is drawn: one of CURTAINS."""
+        return self._name
+
+    def draw(self, name: str) -> None:
+        """From the next tick of every output on. Raises `UnknownChoice`."""
+        if name not in CURTAINS:
+            raise UnknownChoice("curtain", name, CURTAINS)
+        self._name = name
+
+    def cover(self, frame: Frame, shown: Pixels | None) -> Frame:
+        """What to show instead of `frame`: itself, or other pixels at its time.
+
+        `shown` is what was shown last; with nothing yet, a frozen output is black.
+        """
+        name = self._name
+        if name == OPEN:
+            return frame
+        if name == "freeze" and shown is not None:
+            return replace(frame, pixels=shown)
+        return replace(frame, pixels=self._covers.get(name, self._covers["off"]))
+
+
+class Covered:
+    """`sink` behind a curtain. Used and closed like it, by the same thread."""
+
+    def __init__(self, sink: Sink, curtain: Curtain) -> None:
+        self.label, self.paced, self.main_thread = sink.label, sink.paced, sink.main_thread
+        self._sink = sink
+        self._curtain = curtain
+        self._shown: Pixels | None = None
+
+    def write(self, frame: Frame) -> None:
+        """See Sink."""
+        covered = self._curtain.cover(frame, self._shown)
+        self._shown = covered.pixels
+        self._sink.write(covered)
+
+    def close(self) -> None:
+        """See Sink."""
+        self._sink.close()
+
+
+def card(width: int, height: int) -> Pixels:
+    """(height, width, 3) RGB: our sign over a few words, on a ground that darkens downwards."""
+    share = np.linspace(0.0, 1.0, height)[:, None, None]
+    ground = np.array(_TOP) * (1.0 - share) + np.array(_BOTTOM) * share
+    picture: Pixels = np.ascontiguousarray(np.repeat(ground, width, 1).astype(np.uint8))
+    font, line = cv2.FONT_HERSHEY_DUPLEX, max(1, round(width / 640))
+    (whole, _), _ = cv2.getTextSize(_SAID, font, 1.0, line)
+    scale = min(_TEXT_SHARE * width / whole, height / 90)
+    (across, up), _ = cv2.getTextSize(_SAID, font, scale, line)
+    middle, radius = (width // 2, round(0.40 * height)), max(3, round(0.085 * height))
+    cv2.circle(picture, middle, radius, _ACCENT, max(1, round(radius * 0.42)), cv2.LINE_AA)
+    cv2.circle(picture, middle, max(1, round(radius * 0.28)), _ACCENT, -1, cv2.LINE_AA)
+    place = ((width - across) // 2, round(0.68 * height) + up // 2)
+    cv2.putText(picture, _SAID, place, font, scale, _INK, line, cv2.LINE_AA)
+    return picture

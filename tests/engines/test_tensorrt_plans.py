@@ -76,16 +76,19 @@ def shapes_of(spec):
 
 
 @pytest.mark.parametrize(
-    ("steps", "batching", "mode"),
-    [(3, "stream", "self"), (4, "stream", "full"), (2, "sequential", "onetime")],
+    ("steps", "batching", "mode", "programs"),
+    [(3, "stream", "self", 16e6), (4, "stream", "full", 16e6), (2, "sequential", "onetime", 27e6)],
 )
-def test_the_whole_frame_is_one_engine(rtx, steps, batching, mode):
-    """Frame and state in, picture and state out, for every kind of step."""
+def test_the_whole_frame_is_one_engine(rtx, steps, batching, mode, programs):
+    """Frame and state in, picture and state out, for every kind of step.
+
+    `programs`: bytes that TensorRT adds, twice for two UNets. Weights in float32 would not fit.
+    """
     spec = replace(SPEC, steps=steps, batching=batching, guidance_mode=mode)
     kind = f"frame_step.{batching}.{mode}"
     plan = build_plan(rtx, EMBEDDED / f"{kind}.onnx", shapes_of(spec), PORTABLE, nothing)
     weights = sum(file.stat().st_size for file in EMBEDDED.glob("[uvd]*/*.safetensors"))
-    assert 0.9 * weights < plan.nbytes < 2 * weights
+    assert 0.9 * weights < plan.nbytes < weights + programs
     runtime = rtx.module.Runtime(rtx.log)
     _, problems = runtime.get_engine_validity(plan[: runtime.engine_header_size])
     malformed = rtx.module.EngineInvalidityDiagnostics.MALFORMED_ENGINE

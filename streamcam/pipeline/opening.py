@@ -23,8 +23,8 @@ from streamcam.pipeline.preset_prompts import encode_looks
 from streamcam.pipeline.stages import Stages
 from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
+from streamcam.sink._curtain import Covered, Curtain
 from streamcam.sink._worker import Delivery
-from streamcam.sink.curtain import Covered, Curtain
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 

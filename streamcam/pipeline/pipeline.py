@@ -14,7 +14,7 @@ from streamcam.pipeline.opening import Opening
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.stages import Stages
 from streamcam.presets import Preset, load_preset, preset_names
-from streamcam.sink.curtain import OPEN
+from streamcam.sink._curtain import OPEN
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 

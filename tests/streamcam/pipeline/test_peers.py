@@ -100,7 +100,7 @@ def test_a_peer_is_asked_for_what_our_engine_does():
     assert asked["frames"].shape[1:] == (128, 160, 3)
     assert asked["prompt"].shape == asked["negative"].shape == (77, 128)
     assert (asked["device"], asked["precision"]) == ("cpu", "float32")
-    assert (asked["guidance_mode"], asked["guidance_scale"]) == ("self", 1.4)
+    assert (asked["guidance_mode"], asked["guidance_scale"]) == ("self", 1.0)
     assert asked["t_index"] == (47, 48) == found["t_index"]
     assert peer.closed
     assert list(found["sides"]) == ["streamcam", "diffusers"]

@@ -13,7 +13,7 @@ from streamcam.errors import UsageError
 from streamcam.pipeline import Options
 from streamcam.pipeline.parts import spec_for
 
-SHORT, LONG, LONGER, ENDLESS = "word", "word " * 100, "word " * 200, "word " * 301
+SHORT, LONG, LONGER, ENDLESS = "neon", "neon " * 100, "neon " * 200, "neon " * 301
 
 
 def spec_of(preset, **options):
@@ -26,7 +26,7 @@ def spec_of(preset, **options):
         ({"prompt": SHORT}, 1),
         ({"prompt": LONG}, 2),
         ({"prompt": SHORT, "negative_prompt": LONGER}, 3),
-        ({"prompt": LONG, "looks": {"a": LONGER, "b": {"negative_prompt": "word " * 300}}}, 4),
+        ({"prompt": LONG, "looks": {"a": LONGER, "b": {"negative_prompt": "neon " * 300}}}, 4),
         ({"prompt": f"{LONG}::2 | {LONG} | ({SHORT}:1.2)"}, 2),
         ({"prompt": SHORT, "looks": {"a": {"seed": 5}}}, 1),
     ],
@@ -38,8 +38,8 @@ def test_there_is_room_for_every_prompt_of_a_preset(fields, chunks):
 def test_what_no_engine_can_read_names_look_and_limit():
     with pytest.raises(InvalidPrompt, match=r"preset custom: looks\.a: .*301 tokens.*room for 300"):
         spec_of(make_preset(looks={"a": ENDLESS}))
-    with pytest.raises(InvalidPrompt, match=r"preset custom: prompt, at character 1, '\(word"):
-        spec_of(make_preset(prompt="(word"))
+    with pytest.raises(InvalidPrompt, match=r"preset custom: prompt, at character 1, '\(neon"):
+        spec_of(make_preset(prompt="(neon"))
 
 
 def test_the_models_own_tokenizer_counts_if_it_is_here(tmp_path: Path):

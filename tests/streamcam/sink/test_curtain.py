@@ -9,8 +9,8 @@ import pytest
 from streamcam.errors import UnknownChoice
 from streamcam.frames import Frame, Ring
 from streamcam.sink import Format
+from streamcam.sink._curtain import CURTAINS, Covered, Curtain, card
 from streamcam.sink._worker import Delivery
-from streamcam.sink.curtain import CURTAINS, Covered, Curtain, card
 
 SIZE = (64, 36)
 

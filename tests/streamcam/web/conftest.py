@@ -13,7 +13,7 @@ import pytest
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format
-from streamcam.sink.curtain import CURTAINS
+from streamcam.sink._curtain import CURTAINS
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 from streamcam.web import client, server

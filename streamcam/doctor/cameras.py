@@ -35,8 +35,8 @@ def _looked_at(name: str, label: str, path: str) -> Finding:
     try:
         modes = sorted(v4l2.modes(path), key=lambda one: (one.width, one.fps), reverse=True)
     except PermissionError:
-        fix = "sudo usermod -aG video $USER, then log in again"
-        return Finding(_TOPIC, name, "note", f"{label}, {path}: no permission", fix)
+        text = f"{label}, {path}: no permission"
+        return Finding(_TOPIC, name, "note", text, v4l2.GET_PERMISSION)
     except OSError as error:
         return Finding(
             _TOPIC, name, "note", f"{label}, {path}: {error.strerror}", "plug it in again"

@@ -6,13 +6,10 @@ import sys
 from collections.abc import Iterator
 
 from streamcam.doctor import Finding, State, v4l2
-from streamcam.sink._devices import Device, how_to_get_one, list_devices
+from streamcam.sink._devices import MODPROBE, Device, how_to_get_one, list_devices
 
 _TOPIC = "virtual camera"
-_RELOAD = (
-    "sudo modprobe -r v4l2loopback && "
-    "sudo modprobe v4l2loopback devices=1 card_label=streamcam exclusive_caps=1"
-)
+_RELOAD = f"sudo modprobe -r v4l2loopback && {MODPROBE}"
 _BOTH = v4l2.CAN_CAPTURE | v4l2.CAN_OUTPUT
 # With exclusive_caps=1 a device can do one thing at a time: be written to, or be a camera.
 _CONDITIONS: dict[int, tuple[State, str, str]] = {
@@ -43,8 +40,8 @@ def _looked_at(device: Device) -> Finding:
     try:
         can = v4l2.capabilities(device.path) & _BOTH
     except PermissionError:
-        fix = "sudo usermod -aG video $USER, then log in again"
-        return Finding(_TOPIC, device.path, "problem", f"{device.label}: no permission", fix)
+        text = f"{device.label}: no permission"
+        return Finding(_TOPIC, device.path, "problem", text, v4l2.GET_PERMISSION)
     except OSError as error:
         text = f"{device.label}: {error.strerror}"
         return Finding(_TOPIC, device.path, "problem", text, _RELOAD)

@@ -16,7 +16,7 @@ _OBS_CLASS = "CLSID\\{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
 _UNITY_CLASSES = ["CLSID\\{5C2CD55C-92AD-4999-8666-912BD3E70010}"] + [
     f"CLSID\\{{5C2CD55C-92AD-4999-8666-912BD3E700{number:02X}}}" for number in range(0x12, 0x1B)
 ]
-_MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=streamcam exclusive_caps=1"
+MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=streamcam exclusive_caps=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def how_to_get_one() -> str:
         )
     if sys.platform == "darwin":
         return "install OBS 30 or newer and start its virtual camera once, then stop it"
-    return _MODPROBE if _module_installed() else f"{_install_command()} && {_MODPROBE}"
+    return MODPROBE if _module_installed() else f"{_install_command()} && {MODPROBE}"
 
 
 def _module_installed() -> bool:

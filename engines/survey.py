@@ -50,7 +50,7 @@ def packages() -> dict[str, str | None]:
 
 def processors() -> list[Processor]:
     """OpenVINO's devices. Raises ImportError if it cannot be loaded."""
-    import openvino as ov
+    from engines.backends._openvino_graphs import ov  # with its telemetry shut off
 
     core = ov.Core()
     return [

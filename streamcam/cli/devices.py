@@ -15,17 +15,12 @@ _OUTPUTS = (
 
 def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
-    from streamcam.capture.camera import list_cameras
     from streamcam.capture.screen import list_screens
+    from streamcam.doctor.cameras import real_cameras
     from streamcam.sink._devices import how_to_get_one, list_devices
 
     virtual = list_devices()
-    taken = {device.path for device in virtual} | {device.label for device in virtual}
-    sources = [
-        (f"camera:{one.index}", one.name, one.path)
-        for one in list_cameras()
-        if not taken & {one.path, one.name}
-    ]
+    sources = [(f"camera:{one.index}", one.name, one.path) for one in real_cameras()]
     sources += [
         (f"screen:{one.number}", f"{one.width}x{one.height}", f"at {one.x},{one.y}")
         for one in list_screens()

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
-from streamcam.cli.keys import Keys
+from streamcam.cli.keys import CURTAINS, Keys
 from streamcam.cli.notes import engine_notes
 from streamcam.cli.signals import StopSignals
 from streamcam.cli.status import Status, open_status
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from streamcam.web.server import WebServer
 
 _POLL = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
-_CURTAINS = {"f": "freeze", "c": "card", "o": "off"}  # the same key again shows the picture
 _LIVE_KINDS = ("camera", "screen")
 
 
@@ -215,8 +214,8 @@ class _Session:
                 self._signals.requested.set()
             elif key in "0123456789":
                 self._select(int(key))
-            elif key.lower() in _CURTAINS:
-                self._cover(_CURTAINS[key.lower()])
+            elif key.lower() in CURTAINS:
+                self._cover(CURTAINS[key.lower()])
 
     def _cover(self, name: str) -> None:
         drawn = "live" if self._pipeline.curtain == name else name

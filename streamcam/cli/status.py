@@ -9,6 +9,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from streamcam.cli.keys import CURTAINS
 from streamcam.cli.terminal import Terminal, one_line
 from streamcam.stats import Snapshot
 
@@ -192,8 +193,7 @@ def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
         parts.append(
             Text.assemble((f" {number} ", number_style), (f"{one_line(name)} ", name_style))
         )
-    others = (("f", "freeze"), ("c", "card"), ("o", "off"), ("q", "quit"))
-    for key, name in others:
+    for key, name in {**CURTAINS, "q": "quit"}.items():
         styles = ("bold reverse",) * 2 if name == now.curtain else ("bold", "dim")
         parts.append(Text.assemble((f" {key} ", styles[0]), (f"{name} ", styles[1])))
     return parts

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from streamcam.doctor import Finding, v4l2
+
+if TYPE_CHECKING:
+    from streamcam.capture.camera import Camera
 
 _TOPIC = "source"
 _SHOWN = 4  # modes in the list; a camera may have fifty
@@ -13,12 +17,7 @@ _SHOWN = 4  # modes in the list; a camera may have fifty
 
 def check() -> Iterator[Finding]:
     """See module."""
-    from streamcam.capture.camera import list_cameras
-    from streamcam.sink._devices import list_devices
-
-    virtual = list_devices()
-    taken = {one.path for one in virtual} | {one.label for one in virtual}
-    cameras = [one for one in list_cameras() if not taken & {one.path, one.name}]
+    cameras = real_cameras()
     for camera in cameras:
         name = f"camera:{camera.index}"
         if sys.platform == "linux":
@@ -29,6 +28,16 @@ def check() -> Iterator[Finding]:
         yield Finding(
             _TOPIC, "camera", "note", "none", "plug one in; a screen, a video or the demo will do"
         )
+
+
+def real_cameras() -> list[Camera]:
+    """The cameras that can be a source: those that are no virtual camera of this machine."""
+    from streamcam.capture.camera import list_cameras
+    from streamcam.sink._devices import list_devices
+
+    virtual = list_devices()
+    taken = {one.path for one in virtual} | {one.label for one in virtual}
+    return [one for one in list_cameras() if not taken & {one.path, one.name}]
 
 
 def _looked_at(name: str, label: str, path: str) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engines import survey
 from engines.errors import EngineError
@@ -17,8 +17,10 @@ def check() -> Iterator[Finding]:
     """See module."""
     yield _model()
     yield from _openvino()
-    yield from _nvidia()
-    yield from _packages()
+    installed = survey.packages()
+    yield from _nvidia(installed)
+    for name, version in installed.items():
+        yield Finding(_TOPIC, name, "ok", version or "not installed")
     for name, size in sorted(survey.hub_models().items()):
         yield Finding(_TOPIC, name, "ok", f"{size / _MIB:.0f} MiB, fetched from the hub")
     for kind, size in survey.kept().items():
@@ -46,14 +48,13 @@ def _openvino() -> Iterator[Finding]:
         yield Finding(_TOPIC, f"OpenVINO {one.device}", "ok", text)
 
 
-def _nvidia() -> Iterator[Finding]:
+def _nvidia(installed: Mapping[str, str | None]) -> Iterator[Finding]:
     try:
         cards = survey.nvidia_cards()
     except OSError as error:
         fix = "install NVIDIA's driver again and restart; until then everything runs on the CPU"
         yield Finding(_TOPIC, "NVIDIA", "note", f"the driver does not answer: {error}", fix)
         return
-    installed = survey.packages()
     for card in cards:
         free = card.memory - card.used
         text = (
@@ -65,8 +66,3 @@ def _nvidia() -> Iterator[Finding]:
         yield Finding(_TOPIC, card.name, "ok" if ready else "note", text, fix)
     if not cards:
         yield Finding(_TOPIC, "NVIDIA", "ok", "no card, or no driver for it")
-
-
-def _packages() -> Iterator[Finding]:
-    for name, version in survey.packages().items():
-        yield Finding(_TOPIC, name, "ok", version or "not installed")

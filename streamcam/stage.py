@@ -17,6 +17,10 @@ class Closable(Protocol):
         ...
 
 
+class Abandoned(Exception):
+    """Raised by work that another thread has taken over. Ends its stage; the ends stay open."""
+
+
 class Stage:
     """Runs `work` on a thread of its own. Only the pipeline starts and joins stages.
 
@@ -50,12 +54,13 @@ class Stage:
     def _run(self) -> None:
         try:
             self._work()
+        except Abandoned:
+            return
         except RingClosed:
             pass
         except BaseException as error:  # noqa: BLE001  # kept for the pipeline, which raises it
             self.error = error
-        finally:
-            self._close_ends()
+        self._close_ends()
 
     def _close_ends(self) -> None:
         for end in self._ends:

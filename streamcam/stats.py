@@ -23,6 +23,7 @@ class Snapshot:
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
     curtain                      what covers the picture, "" if nothing does
+    notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
     frames_in, frames_out        counts since the start
     """
@@ -64,7 +65,8 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
-        self._texts: dict[str, str] = {"look": "", "curtain": "", "notice": ""}
+        self._texts: dict[str, str] = {"look": "", "curtain": ""}
+        self._notices: dict[str, str] = {}  # by topic, the latest last
 
     def count(self, name: str) -> None:
         """One more of `name`, now."""
@@ -84,9 +86,16 @@ class Stats:
             self._drop_sources.append(queue)
 
     def say(self, name: str, text: str) -> None:
-        """Set a text: "look" and "curtain" (the current ones), "notice" (what to know now)."""
+        """Set a text: "look" and "curtain" (the current ones)."""
         with self._lock:
             self._texts[name] = text
+
+    def notice(self, topic: str, text: str) -> None:
+        """What to know now about a topic ("source", "engine", …); "" when it is settled."""
+        with self._lock:
+            self._notices.pop(topic, None)
+            if text:
+                self._notices[topic] = text
 
     def total(self, name: str) -> int:
         """How often `count(name)` was called."""
@@ -116,7 +125,7 @@ class Stats:
                 seconds=now - self.started_at,
                 look=self._texts["look"],
                 curtain=self._texts["curtain"],
-                notice=self._texts["notice"],
+                notice=" · ".join(self._notices.values()),
             )
 
     def _rate(self, name: str, now: float) -> float:

@@ -31,9 +31,10 @@ class CaptureWorker:
 
     open_source  makes the source, and makes it again after a loss
     queue        gets every frame; with the queue closed the work ends by `RingClosed`
-    stats        counts "in"; its "notice" tells of a loss until the source is back
+    stats        counts "in"; its notice "source" tells of a loss until the source is back
     stop         ends the work within one read. Whoever closes the queue sets it as well, since
                  a source that is being waited for puts nothing into the queue
+    lost         the source is gone and being waited for
     opened       done once the source is open or could not be opened: the pipeline waits for it
                  before it starts anything else, and raises what it holds
     """
@@ -45,6 +46,7 @@ class CaptureWorker:
         stats: Stats,
         stop: Event,
     ) -> None:
+        self.lost = False
         self.opened: Future[Opened] = Future()
         self._open_source = open_source
         self._queue = queue
@@ -83,7 +85,8 @@ class CaptureWorker:
                 return
             except SourceLost as error:
                 self._close()
-                self._stats.say("notice", f"{error}; trying again")
+                self.lost = True
+                self._stats.notice("source", f"{error}; trying again")
                 continue
             if frame is not None:
                 self._put(frame)
@@ -109,7 +112,8 @@ class CaptureWorker:
                 continue
             self._seq_offset = self._next_seq
             self._time_offset = self._last_time + 1 / source.fps
-            self._stats.say("notice", "")
+            self.lost = False
+            self._stats.notice("source", "")
             return source
         return None
 

@@ -30,7 +30,8 @@ class Gate(Protocol):
     similarity  of the last frame to the last one that passed, 0 … 1, for the status line
     """
 
-    similarity: float
+    @property
+    def similarity(self) -> float: ...
 
     def passes(self, pixels: Pixels) -> bool:
         """True: run the engine on this (H, W, 3) uint8 frame. False: the last picture will do."""

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from engines.api import IN_FLIGHT, Engine, Params
 from engines.errors import EngineError
 from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.infer.blank import BlankCheck
 from streamcam.infer.fit import Fit
 from streamcam.infer.params import ParamsBox
 from streamcam.stats import Stats
@@ -39,7 +40,8 @@ class Restyler:
     backwards. For a file every input gives exactly one output, in order: what the engine
     shows before its pipeline is full is dropped, and `drain` follows the last frame; the
     gate must be "always". There a frame that waits already is started before the one before it
-    is done, so that a GPU never rests; live, a picture goes out as soon as it is there.
+    is done, so that a GPU never rests; live, a picture goes out as soon as it is there, unless it
+    is blank: then the one before it stays.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Restyler:
         size = (engine.spec.width, engine.spec.height)
         self._fit = Fit(*size)
         self._pool = FramePool(*size)
+        self._blank = BlankCheck()
         self._runs = 0
         self._started = 0  # frames that the engine has not finished
         self._blocked = 0.0  # seconds in `Engine.start` since the last picture
@@ -62,7 +65,10 @@ class Restyler:
         self._shown: Params | None = None
 
     def restyle(self, frame: Frame) -> Frame | None:
-        """The picture that is due now; None while a file's next is on its way."""
+        """The picture that is due now; None while a file's next is on its way, and live for one
+        that should not be shown. Raises what the engine raises, and `EngineFailed` for the third
+        blank picture in a row.
+        """
         stamp = Stamp(frame.seq, frame.captured_at, frame.media_time)
         params = self._params.read(self._time_of(frame))
         if params is not self._shown:
@@ -134,6 +140,8 @@ class Restyler:
         elif self._realtime:
             stamp = self._flight[0]  # a cold engine holds the first input in every slot
         else:
+            return None
+        if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
             return None
         self._picture = picture
         return Frame(picture, *stamp)

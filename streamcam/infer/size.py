@@ -44,6 +44,13 @@ def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
     return sizes
 
 
+def smaller_size(width: int, height: int) -> tuple[int, int] | None:
+    """The size on offer below, for the same shape; None if there is none."""
+    enough = 0.9 * width * height  # less work than this, or it is no relief
+    smaller = [size for size in candidates(width / height) if _area(size) <= enough]
+    return smaller[-1] if smaller else None
+
+
 def default_size(aspect: float = 16 / 9) -> tuple[int, int]:
     """The size that is tried first: 448x256, or one of that area."""
     return _of_width(_DEFAULT_WIDTH, candidates(aspect))

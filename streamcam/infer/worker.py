@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock
+from time import perf_counter
 
 from engines.api import Engine
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.restyler import Gate, Restyler
+from streamcam.stage import Abandoned
 from streamcam.stats import Stats
 
 OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
+
+_AGE = 0.1  # weight of a new frame in the usual time
 
 
 class InferWorker:
@@ -19,6 +24,10 @@ class InferWorker:
 
     Owns the engine it was given, and every engine it is swapped to. Live it keeps up with
     the newest frame; for a file (not `realtime`) it restyles every frame, in order.
+
+    Live, an engine that fails is closed and `broke` told why; from then on frames are dropped,
+    or passed on as they are with `passthrough`, until `swap` brings another engine. An engine
+    that does not return can be left with its thread: `abandon`, then `work` on another thread.
     """
 
     def __init__(
@@ -28,12 +37,14 @@ class InferWorker:
         open_gate: OpenGate,
         stats: Stats,
         *,
-        realtime: bool = True,
+        broke: Callable[[Exception], None] | None = None,
     ) -> None:
-        """`queues`: where frames come from and where pictures go."""
+        """`queues`: where frames come from and where pictures go. `broke`: None for a file, whose
+        engine's failure is raised; called on the thread of `work`."""
+        self.passthrough = False
         self._inbox, self._outbox = queues
         self._stats = stats
-        self._realtime = realtime
+        self._broke = broke
         self._restyler = self._restyler_for(restyled_with, open_gate)
         self._lock = Lock()
         # Protected by _lock; _changed is also read without it, as a hint:
@@ -41,6 +52,11 @@ class InferWorker:
         self._closed = False
         self._open_gate = open_gate
         self._next: tuple[Engine, ParamsBox] | None = None
+        self._shift: object = None  # of the thread that works; another one ends
+        self._busy_since: float | None = None  # a frame is being restyled
+        # Of the thread that works:
+        self._broken = False
+        self._usual: float | None = None  # seconds that a frame takes
 
     def swap(self, engine: Engine, params: ParamsBox) -> None:
         """Continue with another engine from the next frame on; the picture stays until then. One
@@ -57,8 +73,27 @@ class InferWorker:
         with self._lock:
             self._open_gate, self._changed = open_gate, True
 
+    def busy(self) -> tuple[float, float | None]:
+        """Seconds that the frame in work has taken so far, and that one usually takes, which is
+        None for an engine's first."""
+        since, usual = self._busy_since, self._usual
+        return (0.0 if since is None else perf_counter() - since), usual
+
+    def abandon(self) -> bool:
+        """Leave the engine that is at work to its thread, which ends once that returns.
+
+        False, and nothing done, if it has just returned. Then call `work` on another thread.
+        """
+        with self._lock:
+            if self._busy_since is None:
+                return False
+            self._shift, self._busy_since = None, None
+            self._broken = True
+            return True
+
     def work(self) -> None:
-        """Until the queue of frames is closed and empty."""
+        """Until the queue of frames is closed and empty. Raises `Abandoned` if the engine was."""
+        shift = self._shift = object()
         while True:
             try:
                 frame = self._inbox.get(0.0 if self._restyler.busy else None)
@@ -70,7 +105,7 @@ class InferWorker:
                 continue
             if self._changed:
                 self._apply_changes()
-            picture = self._restyler.restyle(frame)
+            picture = self._picture_of(frame, shift)
             if picture is not None:
                 self._outbox.put(picture)
 
@@ -81,10 +116,42 @@ class InferWorker:
             unused, self._next = self._next, None
         if unused is not None:
             unused[0].close()
-        self._restyler.engine.close()
+        if not self._broken:  # else it was closed, or its thread will
+            self._restyler.engine.close()
+
+    def _picture_of(self, frame: Frame, shift: object) -> Frame | None:
+        if self._broken:
+            return frame if self.passthrough else None
+        restyler = self._restyler
+        began = self._busy_since = perf_counter()
+        try:
+            picture = restyler.restyle(frame)
+        except Exception as error:
+            self._returned(restyler, shift)
+            if self._broke is None:
+                raise
+            # Whatever it was, viewers go on seeing the last picture while another engine is built.
+            self._broken = True
+            _close(restyler.engine)
+            self._broke(error)
+            return None
+        self._returned(restyler, shift)
+        took = perf_counter() - began
+        self._usual = took if self._usual is None else self._usual + _AGE * (took - self._usual)
+        return picture
+
+    def _returned(self, restyler: Restyler, shift: object) -> None:
+        """The engine came back. Raises `Abandoned` if nobody waits for it any more."""
+        with self._lock:
+            if shift is self._shift:
+                self._busy_since = None
+                return
+        _close(restyler.engine)
+        raise Abandoned
 
     def _drain(self) -> None:
-        self._put_all(self._restyler.drain())
+        if not self._broken:
+            self._put_all(self._restyler.drain())
 
     def _put_all(self, pictures: Iterable[Frame]) -> None:
         for picture in pictures:
@@ -95,13 +162,14 @@ class InferWorker:
             following, self._next = self._next, None
             open_gate = self._open_gate
             self._changed = False
-        spent = self._restyler.engine
-        if following is not None and not self._restyler.continue_with(*following):
+        spent, gone = self._restyler.engine, self._broken
+        if following is not None and (gone or not self._restyler.continue_with(*following)):
             self._drain()
             self._restyler = self._restyler_for(following, open_gate)
+            self._broken, self._usual = False, None
         elif open_gate is not self._gate_opener:
             self._restyler.gate = self._opened(open_gate, spent.delay)
-        if following is not None:
+        if following is not None and not gone:
             spent.close()
 
     def _restyler_for(
@@ -109,8 +177,14 @@ class InferWorker:
     ) -> Restyler:
         engine, params = restyled_with
         gate = self._opened(open_gate, engine.delay)
-        return Restyler(engine, params, gate, self._stats, realtime=self._realtime)
+        return Restyler(engine, params, gate, self._stats, realtime=self._broke is not None)
 
     def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
         self._gate_opener = open_gate
         return open_gate(delay)
+
+
+def _close(engine: Engine) -> None:
+    """Free what a broken engine holds, as far as it lets go of it."""
+    with suppress(Exception):
+        engine.close()

@@ -11,23 +11,13 @@ from engines.api import Engine, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
 from streamcam.errors import UsageError
 from streamcam.infer.params import ParamsBox
-from streamcam.infer.rebuild import Rebuild, Wish
-from streamcam.infer.worker import InferWorker
+from streamcam.infer.rebuild import Wish
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, describe, gate_opener, spec_for, steps_to
+from streamcam.pipeline.parts import describe, spec_for, steps_to
 from streamcam.pipeline.preset_prompts import encode_looks
-from streamcam.post.worker import PostWorker
+from streamcam.pipeline.repair import Repair
+from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
-from streamcam.stats import Stats
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """What a change of preset reaches."""
-
-    infer: InferWorker
-    post: PostWorker
-    rebuild: Rebuild
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +43,6 @@ class Live:
         options: Options,
         running: tuple[Engine, ParamsBox],
         workers: Workers,
-        stats: Stats,
         say: Callable[[str], None],
     ) -> None:
         """`say` is called with lines for people, on the thread "rebuild"."""
@@ -63,17 +52,22 @@ class Live:
         self._size = (engine.spec.width, engine.spec.height)
         self._batching = engine.spec.batching
         self._workers = workers
-        self._stats = stats
+        self._stats = workers.stats
         self._say = say
         self._lock = Lock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
+        self._repair = Repair(workers.stats)
         self._spec = spec_for(options.preset, options, self._size, self._batching)
         self._box = box
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: _Pending | None = None
-        self._notice = ""  # the last one that came from here
+
+    @property
+    def trouble(self) -> str:
+        """What viewers may know of an engine that broke; "" while one runs. From any thread."""
+        return self._repair.trouble
 
     def select_look(self, name: str) -> None:
         """Cross over to a look of the running preset, which stays: a schedule ends.
@@ -82,6 +76,8 @@ class Live:
         beginning. Raises `UsageError`.
         """
         with self._lock:
+            if self.trouble:
+                raise UsageError(f"look {name}: there is no engine now; choose it again later.")
             self._show(self.preset, name)
             self._chosen = name != self.preset.name
 
@@ -94,7 +90,7 @@ class Live:
         spec = self._spec_for(preset)
         with self._lock:
             self._chosen = False
-            if spec == self._spec:
+            if spec == self._spec and not self.trouble:
                 self._encode_looks(preset)
                 self._show(preset, self._look_in(preset))
                 self._adopt(preset)
@@ -111,6 +107,18 @@ class Live:
             raise UsageError(str(error)) from error
         except EngineError as error:
             raise UsageError(f"preset {preset.name}: {error}") from error
+
+    def mend(self, error: Exception) -> None:
+        """The running engine broke and is gone: build it again, or a smaller one, or give up. A
+        preset that is saved later gets another try."""
+        with self._lock:
+            self._mend(error)
+
+    def _mend(self, error: Exception) -> None:
+        other = self._pending is not None and self._pending.spec != self._spec
+        spec = self._repair.after(self._spec, error, other=other)
+        if spec is not None:
+            self._wish(_Pending(self.preset, spec), done=0)
 
     def improve(self) -> None:
         """Build what the first engine only stands in for, if it does; it then takes over."""
@@ -147,13 +155,14 @@ class Live:
             if pending is not self._pending:
                 engine.close()
                 return
-            if pending.spec == self._spec:
+            if pending.spec == self._spec and not self.trouble:
                 self._box.encode_with(engine.encode)
                 self._workers.infer.swap(engine, self._box)
                 self._tell("")
             else:
                 self._change_over(engine, pending)
             self._encode = engine.encode
+            self._repair.running()
             if last:
                 self._pending = None
         self._say(describe(engine))
@@ -166,6 +175,8 @@ class Live:
         self._box.mute()
         self._stats.say("look", box.look)
         self._workers.infer.swap(engine, box)
+        if self.trouble:  # a smaller one may have come in its place
+            self._size = (engine.spec.width, engine.spec.height)
         self._box, self._spec = box, pending.spec
         self._adopt(preset)
 
@@ -181,8 +192,12 @@ class Live:
 
     def _refuse(self, error: Exception, pending: _Pending) -> None:
         with self._lock:
-            if pending is self._pending:
-                self._pending = None
+            if pending is not self._pending:
+                return
+            self._pending = None
+            if self.trouble:
+                self._mend(error)
+            else:
                 self._tell(f"preset {pending.preset.name}: {error} The running engine stays.")
 
     def _look_in(self, preset: Preset) -> str | None:
@@ -209,11 +224,7 @@ class Live:
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""
         before, self.preset = self.preset, preset
-        if preset.gate != before.gate:
-            self._workers.infer.use_gate(gate_opener(preset, self._options))
-        now, was = preset.output, before.output
-        if (now.fit, now.mirror) != (was.fit, was.mirror):
-            self._workers.post.swap(chain_for(preset, self._options))
+        self._workers.follow(preset, before, self._options)
         form = self._options.format
         if replace(self._options, preset=preset).format == form:
             self._tell("")
@@ -225,7 +236,4 @@ class Live:
             )
 
     def _tell(self, notice: str) -> None:
-        """A notice of another part of the program is not wiped away by an empty one."""
-        if notice or self._notice:
-            self._stats.say("notice", notice)
-        self._notice = notice
+        self._stats.notice("preset", notice)

@@ -67,10 +67,16 @@ class MainThreadSink:
 
     def __init__(self, sink: Sink, main: MainThread) -> None:
         self.label = sink.label
+        self.reopen_as = sink.reopen_as
         self.paced = sink.paced
         self._sink = sink
         self._main = main
         main.needed = True
+
+    @property
+    def watched(self) -> bool:
+        """See `Sink`."""
+        return self._sink.watched
 
     def write(self, frame: Frame) -> None:
         """See `Sink`."""

@@ -7,24 +7,28 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
 from functools import partial
+from time import perf_counter
 
 from engines.api import Engine, EngineSpec
+from engines.errors import EngineFailed
 from streamcam import sink
 from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild
 from streamcam.infer.worker import InferWorker
-from streamcam.pipeline.live import Live, Workers
+from streamcam.pipeline.live import Live
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
 from streamcam.pipeline.preset_prompts import encode_looks
-from streamcam.pipeline.stages import Stages
+from streamcam.pipeline.stages import Loss, Stages
+from streamcam.pipeline.watchdog import Watchdog
+from streamcam.pipeline.workers import Workers
 from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
-from streamcam.sink._curtain import Covered, Curtain
-from streamcam.sink._worker import Delivery
+from streamcam.sink._curtain import Covered, Curtain, card
+from streamcam.sink._worker import Delivery, Reopening
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
@@ -58,6 +62,7 @@ class Opening:
         self._stages = stages
         self._main = main
         self._say = say
+        self._deliveries: list[Delivery] = []
         self._unowned = ExitStack()  # what is open and belongs to no thread yet
 
     def run(self) -> Live:
@@ -65,7 +70,8 @@ class Opening:
         options = self._options
         sinks = self._open_sinks()
         frames, pictures = self._queue(), self._queue()
-        source = self._start_capture(frames)
+        capture = self._start_capture(frames)
+        source = capture.opened
         engine, line = open_engine(options, lambda: self._aspect(source), _builder(source))
         self._unowned.callback(engine.close)
         encode_looks(options.preset, engine.encode)
@@ -78,19 +84,21 @@ class Opening:
         infer = InferWorker(
             (frames, pictures),
             (engine, box),
-            gate_opener(options.preset, options),
+            gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
-            realtime=options.realtime,
+            broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
+        infer.passthrough = options.preset.on_error == "passthrough"
         rebuild = Rebuild(build_engine)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", rebuild.work, [rebuild], place=None)
-        workers = Workers(infer, post, rebuild)
-        live = Live(options, (engine, box), workers, self._stats, self._say)
+        workers = Workers(infer, post, rebuild, self._watched, self._stats)
+        live = Live(options, (engine, box), workers, self._say)
         frames.dropped = 0  # what came before there was an engine was never late
         self._stages.start("infer", infer.work, [frames, pictures, infer], place=_INFER)
         self._unowned.pop_all()
         if options.realtime:
+            self._start_watchdog(workers, live, capture)
             live.improve()
         return live
 
@@ -111,7 +119,28 @@ class Opening:
                 self._say(f"output: {opened.label}")
         return sinks
 
-    def _start_capture(self, frames: Queue[Frame]) -> Future[Opened]:
+    def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
+        infer, form = workers.infer, self._options.format
+
+        def trouble() -> str:
+            return live.trouble or ("Waiting for the camera" if capture.lost else "")
+
+        def abandon(reason: str) -> None:
+            if infer.abandon():
+                self._stages.replace("infer", infer.work)
+                live.mend(EngineFailed(reason))
+
+        def show_card(reason: str) -> None:
+            picture = card((form.width, form.height), reason)
+            workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
+
+        watchdog = Watchdog(infer, workers.post, trouble, abandon, show_card, self._stages.stopping)
+        self._stages.start("watchdog", watchdog.work, [], place=None)
+
+    def _watched(self) -> bool:
+        return any(delivery.watched for delivery in self._deliveries)
+
+    def _start_capture(self, frames: Queue[Frame]) -> CaptureWorker:
         options = self._options
         worker = CaptureWorker(
             lambda: options.open_source(options.source, options.wanted),
@@ -120,20 +149,27 @@ class Opening:
             self._stages.stopping,
         )
         self._stages.start("capture", worker.run, [frames], place=_SOURCE)
-        return worker.opened
+        return worker
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
-        primary = name == self._options.outputs[0]
+        primary, form = name == self._options.outputs[0], self._options.format
         inbox: Queue[Frame] = self._queue(counted=primary)
         reached = MainThreadSink(opened, self._main) if opened.main_thread else opened
         delivery = Delivery(
             Covered(reached, self.curtain),
             inbox,
-            self._options.format,
+            form,
             self._stages.stopping,
             stats=self._stats if primary else None,
+            reopening=Reopening(
+                lambda choice: Covered(sink.open_sink(choice, form), self.curtain),
+                lambda text: self._stats.notice(name, f"output {name}: {text}" if text else ""),
+            ),
         )
-        self._stages.start(f"sink {name}", delivery, [inbox], place=_SINKS)
+        self._deliveries.append(delivery)
+        named = Loss.SHARED if name in self._options.outputs else Loss.NONE
+        loss = named if form.realtime else Loss.END
+        self._stages.start(f"sink {name}", delivery, [inbox], place=_SINKS, loss=loss)
         return inbox
 
     def _queue(self, *, counted: bool = True) -> Queue[Frame]:

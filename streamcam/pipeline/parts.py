@@ -8,7 +8,8 @@ from functools import partial
 
 from engines.api import NOBODY, Batching, Engine, EngineSpec, Watch
 from engines.build import build, engine_steps
-from streamcam.gate import open_gate
+from streamcam.gate import Gate, open_gate
+from streamcam.gate._rest import Rest
 from streamcam.infer.batching import build_batched
 from streamcam.infer.size import build_fitting, build_ready, candidates
 from streamcam.infer.worker import OpenGate
@@ -16,6 +17,7 @@ from streamcam.pipeline.options import Options
 from streamcam.pipeline.preset_prompts import with_room
 from streamcam.post.chain import Chain
 from streamcam.presets import Preset
+from streamcam.stats import Stats
 
 
 def spec_for(
@@ -111,10 +113,23 @@ def describe(engine: Engine) -> str:
     return f"engine: {engine.label}, {engine.spec.width}x{engine.spec.height}{steps}"
 
 
-def gate_opener(preset: Preset, options: Options) -> OpenGate:
-    """The gate that the preset wants; for a file, where every frame counts, "always"."""
-    policy = preset.gate.policy if options.realtime else "always"
-    return partial(open_gate, policy, preset.gate)
+def gate_opener(
+    preset: Preset, options: Options, watched: Callable[[], bool], stats: Stats
+) -> OpenGate:
+    """The gate that the preset wants; for a file, where every frame counts, "always".
+
+    watched  whether anybody sees the picture: if not, the engine rests
+    """
+    choice = preset.gate
+    if not options.realtime:
+        return partial(open_gate, "always", choice)
+
+    def opened(drain: int) -> Gate:
+        gate = open_gate(choice.policy, choice, drain)
+        tell = partial(stats.notice, "rest")
+        return Rest(gate, watched, choice.rest, tell) if choice.rest else gate
+
+    return opened
 
 
 def chain_for(preset: Preset, options: Options) -> Chain:

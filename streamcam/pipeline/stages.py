@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from threading import Event
 from time import perf_counter
 
@@ -11,12 +12,21 @@ from streamcam.stage import Closable, Stage
 _JOIN_STEP = 0.02  # seconds between looks at what else has to be done while threads end
 
 
+class Loss(Enum):
+    """What the failure of a stage means."""
+
+    END = "the end of the run"
+    SHARED = "the end of the run once all stages beside it have failed"
+    NONE = "nothing: the run goes on without it"
+
+
 class Stages:
     """Started by the main thread, in any order; `stop` ends them all.
 
     A run is over when a stage has failed, when every sink has ended, or when a stage has ended
     although the one before it on the frame's way has not. A source that is over is none of
-    these: what is under way still reaches the sinks, and then the sinks end.
+    these: what is under way still reaches the sinks, and then the sinks end. A stage
+    whose loss can be borne counts as if it had never been there.
 
     stopping  set when all shall end; stages that wait for something else than a queue look at it
     """
@@ -33,10 +43,17 @@ class Stages:
         self._queues.extend(queues)
 
     def start(
-        self, name: str, work: Callable[[], None], ends: Sequence[Closable], *, place: int | None
+        self,
+        name: str,
+        work: Callable[[], None],
+        ends: Sequence[Closable],
+        *,
+        place: int | None,
+        loss: Loss = Loss.END,
     ) -> None:
         """Run `work` on a thread. `place`: on the frame's way, 0 is the source; None: beside it."""
         entry = _Entry(name, work, ends, self._changed)
+        entry.loss = loss
         if place is None:
             self._beside.append(entry)
         else:
@@ -44,6 +61,15 @@ class Stages:
                 self._way.append([])
             self._way[place].append(entry)
         entry.stage.start()
+
+    def replace(self, name: str, work: Callable[[], None]) -> None:
+        """Run `work` in place of the stage of that name, whose own raises `Abandoned` once it
+        returns. Nobody waits for it any more."""
+        for side_by_side in self._way:
+            for number, entry in enumerate(side_by_side):
+                if entry.stage.name == name:
+                    side_by_side[number] = _Entry(name, work, entry.ends, self._changed)
+                    side_by_side[number].stage.start()
 
     def wait(self, seconds: float) -> None:
         """Until a stage ends, but at most `seconds`."""
@@ -53,12 +79,15 @@ class Stages:
     @property
     def over(self) -> bool:
         """True once the run has come to its end, well or not."""
-        if self.errors:
+        if any(entry.stage.error and entry.loss is Loss.END for entry in self._all):
             return True
         before_ended = True
         for side_by_side in self._way:
-            ended = [entry.ended for entry in side_by_side]
+            ended = [entry.ended for entry in side_by_side if not entry.lost]
             if any(ended) and not before_ended:
+                return True
+            needed = [entry for entry in side_by_side if entry.loss is not Loss.NONE]
+            if all(entry.lost for entry in needed):
                 return True
             before_ended = before_ended and all(ended)
         return before_ended
@@ -97,8 +126,15 @@ class _Entry:
         self, name: str, work: Callable[[], None], ends: Sequence[Closable], changed: Event
     ) -> None:
         self.ended = False
+        self.loss = Loss.END
+        self.ends = ends
         self._changed = changed
         self.stage = Stage(name, work, [self, *ends])
+
+    @property
+    def lost(self) -> bool:
+        """It failed, and that is no reason for the others to end."""
+        return self.ended and self.stage.error is not None and self.loss is not Loss.END
 
     def close(self) -> None:
         """The work has ended."""

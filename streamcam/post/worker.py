@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from time import perf_counter
 
-from streamcam.frames import Frame, Queue
+from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.post.chain import Chain
 
 
 class PostWorker:
-    """Applies the chain and hands the frame to every sink's queue."""
+    """Applies the chain and hands the frame to every sink's queue.
+
+    A sink that is lost has closed its queue, which is left out from then on.
+
+    shown_at  `time.perf_counter()` of the last picture, or of the beginning
+    """
 
     def __init__(self, inbox: Queue[Frame], outboxes: Sequence[Queue[Frame]], chain: Chain) -> None:
+        self.shown_at = perf_counter()
         self._inbox = inbox
-        self._outboxes = outboxes
+        self._outboxes = list(outboxes)
         self._chain = chain  # replaced as a whole by `swap`
 
     def swap(self, chain: Chain) -> None:
@@ -21,7 +29,7 @@ class PostWorker:
         self._chain = chain
 
     def work(self) -> None:
-        """Until a queue is closed."""
+        """Until the queue of pictures or all queues of the sinks are closed."""
         while True:
             frame = self._inbox.get()
             if frame is None:
@@ -30,5 +38,18 @@ class PostWorker:
             if pixels is not frame.pixels:
                 stamp = (frame.seq, frame.captured_at, frame.media_time, frame.repeat)
                 frame = Frame(pixels, *stamp)
+            self.shown_at = perf_counter()
             for outbox in self._outboxes:
+                try:
+                    outbox.put(frame)
+                except RingClosed:
+                    self._outboxes = [one for one in self._outboxes if one is not outbox]
+                    if not self._outboxes:
+                        raise
+
+    def show(self, frame: Frame) -> None:
+        """Show a frame as it is, in the size of the outputs, until the next one. From any thread;
+        for live runs, whose queues never make anybody wait."""
+        for outbox in self._outboxes:
+            with suppress(RingClosed):
                 outbox.put(frame)

@@ -75,6 +75,9 @@ class Preset(Table):
     """How torch runs the model: eager, graph (a CUDA graph), compile, or what is fastest."""
     schedule: Entries[ScheduleEntry] = None
     """Looks that take turns, in a loop, until one is chosen by hand."""
+    on_error: Literal["card", "passthrough"] = "card"
+    """What viewers see when the engine breaks: the last picture, then a card that says so; or the
+    camera as it is."""
     looks: dict[LookName, LookChange] = Field(default_factory=dict)
     """Hot-swap looks: number keys, web page, `streamcam switch`."""
     gate: GateChoice = GateChoice()

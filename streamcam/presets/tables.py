@@ -92,6 +92,9 @@ class GateChoice(Table):
     """Frames spared in a row before one is let through (similarity); 0 spares none."""
     calm_frames: Annotated[int, Field(ge=1, le=1000)] = 15
     """Alike frames in a row before the engine sleeps (hysteresis)."""
+    rest: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 10.0
+    """Seconds without a program that shows the picture, where that can be told, after which the
+    engine rests until one does; 0 never."""
 
 
 class OutputFormat(Table):

@@ -40,11 +40,18 @@ class Sink(Protocol):
     paced        True: `write` at every tick of the clock, with the last good frame if there is
                  no newer one. False: `write` once for each new frame
     main_thread  True: `write` and `close` must run on the main thread (windows on macOS)
+    reopen_as    what opens it again after `SinkFailed`, for `open_sink`; None: it is lost for good
+    watched      False: nobody sees the picture now. From any thread, once a frame. True where that
+                 cannot be told
     """
 
     label: str
     paced: bool
     main_thread: bool
+    reopen_as: str | None
+
+    @property
+    def watched(self) -> bool: ...
 
     def write(self, frame: Frame) -> None:
         """Deliver one frame of the agreed format. Raises `SinkFailed`. Never keeps the frame."""

@@ -17,8 +17,10 @@ OPEN = "live"
 CURTAINS: tuple[str, ...] = get_args(CurtainName)
 
 _SAID = "Back in a moment"
-_TOP, _BOTTOM, _INK, _ACCENT = (35, 32, 24), (11, 12, 15), (241, 242, 244), (255, 180, 84)
-_TEXT_SHARE = 0.5  # of the width
+_TOP, _BOTTOM, _ACCENT = (35, 32, 24), (11, 12, 15), (255, 180, 84)
+_INK, _DIM = (241, 242, 244), (150, 152, 158)
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+_WIDEST = 0.8  # of the width
 
 
 class Curtain:
@@ -34,7 +36,7 @@ class Curtain:
         """`size`: (width, height) of every output."""
         width, height = size
         black: Pixels = np.zeros((height, width, 3), np.uint8)
-        self._covers: dict[str, Pixels] = {"card": card(width, height), "off": black}
+        self._covers: dict[str, Pixels] = {"card": card(size), "off": black}
         self._name = OPEN  # replaced as a whole by `draw`
 
     @property
@@ -66,9 +68,15 @@ class Covered:
 
     def __init__(self, sink: Sink, curtain: Curtain) -> None:
         self.label, self.paced, self.main_thread = sink.label, sink.paced, sink.main_thread
+        self.reopen_as = sink.reopen_as
         self._sink = sink
         self._curtain = curtain
         self._shown: Pixels | None = None
+
+    @property
+    def watched(self) -> bool:
+        """See Sink."""
+        return self._sink.watched
 
     def write(self, frame: Frame) -> None:
         """See Sink."""
@@ -81,18 +89,32 @@ class Covered:
         self._sink.close()
 
 
-def card(width: int, height: int) -> Pixels:
-    """(height, width, 3) RGB: our sign over a few words, on a ground that darkens downwards."""
+def card(size: tuple[int, int], reason: str = "") -> Pixels:
+    """(height, width, 3) RGB: our sign over a few words, and the reason for them, on a ground that
+    darkens downwards."""
+    width, height = size
     share = np.linspace(0.0, 1.0, height)[:, None, None]
     ground = np.array(_TOP) * (1.0 - share) + np.array(_BOTTOM) * share
     picture: Pixels = np.ascontiguousarray(np.repeat(ground, width, 1).astype(np.uint8))
-    font, line = cv2.FONT_HERSHEY_DUPLEX, max(1, round(width / 640))
-    (whole, _), _ = cv2.getTextSize(_SAID, font, 1.0, line)
-    scale = min(_TEXT_SHARE * width / whole, height / 90)
-    (across, up), _ = cv2.getTextSize(_SAID, font, scale, line)
     middle, radius = (width // 2, round(0.40 * height)), max(3, round(0.085 * height))
     cv2.circle(picture, middle, radius, _ACCENT, max(1, round(radius * 0.42)), cv2.LINE_AA)
     cv2.circle(picture, middle, max(1, round(radius * 0.28)), _ACCENT, -1, cv2.LINE_AA)
-    place = ((width - across) // 2, round(0.68 * height) + up // 2)
-    cv2.putText(picture, _SAID, place, font, scale, _INK, line, cv2.LINE_AA)
+    _write(picture, _SAID, (0.68, 0.067), _INK)
+    if reason:
+        _write(picture, reason, (0.80, 0.033), _DIM)
     return picture
+
+
+def _write(
+    picture: Pixels, text: str, line: tuple[float, float], ink: tuple[int, int, int]
+) -> None:
+    """`text` in the middle of a line: how far down it is and how tall, as shares of the height.
+    What would be too wide is smaller."""
+    height, width = picture.shape[:2]
+    down, tall = line
+    (whole, up), _ = cv2.getTextSize(text, _FONT, 1.0, 1)
+    scale = min(tall * height / up, _WIDEST * width / whole)
+    thick = max(1, round(scale))
+    (across, up), _ = cv2.getTextSize(text, _FONT, scale, thick)
+    place = ((width - across) // 2, round(down * height) + up // 2)
+    cv2.putText(picture, text, place, _FONT, scale, ink, thick, cv2.LINE_AA)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event
 
 from streamcam.clock import Ticker
+from streamcam.errors import SinkFailed, StreamcamError
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.sink import Format, Sink
 from streamcam.stats import Stats
@@ -21,6 +24,21 @@ _ATTENTION = 0.1
 _LEAN = 0.002  # of a period, per tick
 _GRACE = 0.1  # of a period
 
+_FIRST_PAUSE = 0.5  # seconds before a lost output is opened again; doubled each time
+_LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """How a lost sink comes back. Called on its thread.
+
+    open  from `Sink.reopen_as` to the sink, as `open_sink`
+    tell  told what was lost, and "" once it is back
+    """
+
+    open: Callable[[str], Sink]
+    tell: Callable[[str], None]
+
 
 class Delivery:
     """Moves frames from `queue` to `sink` until the queue is closed and empty or `stop` is set.
@@ -30,11 +48,12 @@ class Delivery:
 
     A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
     newest, or the last good one again. Others get each frame once, and so do all when
-    `form.realtime` is False. `stats` is given to one sink only, the primary one: it counts
-    "out" and takes "latency" for new pictures, and counts "repeats" for those shown again.
+    `form.realtime` is False. One that fails and can be had again (`Sink.reopen_as`) is opened
+    anew after ever longer pauses. `stats` counts for the primary sink alone: "out" and "latency"
+    for new pictures, "repeats" for those shown again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last one is for tests
         self,
         sink: Sink,
         queue: Queue[Frame],
@@ -42,6 +61,7 @@ class Delivery:
         stop: Event,
         *,
         stats: Stats | None = None,
+        reopening: Reopening | None = None,
         ticker: Ticker | None = None,
     ) -> None:
         self._sink = sink
@@ -49,15 +69,27 @@ class Delivery:
         self._paced = sink.paced and form.realtime
         self._stop = stop
         self._stats = stats
+        self._reopening = reopening
         self._ticker = ticker or Ticker(form.fps)
+        self._lost = False
+        self._retry_at = 0.0
+        self._pause = _FIRST_PAUSE
+
+    @property
+    def watched(self) -> bool:
+        """See Sink. From any thread."""
+        return not self._lost and self._sink.watched
 
     def __call__(self) -> None:
         """Do it. Returns at the end."""
-        with suppress(RingClosed), closing(self._sink):
-            if self._paced:
-                self._keep_time()
-            else:
-                self._pass_on()
+        try:
+            with suppress(RingClosed):
+                if self._paced:
+                    self._keep_time()
+                else:
+                    self._pass_on()
+        finally:
+            self._sink.close()
 
     def _pass_on(self) -> None:
         while not self._stop.is_set():
@@ -94,7 +126,15 @@ class Delivery:
         return frame
 
     def _write(self, frame: Frame, *, again: bool = False) -> None:
-        self._sink.write(frame)
+        if self._lost and not self._found_again():
+            return
+        try:
+            self._sink.write(frame)
+        except SinkFailed as error:
+            if self._reopening is None:
+                raise
+            self._lose(error, self._reopening)
+            return
         if self._stats is None:
             return
         if again or frame.repeat:
@@ -102,3 +142,27 @@ class Delivery:
         else:
             self._stats.count("out")
             self._stats.took("latency", self._ticker.clock() - frame.captured_at)
+
+    def _lose(self, error: SinkFailed, reopening: Reopening) -> None:
+        if self._sink.reopen_as is None:
+            reopening.tell(str(error))
+            raise error
+        self._lost, self._pause = True, _FIRST_PAUSE
+        self._retry_at = self._ticker.clock() + self._pause
+        with suppress(SinkFailed):  # the failure is known already
+            self._sink.close()
+        reopening.tell(f"{error}; opening it again")
+
+    def _found_again(self) -> bool:
+        reopening, choice = self._reopening, self._sink.reopen_as
+        if reopening is None or choice is None or self._ticker.clock() < self._retry_at:
+            return False
+        try:
+            self._sink = reopening.open(choice)
+        except StreamcamError:  # what was lost is known already
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._retry_at = self._ticker.clock() + self._pause
+            return False
+        self._lost = False
+        reopening.tell("")
+        return True

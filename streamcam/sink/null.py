@@ -13,6 +13,8 @@ class Null:
     label = "nothing (null)"
     paced = False
     main_thread = False
+    reopen_as: str | None = None
+    watched = True
 
     def __init__(self) -> None:
         self.written = 0

@@ -36,6 +36,8 @@ class Recording:
     """
 
     main_thread = False
+    reopen_as: str | None = None
+    watched = True
 
     def __init__(
         self, path: Path, form: Format, clock: Callable[[], float] = time.perf_counter

@@ -14,6 +14,7 @@ from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
 from streamcam.sink._devices import Device, how_to_get_one, list_devices, revive
+from streamcam.sink._readers import watch_readers
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
 
@@ -62,8 +63,16 @@ class VirtualCamera:
     def __init__(self, camera: Camera, pixel_format: str, form: Format) -> None:
         self._code, shape = _CONVERSIONS[pixel_format]
         self.label = f"virtual camera {camera.device} ({pixel_format})"
+        self.reopen_as = f"virtualcam:{camera.device}"  # no other one, whoever has that
+        self._readers = watch_readers(camera.device)
         self._camera: Camera | None = camera
         self._converted: Pixels = np.empty(shape(form.width, form.height), np.uint8)
+
+    @property
+    def watched(self) -> bool:
+        """See Sink; read by one thread."""
+        readers = self._readers
+        return readers is None or readers.count() > 0
 
     def write(self, frame: Frame) -> None:
         """Show the frame. Raises `SinkFailed`."""
@@ -78,6 +87,9 @@ class VirtualCamera:
     def close(self) -> None:
         """Free the device."""
         camera, self._camera = self._camera, None
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.close()
         if camera is not None:
             camera.close()
 

@@ -26,6 +26,7 @@ class WebSink:
     label = "local web page"
     paced = False
     main_thread = False
+    reopen_as: str | None = None
 
     def __init__(self, form: Format) -> None:
         self._bgr: Pixels = np.empty((form.height, form.width, 3), np.uint8)  # writer only
@@ -41,6 +42,11 @@ class WebSink:
         """How many watch."""
         with self._changed:
             return self._viewers
+
+    @property
+    def watched(self) -> bool:
+        """See Sink."""
+        return self.viewers > 0
 
     def write(self, frame: Frame) -> None:
         """Make the frame the newest picture. Raises `SinkFailed` once closed."""

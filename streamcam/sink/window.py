@@ -39,6 +39,8 @@ class Window:
     label = "window"
     paced = True
     main_thread = sys.platform == "darwin"  # AppKit allows no other
+    reopen_as: str | None = None
+    watched = True
 
     def __init__(self, form: Format, gui: Gui) -> None:
         self._gui = gui

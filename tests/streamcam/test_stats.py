@@ -89,8 +89,11 @@ def test_drops_of_all_queues_are_added():
 def test_texts_stay_until_they_are_replaced():
     stats = Stats()
     stats.say("look", "noir")
-    stats.say("notice", "camera lost")
-    stats.say("notice", "")
+    stats.notice("source", "camera lost")
+    stats.notice("preset", "its engine is being built")
+    assert stats.snapshot().notice == "camera lost · its engine is being built"
+    stats.notice("source", "")
+    stats.notice("preset", "")
     reading = stats.snapshot()
     assert (reading.look, reading.notice) == ("noir", "")
     assert reading.as_dict()["look"] == "noir"

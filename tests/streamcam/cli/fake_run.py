@@ -82,7 +82,7 @@ class Pipeline:
     def select_look(self, name: str) -> None:
         self.preset.look(name)
         self.stats.say("look", name)
-        self.stats.say("notice", f"now {name}")
+        self.stats.notice("preset", f"now {name}")
         log(f"look {name}")
 
 

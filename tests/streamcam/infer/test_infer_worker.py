@@ -50,13 +50,13 @@ class Bench:
 
     def __init__(self, engine, *, realtime=True):
         self.inbox, self.outbox = Channel(1000), Channel(1000)
-        self.drains = []
+        self.drains, self.failures = [], []
         self.worker = InferWorker(
             (self.inbox, self.outbox),
             (engine, _box(engine)),
             self.open_gate,
             Stats(),
-            realtime=realtime,
+            broke=self.failures.append if realtime else None,
         )
 
     def open_gate(self, drain):
@@ -178,7 +178,7 @@ def test_a_broken_engine_ends_the_worker_with_its_reason():
             raise EngineFailed("the device was removed")
 
     engine = Broken(replace(EngineSpec(), width=128, height=128))
-    bench = Bench(engine)
+    bench = Bench(engine, realtime=False)
     bench.inbox.put(_frame(0))
     with pytest.raises(EngineFailed, match="removed"):
         bench.worker.work()

@@ -9,6 +9,7 @@ import numpy as np
 
 from engines.api import Embedding
 from engines.backends.null import NullEngine
+from streamcam.errors import UsageError
 from streamcam.frames import Frame
 from streamcam.pipeline import Options, Pipeline
 from streamcam.presets import Preset
@@ -64,6 +65,7 @@ class FakeSink(Device):
         self.fails, self.on = fails, on
         self.frames, self.sizes = [], set()
         self.close_error = None
+        self.reopen_as, self.watched = None, True
         self._changed = threading.Condition()
 
     def write(self, frame):
@@ -152,7 +154,7 @@ class World:
 
     def open_sink(self, choice, form):
         self.opened.append(f"sink {choice}")
-        opened = self.sinks[choice]
+        opened = self.sinks.get(choice) or UsageError(f"there is no {choice}")
         if isinstance(opened, BaseException):
             raise opened
         return opened

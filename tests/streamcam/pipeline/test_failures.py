@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
+from waiting import wait_until
 
 from engines.errors import BackendUnavailable, EngineFailed, InvalidPrompt
 from streamcam.errors import SinkFailed, UnknownChoice, UsageError
@@ -32,12 +33,12 @@ def test_a_source_that_breaks(world, realtime):
     world.check_closed()
 
 
-@MODES
 @pytest.mark.parametrize("error", [EngineFailed("device lost"), Surprise("run")])
-def test_an_engine_that_breaks(world, realtime, error):
+def test_an_engine_that_breaks_while_a_file_is_rendered(world, error):
+    """Live it is built again: see test_faults.py."""
     world.source = FakeSource(1000, pace=0.001)
     world.make_engine = lambda spec: FakeEngine(spec, fails=error)
-    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    _raised_by_wait(world.pipeline(realtime=False), error)
     world.check_closed()
 
 
@@ -54,18 +55,75 @@ def test_a_step_after_the_engine_that_breaks(world, monkeypatch, realtime):
     world.check_closed()
 
 
-@MODES
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_sink_that_breaks_ends_a_file_run_and_the_others_in_order(world, which):
+    error = SinkFailed("disk full")
+    world.sinks = {
+        name: FakeSink(fails=error if name == which else None) for name in ("first", "second")
+    }
+    world.source = FakeSource(1000, pace=0.001)
+    _raised_by_wait(world.pipeline(realtime=False), error)
+    world.check_closed()
+
+
 @pytest.mark.parametrize("paced", [True, False])
 @pytest.mark.parametrize("which", ["first", "second"])
-def test_a_sink_that_breaks_ends_the_others_in_order(world, realtime, paced, which):
+def test_a_sink_that_breaks_live_leaves_the_others_alone(world, paced, which):
+    """A full disk ends the recording, not the stream; without any output left the run ends."""
     error = SinkFailed("disk full")
     world.sinks = {
         name: FakeSink(paced=paced, fails=error if name == which else None)
         for name in ("first", "second")
     }
-    world.source = FakeSource(1000, pace=0.001)
-    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    (other,) = {"first", "second"} - {which}
+    wait_until(lambda: world.sinks[which].closes)
+    assert world.sinks[other].more(20)
+    assert pipeline.stats.snapshot().notice == f"output {which}: disk full"
+    assert not pipeline.wait(0.1)
+    world.sinks[other].fails = last = SinkFailed("device gone")
+    world.sinks[other].frames = world.sinks[other].frames[:3]
+    with pytest.raises(ExceptionGroup) as caught:
+        pipeline.wait(30)
+    assert set(caught.value.exceptions) == {error, last}
+
+
+def test_a_page_that_breaks_beside_the_output_does_no_harm(world, monkeypatch):
+    world.sinks = {"web": FakeSink(fails=SinkFailed("no")), "fake": FakeSink()}
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline(outputs=("fake",), web=True)
+    pipeline.start()
+    wait_until(lambda: world.sinks["web"].closes)
+    assert world.sinks["fake"].more(20)
+    assert not pipeline.wait(0.1)
+
+
+def test_a_page_is_no_reason_to_go_on_without_an_output(world):
+    error = SinkFailed("disk full")
+    world.sinks = {"web": FakeSink(), "fake": FakeSink(fails=error)}
+    world.source = FakeSource(100_000, pace=0.001)
+    _raised_by_wait(world.pipeline(outputs=("fake",), web=True), error)
     world.check_closed()
+
+
+@pytest.mark.parametrize("paced", [True, False])
+def test_a_sink_that_can_be_had_again_is_opened_again(world, monkeypatch, paced):
+    monkeypatch.setattr("streamcam.sink._worker._FIRST_PAUSE", 0.05)
+    broken = FakeSink(paced=paced, fails=SinkFailed("the driver went away"))
+    broken.reopen_as = "fake:again"
+    world.sinks = {"fake": broken}
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    wait_until(lambda: "the driver went away; opening" in pipeline.stats.snapshot().notice)
+    assert broken.closes
+    world.sinks["fake:again"] = UsageError("still gone")
+    wait_until(lambda: world.opened.count("sink fake:again") > 1)
+    world.sinks["fake:again"] = FakeSink(paced=paced)
+    wait_until(lambda: pipeline.stats.snapshot().notice == "")
+    assert world.sinks["fake:again"].more(20)
 
 
 @MODES

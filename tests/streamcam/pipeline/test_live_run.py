@@ -196,7 +196,7 @@ def test_a_saved_preset_may_turn_mirror_and_gate(world, running):
     output = {"size": "128x128", "fps": 100.0, "mirror": True}
     pipeline.apply_preset(make_preset(gate={"policy": "hysteresis"}, output=output))
     assert (len(gates), len(chains)) == (1, 1)
-    assert type(gates[0]).__name__ == "HysteresisGate"
+    assert type(gates[0]._gate).__name__ == "HysteresisGate"
 
 
 def test_another_output_size_waits_for_the_next_start_and_says_so(world, running):

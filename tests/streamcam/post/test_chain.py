@@ -95,10 +95,19 @@ def test_the_worker_hands_every_frame_with_its_stamp_to_every_sink():
         assert second.pixels is first.pixels, "a repeat is not resized again"
 
 
-def test_a_sink_that_ended_ends_the_worker():
+def test_a_sink_that_ended_is_left_out_and_the_last_one_ends_the_worker():
     inbox, outboxes = Channel(8), [Channel(8), Channel(8)]
-    inbox.put(_frame(0, _halves(64, 36)))
+    for seq in range(3):
+        inbox.put(_frame(seq, _halves(64, 36)))
     outboxes[1].close()
+    inbox.close()
+    worker = PostWorker(inbox, outboxes, Chain((64, 36)))
+    with pytest.raises(RingClosed):
+        worker.work()
+    assert [outboxes[0].get().seq for _ in range(3)] == [0, 1, 2]
+    outboxes[0].close()
+    inbox = Channel(8)
+    inbox.put(_frame(0, _halves(64, 36)))
     with pytest.raises(RingClosed):
         PostWorker(inbox, outboxes, Chain((64, 36))).work()
 

@@ -16,7 +16,7 @@ SIZE = (64, 36)
 
 
 class Sink:
-    label, paced, main_thread = "a sink", True, False
+    label, paced, main_thread, reopen_as, watched = "a sink", True, False, None, True
 
     def __init__(self):
         self.written = []
@@ -90,7 +90,7 @@ def test_card_and_off_show_nothing_of_the_picture(curtain, sink):
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 180), (180, 320), (64, 64), (16, 8)])
 def test_a_card_of_any_size_has_its_words_in_the_middle(size):
     width, height = size
-    picture = card(width, height)
+    picture = card((width, height))
     assert (picture.shape, picture.dtype) == ((height, width, 3), np.uint8)
     assert picture.flags.c_contiguous
     if width < 64:

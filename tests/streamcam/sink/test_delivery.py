@@ -42,6 +42,7 @@ class Simulation(Event):
         self._cost = cost
         self.dropped = 0
         self.label, self.paced, self.main_thread = "simulated", True, False
+        self.reopen_as, self.watched = None, True
         self.written = []  # (time, frame)
         self.closed = False
 

@@ -198,3 +198,19 @@ def test_this_machine_can_be_asked():
 
 def test_no_device_is_invented(tmp_path):
     assert _devices._loopbacks(tmp_path / "nothing") == []
+
+
+def test_it_knows_whether_somebody_reads_the_device(tmp_path, make_camera):
+    device = tmp_path / "video10"
+    device.write_bytes(b"")
+    sink = VirtualCamera(make_camera(device=str(device)), "I420", FORM)
+    assert not sink.watched
+    with device.open("rb"):
+        assert sink.watched
+    assert not sink.watched
+    sink.close()
+    assert sink.watched, "what cannot be told counts as watched"
+
+
+def test_it_is_opened_again_as_itself_and_as_no_other(camera):
+    assert VirtualCamera(camera, "I420", FORM).reopen_as == "virtualcam:/dev/video10"

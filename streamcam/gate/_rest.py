@@ -1,0 +1,57 @@
+"""Rest: the engine sleeps while nobody sees the picture, whatever the policy says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from streamcam.frames import Pixels
+from streamcam.gate import Gate
+
+
+class Rest:
+    """`gate`, closed once `watched` has been False for `seconds`. See Gate.
+
+    A viewer who comes gets the next frame restyled.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        watched: Callable[[], bool],
+        seconds: float,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """`tell` is called when it falls asleep, and with "" when it wakes."""
+        self._gate = gate
+        self._watched = watched
+        self._seconds = seconds
+        self._tell = tell
+        self._clock = clock
+        self._alone_since: float | None = None
+        self._asleep = False
+
+    @property
+    def similarity(self) -> float:
+        """See Gate."""
+        return self._gate.similarity
+
+    def passes(self, pixels: Pixels) -> bool:
+        """See Gate."""
+        if self._watched():
+            self._alone_since = None
+            if self._asleep:
+                self._asleep = False
+                self._gate.wake()
+                self._tell("")
+        elif self._alone_since is None:
+            self._alone_since = self._clock()
+        elif not self._asleep and self._clock() - self._alone_since >= self._seconds:
+            self._asleep = True
+            self._tell("no program shows the picture: the engine rests until one does")
+        return not self._asleep and self._gate.passes(pixels)
+
+    def wake(self) -> None:
+        """See Gate. A look that nobody sees can wait."""
+        self._gate.wake()

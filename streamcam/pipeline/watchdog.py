@@ -1,0 +1,72 @@
+"""Watchdog: sees to it that viewers get a picture. The thread "watchdog" of a live run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from time import perf_counter
+
+from streamcam.infer.worker import InferWorker
+from streamcam.post.worker import PostWorker
+
+_EVERY = 0.1  # seconds between looks
+_UNREST = 1.0  # seconds between looks after which it was the machine that slept
+_HELD = 3.0  # seconds for which the last picture stays before a card says why
+# A frame that takes so many times its usual time is never coming back, within these bounds.
+_TIMES = 50
+_SHORTEST, _LONGEST = 2.0, 10.0  # seconds
+_FIRST = 60.0  # an engine's first frame, in which drivers load and compile
+
+_SLOW = "The picture engine does not answer"
+
+
+class Watchdog:
+    """Leaves an engine that hangs, and shows a card where no picture comes for a known reason."""
+
+    def __init__(
+        self,
+        infer: InferWorker,
+        post: PostWorker,
+        trouble: Callable[[], str],
+        abandon: Callable[[str], None],
+        card: Callable[[str], None],
+        stop: Event,
+    ) -> None:
+        """
+        trouble  what keeps the picture away, for viewers; "" if nothing is known to
+        abandon  told why, leaves the engine that hangs and sees to another
+        card     shows viewers a card with a reason until the next picture
+        """
+        self._infer = infer
+        self._post = post
+        self._trouble = trouble
+        self._abandon = abandon
+        self._card = card
+        self._stop = stop
+        self._said = ""
+
+    def work(self) -> None:
+        """Until `stop` is set."""
+        before = perf_counter()
+        while not self._stop.wait(_EVERY):
+            now = perf_counter()
+            if now - before < _UNREST:
+                self._look_after_engine()
+            before = now
+            self._look_after_picture(now)
+
+    def _look_after_engine(self) -> None:
+        taken, usual = self._infer.busy()
+        limit = _FIRST if usual is None else min(max(_TIMES * usual, _SHORTEST), _LONGEST)
+        if taken > limit:
+            often = "" if usual is None else f"; usually it takes {usual * 1e3:.0f} ms"
+            self._abandon(f"it has not returned for {taken:.1f} s{often}")
+
+    def _look_after_picture(self, now: float) -> None:
+        if now - self._post.shown_at < _HELD:
+            self._said = ""
+            return
+        reason = self._trouble() or (_SLOW if self._infer.busy()[0] > _HELD else "")
+        if reason and reason != self._said:
+            self._said = reason
+            self._card(reason)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from obs_studio import ObsStudio
 from real_command import Command
 from virtual_display import VirtualDisplay
 
@@ -38,3 +39,11 @@ def display() -> Iterator[VirtualDisplay]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def obs(display: VirtualDisplay, tmp_path: Path) -> Iterator[ObsStudio]:
+    """OBS Studio, with an empty scene on air."""
+    made = ObsStudio(display.name, tmp_path / "obs")
+    yield made
+    made.close()

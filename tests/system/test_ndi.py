@@ -98,7 +98,6 @@ def test_every_picture_arrives_in_its_order_colours_and_size(sending, receive) -
     numbers = np.array([number for number, *_ in received])
     assert len(numbers) == 60
     assert (np.diff(numbers) > 0).all(), numbers
-    assert np.diff(numbers).mean() < 1.5, "NDI leaves out what a busy machine is late for"
     assert max(off for _, off, *_ in received) <= CLOSE
     assert {tuple(form) for _, _, *form in received} == {(WIDTH, HEIGHT, FORM.fps)}
 

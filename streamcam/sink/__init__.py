@@ -38,7 +38,8 @@ class Sink(Protocol):
 
     label        what was opened, for people: 'virtual camera /dev/video10 (I420)'
     paced        True: `write` at every tick of the clock, with the last good frame if there is
-                 no newer one. False: `write` once for each new frame
+                 no newer one. False: `write` once for each new frame, and while there is none
+                 now and then the last one again, marked as a repeat
     main_thread  True: `write` and `close` must run on the main thread (windows on macOS)
     """
 

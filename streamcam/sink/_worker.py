@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from dataclasses import replace
 from threading import Event
 
 from streamcam.clock import Ticker
@@ -29,8 +30,9 @@ class Delivery:
     sink, however it ends. Raises what the sink raises; a closed queue is a normal end.
 
     A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
-    newest, or the last good one again. Others get each frame once, and so do all when
-    `form.realtime` is False. `stats` is given to one sink only, the primary one: it counts
+    newest, or the last good one again. Others get each frame once, and the last again (as a
+    repeat, ten times a second) while none comes: a curtain may have moved. When `form.realtime`
+    is False all get each frame once. `stats` is given to one sink only, the primary one: it counts
     "out" and takes "latency" for new pictures, and counts "repeats" for those shown again.
     """
 
@@ -46,6 +48,7 @@ class Delivery:
     ) -> None:
         self._sink = sink
         self._queue = queue
+        self._realtime = form.realtime
         self._paced = sink.paced and form.realtime
         self._stop = stop
         self._stats = stats
@@ -60,10 +63,14 @@ class Delivery:
                 self._pass_on()
 
     def _pass_on(self) -> None:
+        last: Frame | None = None
         while not self._stop.is_set():
             frame = self._queue.get(_ATTENTION)
             if frame is not None:
                 self._write(frame)
+                last = replace(frame, repeat=True)
+            elif last is not None and self._realtime:
+                self._write(last)
 
     def _keep_time(self) -> None:
         last: Frame | None = None

@@ -65,9 +65,9 @@ def recorded(folder: Path) -> list[int | None]:
     """The numbers in the recording, each once, None for black; at every tick there is a picture."""
     frames = numbered_video.read(folder / "out.mkv")
     ticks = np.array([seconds for seconds, _ in frames]) * FPS
-    # A busy machine may miss a tick now and then; half a second is an output that stood still.
+    # A busy machine misses a tick now and then; half a second is an output that stood still.
     assert np.diff(ticks).max() < FPS / 2
-    assert len(ticks) > 0.9 * ticks[-1]
+    assert len(ticks) > 0.7 * ticks[-1]
     numbers: list[int | None] = []
     for _, picture in frames:
         number, off = numbered_card.read(picture)
@@ -96,7 +96,9 @@ def test_a_region_to_the_pixel(capture, folder: Path, display: VirtualDisplay) -
     assert recorded(folder) == [5, 6]
 
 
-def test_a_screen_that_goes_and_comes_back(capture, folder, display: VirtualDisplay) -> None:
+def test_a_screen_that_goes_and_comes_back(
+    capture, launch, folder: Path, display: VirtualDisplay
+) -> None:
     display.show(card(5), (0, 0), folder)
     command = capture(f"screen:0,0,{WIDTH},{HEIGHT}")
     wait_until(shows(command, 5), "the card")
@@ -108,15 +110,18 @@ def test_a_screen_that_goes_and_comes_back(capture, folder, display: VirtualDisp
     time.sleep(3)
     after, took = command.stats(), time.perf_counter() - began
     assert after["frames_in"] == before["frames_in"]
-    assert after["repeats"] - before["repeats"] == pytest.approx(FPS * took, rel=0.2)
+    assert after["repeats"] - before["repeats"] == pytest.approx(FPS * took, rel=0.3)
     assert shows(command, 5)(), "the last picture stays"
+    assert launch("curtain", "off").end() == 0
+    wait_until(lambda: command.picture().max() < 16, "a curtain over it")
+    assert launch("curtain", "live").end() == 0
 
     display.start()
     display.show(card(6), (0, 0), folder)
     wait_until(lambda: command.stats()["notice"] == "", "the recovery")
     wait_until(shows(command, 6), "the card on the new screen")
     finish(command)
-    # The new screen is black until the card is drawn on it, which may be seen or not.
+    # Black is the curtain, and the new screen until the card is drawn on it.
     assert [number for number in recorded(folder) if number is not None] == [5, 6]
 
 

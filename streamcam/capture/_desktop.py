@@ -24,6 +24,7 @@ _WAYLAND = (
 _NO_DISPLAY = (
     "there is no screen here ({reason}): use --source camera, --source demo or a video file."
 )
+Monitors = list[dict[str, Any]]  # the whole desktop, then each monitor, as mss lists them
 _REGION = re.compile(r"(-?\d+),(-?\d+),(\d+),(\d+)", re.ASCII)
 
 
@@ -63,7 +64,7 @@ class Grabber(Protocol):
     """What is used of `mss.MSS`. Belongs to the thread that made it."""
 
     @property
-    def monitors(self) -> list[dict[str, Any]]:
+    def monitors(self) -> Monitors:
         """The whole desktop, then each monitor: left, top, width, height, is_primary."""
         ...
 
@@ -76,7 +77,7 @@ class Grabber(Protocol):
         ...
 
 
-def connect() -> tuple[Grabber, list[dict[str, Any]]]:
+def connect() -> tuple[Grabber, Monitors]:
     """Connect to the display, on the calling thread; its monitors as mss lists them.
 
     Raises `UsageError` saying what to do.
@@ -87,6 +88,16 @@ def connect() -> tuple[Grabber, list[dict[str, Any]]]:
     except ScreenShotError as error:
         raise UsageError(_no_screen(error)) from error
     return grabber, monitors
+
+
+def current_monitors() -> Monitors:
+    """The monitors as they are now: a grabber remembers those of its start.
+
+    Raises `UsageError` if the display is gone.
+    """
+    grabber, monitors = connect()
+    release(grabber)
+    return monitors
 
 
 def release(grabber: Grabber) -> None:
@@ -103,7 +114,7 @@ def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
         raise ScreenShotError("the connection to the display broke") from error
 
 
-def screens(monitors: list[dict[str, Any]]) -> list[Screen]:
+def screens(monitors: Monitors) -> list[Screen]:
     """mss's list without its first entry, the desktop, unless that is all there is.
 
     Where no monitor says it is the primary one, the first is.
@@ -116,7 +127,7 @@ def screens(monitors: list[dict[str, Any]]) -> list[Screen]:
     ]
 
 
-def find(argument: str, monitors: list[dict[str, Any]]) -> tuple[str, Screen]:
+def find(argument: str, monitors: Monitors) -> tuple[str, Screen]:
     """The name and the rectangle that `argument` asks for. Raises `UsageError`."""
     known = screens(monitors)
     listed = f"Monitors: {'; '.join(map(str, known))}."

@@ -8,6 +8,7 @@ _OUTPUTS = (
     ("virtualcam", "a camera for OBS, Zoom, Discord and browsers"),
     ("window", "a preview on this screen"),
     ("web", "a page on this machine"),
+    ("ndi", "the local network, for OBS and vMix; ndi:NAME too"),
     ("FILE.mp4", "a recording; .mkv and .mov too"),
     ("null", "nowhere, to measure"),
 )

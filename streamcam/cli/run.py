@@ -71,7 +71,7 @@ Output = Annotated[
     typer.Option(
         metavar="OUTPUT",
         help="Where to (may be given several times): virtualcam, virtualcam:/dev/video10, window, "
-        "web, FILE.mp4, null. Without it: the virtual camera, else web.",
+        "web, ndi, ndi:NAME, FILE.mp4, null. Without it: the virtual camera, else web.",
     ),
 ]
 EngineSize = Annotated[

@@ -38,7 +38,8 @@ class Sink(Protocol):
 
     label        what was opened, for people: 'virtual camera /dev/video10 (I420)'
     paced        True: `write` at every tick of the clock, with the last good frame if there is
-                 no newer one. False: `write` once for each new frame
+                 no newer one. False: `write` once for each new frame, and while there is none
+                 now and then the last one again, marked as a repeat
     main_thread  True: `write` and `close` must run on the main thread (windows on macOS)
     reopen_as    what opens it again after `SinkFailed`, for `open_sink`; None: it is lost for good
     watched      False: nobody sees the picture now. From any thread, once a frame. True where that
@@ -63,7 +64,8 @@ class Sink(Protocol):
 
 
 def open_sink(choice: str, form: Format) -> Sink:
-    """Open `virtualcam`, `virtualcam:DEVICE`, `window`, `web`, `null` or a video file.
+    """Open `virtualcam`, `virtualcam:DEVICE`, `window`, `web`, `ndi`, `ndi:NAME`, `null`
+    or a video file.
 
     Raises `UsageError` naming what is wrong and what can be given instead.
     """

@@ -81,6 +81,8 @@ class Covered:
     def write(self, frame: Frame) -> None:
         """See Sink."""
         covered = self._curtain.cover(frame, self._shown)
+        if covered.repeat and covered.pixels is not self._shown:
+            covered = replace(covered, repeat=False)  # a curtain has moved over a still picture
         self._shown = covered.pixels
         self._sink.write(covered)
 

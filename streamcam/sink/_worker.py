@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from streamcam.clock import Ticker
@@ -47,10 +47,11 @@ class Delivery:
     sink, however it ends. Raises what the sink raises; a closed queue is a normal end.
 
     A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
-    newest, or the last good one again. Others get each frame once, and so do all when
-    `form.realtime` is False. One that fails and can be had again (`Sink.reopen_as`) is opened
-    anew after ever longer pauses. `stats` counts for the primary sink alone: "out" and "latency"
-    for new pictures, "repeats" for those shown again.
+    newest, or the last good one again. Others get each frame once, and the last again (as a
+    repeat, ten times a second) while none comes: a curtain may have moved. When `form.realtime`
+    is False all get each frame once. One that fails and can be had again (`Sink.reopen_as`) is
+    opened anew after ever longer pauses. `stats` counts for the primary sink alone: "out" and
+    "latency" for new pictures, "repeats" for those shown again.
     """
 
     def __init__(  # noqa: PLR0913  # the last one is for tests
@@ -66,6 +67,7 @@ class Delivery:
     ) -> None:
         self._sink = sink
         self._queue = queue
+        self._realtime = form.realtime
         self._paced = sink.paced and form.realtime
         self._stop = stop
         self._stats = stats
@@ -92,10 +94,14 @@ class Delivery:
             self._sink.close()
 
     def _pass_on(self) -> None:
+        last: Frame | None = None
         while not self._stop.is_set():
             frame = self._queue.get(_ATTENTION)
             if frame is not None:
                 self._write(frame)
+                last = replace(frame, repeat=True)
+            elif last is not None and self._realtime:
+                self._write(last)
 
     def _keep_time(self) -> None:
         last: Frame | None = None

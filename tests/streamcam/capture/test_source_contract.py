@@ -13,7 +13,6 @@ from capture_fakes import RED, FakeDevice, FakeGrabber
 
 from streamcam.capture import Wanted
 from streamcam.capture._decoder import Decoder
-from streamcam.capture._desktop import find
 from streamcam.capture.camera import Camera, CameraSource
 from streamcam.capture.demo import CLIP
 from streamcam.capture.image import ImageSource, read_picture
@@ -35,7 +34,7 @@ def an_image(make_film, clock):
 
 def a_screen(_make_film, clock):
     grabber = FakeGrabber()
-    return ScreenSource(grabber, *find("1", grabber.monitors), WANTED, clock)
+    return ScreenSource(grabber, "1", WANTED, clock, lambda: grabber.monitors)
 
 
 def a_camera(_make_film, clock):

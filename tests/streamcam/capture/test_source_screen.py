@@ -97,7 +97,7 @@ def test_a_desktop_without_monitor_information_is_one_screen():
 
 def test_dense_displays_deliver_all_their_pixels(clock):
     grabber = FakeGrabber(scale=2)
-    source = ScreenSource(grabber, *find("1", grabber.monitors), WANTED, clock)
+    source = ScreenSource(grabber, "1", WANTED, clock, lambda: grabber.monitors)
     assert (source.width, source.height) == (128, 96)
     assert source.read().pixels.shape == (96, 128, 3)
 
@@ -140,7 +140,7 @@ def test_a_display_that_cannot_be_captured_is_refused(desktop, monkeypatch, sess
 
 def test_a_display_that_goes_away_is_lost(clock):
     grabber = FakeGrabber()
-    source = ScreenSource(grabber, *find("", grabber.monitors), WANTED, clock)
+    source = ScreenSource(grabber, "", WANTED, clock, lambda: grabber.monitors)
     source.read()
     grabber.failing = True
     with pytest.raises(SourceLost, match="screen 2 cannot be captured: the display went away"):
@@ -150,7 +150,7 @@ def test_a_display_that_goes_away_is_lost(clock):
 def test_a_display_that_breaks_off_as_x_does_is_lost_and_closed_once(clock):
     """mss then fails an assertion when it grabs, and again when it closes."""
     grabber = FakeGrabber()
-    source = ScreenSource(grabber, *find("", grabber.monitors), WANTED, clock)
+    source = ScreenSource(grabber, "", WANTED, clock, lambda: grabber.monitors)
 
     def broken(_monitor):
         raise AssertionError
@@ -169,16 +169,55 @@ def test_a_display_that_breaks_off_as_x_does_is_lost_and_closed_once(clock):
 
 def test_a_display_that_changes_its_size_is_opened_anew(clock):
     grabber = FakeGrabber()
-    source = ScreenSource(grabber, *find("", grabber.monitors), WANTED, clock)
+    source = ScreenSource(grabber, "", WANTED, clock, lambda: grabber.monitors)
     source.read()
     grabber.scale = 2
     with pytest.raises(SourceLost, match="changed its size"):
         source.read()
 
 
+def see(source, seconds):
+    """Read for this long; the monitors are looked at every second."""
+    for _ in range(round(seconds * WANTED.fps)):
+        assert source.read() is not None
+
+
+LARGER = {"left": 0, "top": 0, "width": 128, "height": 96, "is_primary": True}
+MOVED = {"left": 8, "top": 0, "width": 96, "height": 72, "is_primary": True}
+
+
+@pytest.mark.parametrize("monitor", [LARGER, MOVED])
+def test_a_monitor_that_grows_or_moves_is_opened_anew(clock, monitor):
+    """Though what was captured of it until now still can be."""
+    grabber = FakeGrabber()
+    now = list(grabber.monitors)
+    source = ScreenSource(grabber, "2", WANTED, clock, lambda: now)
+    see(source, seconds=2.5)
+    now[2] = monitor
+    with pytest.raises(SourceLost, match="screen 2 changed its size or place"):
+        see(source, seconds=1.1)
+
+
+def test_a_monitor_that_is_unplugged_is_lost(clock):
+    grabber = FakeGrabber()
+    source = ScreenSource(grabber, "2", WANTED, clock, lambda: grabber.monitors[:2])
+    with pytest.raises(SourceLost, match=r"screen 2 cannot be captured: there is no monitor 2\."):
+        see(source, seconds=1.1)
+
+
+def test_a_region_is_captured_on_whatever_becomes_of_the_monitors(clock):
+    grabber = FakeGrabber()
+    desktop = {"left": 0, "top": 0, "width": 40, "height": 30}
+    source = ScreenSource(grabber, "10,5,30,20", WANTED, clock, lambda: [desktop])
+    see(source, seconds=2.5)
+    desktop["width"] = 39
+    with pytest.raises(SourceLost, match="is not on the screen"):
+        see(source, seconds=1.1)
+
+
 def test_slow_captures_skip_ticks_and_stay_in_phase(clock):
     grabber = FakeGrabber()
-    source = ScreenSource(grabber, *find("", grabber.monitors), WANTED, clock)
+    source = ScreenSource(grabber, "", WANTED, clock, lambda: grabber.monitors)
     grab = grabber.grab
 
     def slowly(monitor):

@@ -36,6 +36,42 @@ class FakeCamera:
         self.closed += 1
 
 
+class FakeNdi:
+    """An NDI library, and the senders that it opened."""
+
+    def __init__(self):
+        self.senders = []
+        self.error = None
+
+    def __call__(self, name, picture, fps):
+        if self.error:
+            raise self.error
+        self.senders.append(FakeSender(name, picture, fps))
+        return self.senders[-1]
+
+
+class FakeSender:
+    """Keeps what it sent, as RGB; `receivers` are connected."""
+
+    def __init__(self, name, picture, fps):
+        self.name, self.fps = name, fps
+        self.receivers = 0
+        self.sent = []
+        self.closed = 0
+        self._picture = picture
+
+    def send(self):
+        assert not self.closed
+        self.sent.append(self._picture[:, :, :3].copy())
+
+    def connections(self):
+        assert not self.closed, "NDI would crash"
+        return self.receivers
+
+    def close(self):
+        self.closed += 1
+
+
 class FakeGui:
     """The functions of OpenCV that draw windows, with a window that can be closed."""
 
@@ -76,6 +112,11 @@ def make_camera():
 @pytest.fixture
 def camera():
     return FakeCamera()
+
+
+@pytest.fixture
+def ndi():
+    return FakeNdi()
 
 
 @pytest.fixture

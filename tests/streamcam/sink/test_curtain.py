@@ -1,5 +1,6 @@
 """The curtain: what viewers get instead of the picture."""
 
+from dataclasses import replace
 from threading import Event, Thread
 from time import sleep
 
@@ -85,6 +86,17 @@ def test_card_and_off_show_nothing_of_the_picture(curtain, sink):
     assert first.any()
     assert third is fourth
     assert not third.any()
+
+
+def test_a_curtain_over_a_still_picture_is_no_repeat(curtain, sink):
+    """Or the page, which sends no repeats, would show it with the next picture that moves."""
+    covered = Covered(sink, curtain)
+    still = frame(0)
+    for name in ("live", "card", "off", "live"):
+        curtain.draw(name)
+        for _ in range(2):
+            covered.write(replace(still, repeat=True))
+    assert [one.repeat for one in sink.written] == [False, True] * 4
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 180), (180, 320), (64, 64), (16, 8)])

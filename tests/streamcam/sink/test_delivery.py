@@ -211,6 +211,18 @@ def test_a_sink_may_end_the_program_without_an_error():
     assert sink.closed
 
 
+@pytest.mark.parametrize("realtime", [True, False])
+def test_while_nothing_comes_the_last_picture_comes_again_as_a_repeat(realtime):
+    """Or a curtain could not be drawn over what the page shows when the camera is lost."""
+    run = Simulation([0.0, 0.02, 0.5])
+    run.paced = False
+    Delivery(run, run, Format(4, 4, FPS, realtime=realtime), run)()
+    again = [0, 1, 1, 1, 1, 1, 2] if realtime else [0, 1, 2]
+    assert [frame.seq for _, frame in run.written] == again
+    assert [frame.repeat for _, frame in run.fresh] == [False] * 3
+    assert all(frame.repeat for _, frame in run.written[2:-1])
+
+
 @pytest.mark.parametrize("paced", [True, False])
 def test_stop_ends_it_while_nothing_comes(paced):
     stop = Event()

@@ -9,6 +9,7 @@ import pytest
 from streamcam import plugins
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.sink import Format, open_sink, parse
+from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.record import open_sink as open_record
 from streamcam.sink.virtualcam import VirtualCamera
@@ -16,12 +17,13 @@ from streamcam.sink.web import open_sink as open_web
 from streamcam.sink.window import open_sink as open_window
 
 FORM = Format(48, 32, 30)
-KINDS = ["null", "record", "virtualcam", "web", "watched web", "window"]
+KINDS = ["ndi", "null", "record", "virtualcam", "web", "watched web", "window"]
 
 
 @pytest.fixture(params=KINDS)
-def sink(request, tmp_path, camera, gui):
+def sink(request, tmp_path, camera, gui, ndi):
     openers = {
+        "ndi": lambda: open_ndi("", FORM, ndi),
         "null": lambda: open_null("", FORM),
         "record": lambda: open_record(str(tmp_path / "out.mp4"), FORM),
         "virtualcam": lambda: VirtualCamera(camera, "I420", FORM),
@@ -87,6 +89,7 @@ def test_an_argument_where_none_belongs_is_refused(choice):
         ("clips/My Clip.MP4", "record", "clips/My Clip.MP4"),
         ("out.mkv", "record", "out.mkv"),
         ("web", "web", ""),
+        ("ndi:Studio: main", "ndi", "Studio: main"),
     ],
 )
 def test_choices_are_read(choice, kind, argument):

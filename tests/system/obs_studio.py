@@ -1,0 +1,100 @@
+"""The real OBS Studio, driven through obs-websocket."""
+
+import base64
+import secrets
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+from debian import program
+from obsws_python import ReqClient
+from obsws_python.error import OBSSDKRequestError
+from real_command import surroundings, wait_until
+
+_NOT_READY = 207  # obs-websocket's status while OBS still loads its scenes
+# On import, for the Qt inside opencv-python, which is not OBS's.
+_OPENCV_SETS = {"QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"}
+_CONFIGURATION = """
+[General]
+FirstRun=true
+EnableAutoUpdates=false
+[OBSWebSocket]
+FirstLoad=false
+ServerEnabled=true
+ServerPort={port}
+AuthRequired=true
+ServerPassword={password}
+AlertsEnabled=false
+"""
+
+
+class ObsStudio:
+    """OBS on the X display `display`, with all its files in `folder`. `close` it.
+
+    scene  the name of the scene on air
+    """
+
+    def __init__(self, display: str, folder: Path) -> None:
+        folder.mkdir()
+        environment = surroundings(folder) | {"DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"}
+        for name in _OPENCV_SETS & environment.keys():
+            del environment[name]
+        Path(environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
+        settings = Path(environment["HOME"], ".config", "obs-studio")
+        settings.mkdir(parents=True)
+        port, password = _free_port(), secrets.token_hex(16)
+        (settings / "global.ini").write_text(_CONFIGURATION.format(port=port, password=password))
+        with (folder / "obs.log").open("w") as log:
+            self._process = subprocess.Popen(
+                [program("obs"), "--multi", "--disable-updater", "--minimize-to-tray"],
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: self._listens(port), "OBS's websocket")
+        self._client = ReqClient(host="127.0.0.1", port=port, password=password, timeout=30)
+        self.scene = str(wait_until(self._scene, "OBS's first scene"))
+
+    def add_media_source(self, name: str, address: str, input_format: str) -> None:
+        """What a person does under Sources, +, Media Source, with Local File unticked."""
+        settings = {"is_local_file": False, "input": address, "input_format": input_format}
+        self._client.create_input(self.scene, name, "ffmpeg_source", settings, True)
+
+    def picture(self, source: str, size: tuple[int, int]) -> np.ndarray | None:
+        """What a source or scene shows now, RGB, scaled to `size`; None before its first."""
+        try:
+            answer = self._client.get_source_screenshot(source, "png", *size, -1)
+        except OBSSDKRequestError:
+            return None
+        png = base64.b64decode(answer.image_data.partition(",")[2])
+        return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
+
+    def _listens(self, port: int) -> bool:
+        assert self._process.poll() is None, "OBS has ended"
+        with socket.socket() as visitor:
+            return visitor.connect_ex(("127.0.0.1", port)) == 0
+
+    def _scene(self) -> str | None:
+        try:
+            return self._client.get_current_program_scene().current_program_scene_name
+        except OBSSDKRequestError as error:
+            if error.code != _NOT_READY:
+                raise
+            return None
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]

@@ -56,7 +56,7 @@ class Sink(Protocol):
 
 
 def open_sink(choice: str, form: Format) -> Sink:
-    """Open `virtualcam`, `virtualcam:DEVICE`, `window`, `web`, `null` or a video file.
+    """Open `virtualcam`, `virtualcam:DEVICE`, `pipewire`, `window`, `web`, `null` or a video file.
 
     Raises `UsageError` naming what is wrong and what can be given instead.
     """

@@ -1,9 +1,9 @@
-"""Chromium, without a window, in front of a camera: what a web page sees with getUserMedia."""
+"""Browsers, without a window, in front of a camera: what a web page sees with getUserMedia."""
 
 import base64
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,8 @@ import numpy as np
 from tests.streamcam.real_command import LONG
 
 _PAGE = Path(__file__).with_name("camera_page.html")
-_FLAGS = (
+_CHROMIUM = (
+    "chromium",
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +26,25 @@ _FLAGS = (
     "--use-fake-ui-for-media-stream",  # allows the page the camera, the real one
     "--autoplay-policy=no-user-gesture-required",
 )
+_FIREFOX = ("firefox-esr", "--headless", "--no-remote")
+_FIREFOX_SETTINGS = """
+user_pref("media.webrtc.camera.allow-pipewire", true);
+user_pref("media.navigator.permission.disabled", true);  // the page need not ask
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+"""
+
+
+def chromium(folder: Path, *flags: str) -> list[str]:
+    """The command that opens a page in Chromium, its profile in `folder`."""
+    return [*_CHROMIUM, *flags, f"--user-data-dir={folder / 'chromium'}"]
+
+
+def firefox(folder: Path) -> list[str]:
+    """The command that opens a page in Firefox, its profile in `folder`."""
+    profile = folder / "firefox"
+    profile.mkdir()
+    (profile / "user.js").write_text(_FIREFOX_SETTINGS)
+    return [*_FIREFOX, "--profile", str(profile)]
 
 
 @dataclass(frozen=True)
@@ -36,8 +56,8 @@ class Seen:
     pictures: list[np.ndarray]
 
 
-def look(popen: Callable[..., subprocess.Popen], folder: Path, *flags: str) -> Seen:
-    """Start Chromium with `popen` and more `flags`, its profile in `folder`."""
+def look(popen: Callable[..., subprocess.Popen], browser: Sequence[str]) -> Seen:
+    """Open the page with the command `browser`, which `popen` starts."""
     answers: Queue[dict] = Queue()
 
     class Page(BaseHTTPRequestHandler):
@@ -59,18 +79,12 @@ def look(popen: Callable[..., subprocess.Popen], folder: Path, *flags: str) -> S
         Thread(target=server.serve_forever, daemon=True).start()
         # 127.0.0.1 counts as secure, which a page with a camera has to be.
         address = f"http://127.0.0.1:{server.server_port}/"
-        profile = f"--user-data-dir={folder / 'profile'}"
-        with (folder / "chromium.log").open("w") as log:
-            browser = popen(
-                *("chromium", *_FLAGS, *flags, profile, address),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        started = popen(*browser, address, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             said = answers.get(timeout=LONG)
         finally:
-            browser.terminate()
-            browser.wait(LONG)
+            started.terminate()
+            started.wait(LONG)
             server.shutdown()
     assert "error" not in said, said["error"]
     size = said["settings"]["width"], said["settings"]["height"]

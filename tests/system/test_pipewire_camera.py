@@ -1,17 +1,16 @@
-"""The PipeWire camera over the real thing: daemon, session manager, portal, GStreamer, Chromium."""
+"""The PipeWire camera over the real thing: daemon, session manager, portal, GStreamer, browsers."""
 
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
 
-import camera_browser
 import numbered_colours
 import numpy as np
 import pytest
+from camera_browser import chromium, firefox, look
 from numbered_colours import FPS, HEIGHT, WIDTH
 from pipewire_session import Session
 
@@ -121,11 +120,15 @@ def test_gstreamer_sees_the_commands_pictures_twice_in_turn(session, command) ->
     assert session.cameras("streamcam") == []
 
 
-def test_chromium_sees_the_commands_pictures(session, command, tmp_path) -> None:
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_a_browser_sees_the_commands_pictures(session, command, tmp_path, name: str) -> None:
+    browsers = {
+        "chromium": lambda: chromium(tmp_path, "--enable-features=WebRtcPipeWireCamera"),
+        "firefox": lambda: firefox(tmp_path),
+    }
     session.allow_cameras()
     wait_until(session.portal_has_a_camera, "a camera in the portal")
-    flag = "--enable-features=WebRtcPipeWireCamera"
-    seen = camera_browser.look(session.popen, tmp_path, flag)
+    seen = look(session.popen, browsers[name]())
     assert (seen.label, seen.size) == ("streamcam", SIZE)
     check(seen.pictures)
     assert command.stop() == 0

@@ -157,6 +157,8 @@ class Stream:
     @_kept
     def _state_changed(self, _before: int, state: int, message: bytes | None) -> None:
         self._state = state
+        if state != pw.STREAMING:  # who looks next shall not see what was there before
+            self._drawn = False
         if state in (pw.ERROR, pw.UNCONNECTED):
             self._lost = message.decode(errors="replace") if message else "the connection broke"
         if state != pw.CONNECTING:

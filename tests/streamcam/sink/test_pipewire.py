@@ -149,6 +149,10 @@ def test_where_another_node_sets_the_pace_it_gets_the_newest(pipewire, stream, f
     pipewire.want()
     assert len(pipewire.seen) == 2
     assert np.array_equal(*pipewire.seen)
+    pipewire.look_away()
+    pipewire.look()
+    pipewire.want()
+    assert len(pipewire.seen) == 2  # what was there before is old by now
 
 
 def test_a_client_that_keeps_all_buffers_misses_pictures(pipewire, stream, frames):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from streamcam.cli.terminal import Terminal
 
+_VIRTUALCAM = ("virtualcam", "a camera for OBS, Zoom, Discord and browsers")
+_PIPEWIRE = ("pipewire", "a camera for programs that read PipeWire's, such as Chromium")
 _OUTPUTS = (
-    ("virtualcam", "a camera for OBS, Zoom, Discord and browsers"),
     ("window", "a preview on this screen"),
     ("web", "a page on this machine"),
     ("ndi", "the local network, for OBS and vMix; ndi:NAME too"),
@@ -19,6 +20,7 @@ def devices() -> None:
     from streamcam.capture.screen import list_screens
     from streamcam.doctor.cameras import real_cameras
     from streamcam.sink._devices import how_to_get_one, list_devices
+    from streamcam.sink._pipewire_presence import obstacle
 
     virtual = list_devices()
     sources = [(f"camera:{one.index}", one.name, one.path) for one in real_cameras()]
@@ -30,7 +32,9 @@ def devices() -> None:
     terminal = Terminal()
     terminal.table("Sources (streamcam --source SOURCE)", ("source", "what", "where"), sources)
     outputs = [(f"virtualcam:{one.path}", f'the virtual camera "{one.label}"') for one in virtual]
-    outputs += _OUTPUTS if virtual else _OUTPUTS[1:]
+    outputs += [_VIRTUALCAM] if virtual else []
+    outputs += [_PIPEWIRE] if obstacle() is None else []
+    outputs += _OUTPUTS
     terminal.table("Outputs (streamcam --output OUTPUT)", ("output", "what"), outputs)
     if not virtual:
         terminal.say(f"virtual camera: none; to get one: {how_to_get_one()}")

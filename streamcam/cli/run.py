@@ -70,8 +70,9 @@ Output = Annotated[
     list[str] | None,
     typer.Option(
         metavar="OUTPUT",
-        help="Where to (may be given several times): virtualcam, virtualcam:/dev/video10, window, "
-        "web, ndi, ndi:NAME, FILE.mp4, null. Without it: the virtual camera, else web.",
+        help="Where to (may be given several times): virtualcam, virtualcam:/dev/video10, "
+        "pipewire, window, web, ndi, ndi:NAME, FILE.mp4, null. Without it: the virtual camera, "
+        "else web.",
     ),
 ]
 EngineSize = Annotated[

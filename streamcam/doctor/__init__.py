@@ -32,7 +32,15 @@ Check = Callable[[], Iterator[Finding]]
 
 def examine() -> list[Finding]:
     """Look at everything. Opens no camera and no device, changes nothing, sends nothing."""
-    from streamcam.doctor import cameras, engine, machine, programs, screens, virtual_cameras
+    from streamcam.doctor import (
+        cameras,
+        engine,
+        machine,
+        pipewire,
+        programs,
+        screens,
+        virtual_cameras,
+    )
 
     checks: list[Check] = [
         machine.check,
@@ -40,6 +48,7 @@ def examine() -> list[Finding]:
         cameras.check,
         screens.check,
         virtual_cameras.check,
+        pipewire.check,
         programs.check,
     ]
     return [finding for check in checks for finding in _run(check)]

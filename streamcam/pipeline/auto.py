@@ -9,6 +9,7 @@ from streamcam import capture, sink
 from streamcam.errors import UsageError
 from streamcam.sink._devices import how_to_get_one, list_devices
 from streamcam.sink._display import require_display
+from streamcam.sink._pipewire_presence import obstacle
 
 Say = Callable[[str], None]
 
@@ -59,6 +60,8 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
         )
         return ("virtualcam",)
     missing = f"there is no virtual camera; to get one: {how_to_get_one()}"
+    if obstacle() is None:  # never chosen by itself: Zoom and Discord cannot read it
+        missing += " (or take --output pipewire, a camera for browsers)"
     if web:
         say(f"output chosen: the web page, as {missing}")
         return ("web",)

@@ -64,8 +64,8 @@ class Sink(Protocol):
 
 
 def open_sink(choice: str, form: Format) -> Sink:
-    """Open `virtualcam`, `virtualcam:DEVICE`, `window`, `web`, `ndi`, `ndi:NAME`, `null`
-    or a video file.
+    """Open `virtualcam`, `virtualcam:DEVICE`, `pipewire`, `window`, `web`, `ndi`, `null` or a
+    video file.
 
     Raises `UsageError` naming what is wrong and what can be given instead.
     """

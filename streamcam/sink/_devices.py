@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamcam.sink._packages import install_command
+
 _SYSFS = Path("/sys/class/video4linux")
 _OBS = "OBS Virtual Camera"
 _OBS_CLASS = "CLSID\\{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
@@ -87,18 +89,12 @@ def _module_installed() -> bool:
 
 
 def _install_command() -> str:
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:  # no such file: no distribution that we could name a command for
-        release = {}
-    family = {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
-    if family & {"fedora", "rhel"}:
-        return "sudo dnf install v4l2loopback"
-    if "arch" in family:
-        return "sudo pacman -S v4l2loopback-dkms"
-    if any("suse" in name for name in family):
-        return "sudo zypper install v4l2loopback-kmp-default"
-    return "sudo apt install v4l2loopback-dkms"
+    return install_command(
+        apt="v4l2loopback-dkms",
+        dnf="v4l2loopback",
+        pacman="v4l2loopback-dkms",
+        zypper="v4l2loopback-kmp-default",
+    )
 
 
 def revive(path: str) -> bool:

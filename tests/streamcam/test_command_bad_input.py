@@ -122,7 +122,8 @@ def test_no_screen_at_all(refused, with_modules) -> None:
         ("home", "the output 'home' is a folder: name a file in it, like 'home/streamcam.mp4'."),
         ("window", "a window needs a display, and there is none here: use --output web, which"),
         ("virtualcam:/dev/none", "there is no virtual camera '/dev/none' on this machine"),
-        ("recrod", "unknown output 'recrod'. Known: FILE.mp4, ndi, null, virtualcam, web, window."),
+        ("recrod", "unknown output 'recrod'. Known: FILE.mp4, ndi, null, pipewire, virtualcam, "),
+        ("pipewire", "there is no PipeWire camera here: "),
     ],
 )
 def test_outputs(refused, folder: Path, output, message) -> None:

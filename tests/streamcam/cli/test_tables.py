@@ -43,9 +43,11 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     monkeypatch.setattr(
         "streamcam.sink._devices.list_devices", lambda: [Device("/dev/video9", "out")]
     )
+    monkeypatch.setattr("streamcam.sink._pipewire_presence.obstacle", lambda: None)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["camera:0\tHD Webcam\t/dev/video0", "screen:1\t1920x1080\tat 0,0"]
     assert 'virtualcam:/dev/video9\tthe virtual camera "out"' in lines
+    assert "pipewire\ta camera for programs that read PipeWire's, such as Chromium" in lines
     assert not any(line.startswith("camera:9") for line in lines)  # it is no source
     assert not any("to get one" in line for line in lines)

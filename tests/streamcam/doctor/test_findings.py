@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import stat
+import sys
 import zipfile
 
 import pytest
@@ -21,6 +22,7 @@ from streamcam.doctor import (
     examine,
     healthy,
     machine,
+    pipewire,
     programs,
     screens,
     v4l2,
@@ -28,6 +30,7 @@ from streamcam.doctor import (
 )
 from streamcam.errors import UsageError
 from streamcam.sink._devices import Device
+from streamcam.sink._pipewire_presence import Obstacle
 from streamcam.web.runtime import Running
 
 FREE, STUCK = v4l2.CAN_OUTPUT, 0
@@ -247,6 +250,20 @@ def test_no_virtual_camera_is_a_problem_with_the_commands(monkeypatch):
     (found,) = virtual_cameras.check()
     assert found.state == "problem"
     assert "modprobe v4l2loopback devices=1 card_label=streamcam exclusive_caps=1" in found.fix
+
+
+def test_pipewire_is_a_note_where_it_cannot_be_reached(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(pipewire, "obstacle", lambda: Obstacle("no PipeWire runs", "start it"))
+    (found,) = pipewire.check()
+    assert (found.name, found.state) == ("PipeWire", "note")
+    assert (found.text, found.fix) == ("no PipeWire runs", "start it")
+    monkeypatch.setattr(pipewire, "obstacle", lambda: None)
+    (found,) = pipewire.check()
+    assert (found.state, found.fix) == ("ok", "")
+    assert "--output pipewire" in found.text
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert list(pipewire.check()) == []
 
 
 # -- programs ------------------------------------------------------------------------------------

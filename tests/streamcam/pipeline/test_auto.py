@@ -7,6 +7,7 @@ from streamcam.capture.screen import Screen
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.pipeline import auto
 from streamcam.sink._devices import Device
+from streamcam.sink._pipewire_presence import Obstacle
 
 OUT = Device("/dev/video9", "streamcam")
 LOOPBACK = Camera(9, "streamcam", "/dev/video9", "V4L2")
@@ -18,7 +19,7 @@ SCREEN = Screen(1, 0, 0, 1920, 1080, primary=True)
 def machine(monkeypatch: pytest.MonkeyPatch):
     """What the machine has: by default nothing."""
 
-    def has(*, cameras=(), screens=(), devices=(), display=False) -> None:
+    def has(*, cameras=(), screens=(), devices=(), display=False, pipewire=False) -> None:
         def require_display() -> None:
             if not display:
                 raise UsageError("a window needs a display")
@@ -27,6 +28,8 @@ def machine(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("streamcam.capture.screen.list_screens", lambda: list(screens))
         monkeypatch.setattr(auto, "list_devices", lambda: list(devices))
         monkeypatch.setattr(auto, "require_display", require_display)
+        in_the_way = None if pipewire else Obstacle("no PipeWire runs", "start it")
+        monkeypatch.setattr(auto, "obstacle", lambda: in_the_way)
 
     has()
     return has
@@ -75,6 +78,17 @@ def test_virtual_camera_then_web(machine, said) -> None:
     assert auto.choose_outputs((), said.append) == ("web",)
     assert "'streamcam'" in said[0]
     assert "to get one: " in said[1]
+
+
+def test_pipewire_is_mentioned_where_it_runs_and_never_chosen(machine, said) -> None:
+    machine(pipewire=True)
+    assert auto.choose_outputs((), said.append) == ("web",)
+    assert said.pop().endswith("(or take --output pipewire, a camera for browsers)")
+    machine()
+    auto.choose_outputs((), said.append)
+    machine(devices=[OUT], pipewire=True)
+    assert auto.choose_outputs((), said.append) == ("virtualcam",)
+    assert "pipewire" not in " ".join(said)
 
 
 def test_without_the_web_a_window_or_the_reason_why_not(machine, said) -> None:

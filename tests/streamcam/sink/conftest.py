@@ -1,10 +1,11 @@
-"""Stand-ins for what a test machine lacks: a virtual camera driver and a screen."""
+"""Stand-ins for what a test machine lacks: a virtual camera driver, PipeWire and a screen."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
+from fake_pipewire import FakePipeWire
 
 from streamcam.frames import Frame
 
@@ -117,6 +118,11 @@ def camera():
 @pytest.fixture
 def ndi():
     return FakeNdi()
+
+
+@pytest.fixture
+def pipewire():
+    return FakePipeWire()
 
 
 @pytest.fixture

@@ -9,22 +9,36 @@ import pytest
 from streamcam import plugins
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.sink import Format, open_sink, parse
+from streamcam.sink._pipewire import Stream
 from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
+from streamcam.sink.pipewire import PipeWireCamera
 from streamcam.sink.record import open_sink as open_record
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import open_sink as open_web
 from streamcam.sink.window import open_sink as open_window
 
 FORM = Format(48, 32, 30)
-KINDS = ["ndi", "null", "record", "virtualcam", "web", "watched web", "window"]
+KINDS = [
+    "ndi",
+    "null",
+    "pipewire",
+    "watched pipewire",
+    "record",
+    "virtualcam",
+    "web",
+    "watched web",
+    "window",
+]
 
 
 @pytest.fixture(params=KINDS)
-def sink(request, tmp_path, camera, gui, ndi):
+def sink(request, tmp_path, camera, gui, ndi, pipewire):
     openers = {
         "ndi": lambda: open_ndi("", FORM, ndi),
         "null": lambda: open_null("", FORM),
+        "pipewire": lambda: PipeWireCamera(Stream(pipewire, "streamcam", FORM), "streamcam"),
+        "watched pipewire": lambda: PipeWireCamera(Stream(pipewire, "watched", FORM), "watched"),
         "record": lambda: open_record(str(tmp_path / "out.mp4"), FORM),
         "virtualcam": lambda: VirtualCamera(camera, "I420", FORM),
         "web": lambda: open_web("", FORM),
@@ -32,6 +46,8 @@ def sink(request, tmp_path, camera, gui, ndi):
         "window": lambda: open_window("", FORM, gui),
     }
     made = openers[request.param]()
+    if request.param == "watched pipewire":
+        pipewire.look()
     if request.param == "watched web":
         with made.watch():
             yield made
@@ -90,6 +106,8 @@ def test_an_argument_where_none_belongs_is_refused(choice):
         ("out.mkv", "record", "out.mkv"),
         ("web", "web", ""),
         ("ndi:Studio: main", "ndi", "Studio: main"),
+        ("pipewire", "pipewire", ""),
+        ("pipewire:My Cam.mp4", "pipewire", "My Cam.mp4"),
     ],
 )
 def test_choices_are_read(choice, kind, argument):

@@ -1,0 +1,23 @@
+"""PipeWire: whether the output `pipewire` can show a camera here, beside the virtual cameras."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from streamcam.doctor import Finding
+from streamcam.sink._pipewire_presence import obstacle
+
+_TOPIC = "virtual camera"
+
+
+def check() -> Iterator[Finding]:
+    """See module."""
+    if sys.platform != "linux":
+        return
+    found = obstacle()
+    if found is None:
+        text = "runs: --output pipewire shows a camera to programs that read PipeWire's"
+        yield Finding(_TOPIC, "PipeWire", "ok", text)
+    else:
+        yield Finding(_TOPIC, "PipeWire", "note", found.text, found.fix)

@@ -1,0 +1,118 @@
+"""libpipewire, through ctypes: the functions and structures that a camera needs."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64
+from ctypes import c_void_p as pointer
+from functools import cache
+from typing import Any
+
+NAME = "libpipewire-0.3.so.0"  # of every PipeWire 0.3 and 1.x
+
+# pipewire/stream.h
+ERROR, UNCONNECTED, CONNECTING, PAUSED, STREAMING = range(-1, 4)  # enum pw_stream_state
+OUTPUT, ANY_NODE = 1, 0xFFFFFFFF
+MAP_BUFFERS, DRIVER = 1 << 2, 1 << 3  # enum pw_stream_flags
+EVENTS_VERSION = 2
+
+
+class Chunk(Structure):
+    """struct spa_chunk: the part of a block that is filled."""
+
+    _fields_ = (("offset", c_uint32), ("size", c_uint32), ("stride", c_int32), ("flags", c_int32))
+
+
+class Data(Structure):
+    """struct spa_data: one block of memory."""
+
+    _fields_ = (
+        ("type", c_uint32),
+        ("flags", c_uint32),
+        ("fd", c_int64),
+        ("mapoffset", c_uint32),
+        ("maxsize", c_uint32),
+        ("data", pointer),
+        ("chunk", POINTER(Chunk)),
+    )
+
+
+class Blocks(Structure):
+    """struct spa_buffer."""
+
+    _fields_ = (
+        ("n_metas", c_uint32),
+        ("n_datas", c_uint32),
+        ("metas", pointer),
+        ("datas", POINTER(Data)),
+    )
+
+
+class Buffer(Structure):
+    """struct pw_buffer, up to what is used; PipeWire makes them, and longer ones over time."""
+
+    _fields_ = (("buffer", POINTER(Blocks)), ("user_data", pointer), ("size", c_uint64))
+
+
+StateChanged = ctypes.CFUNCTYPE(None, pointer, c_int, c_int, c_char_p)
+ParamChanged = ctypes.CFUNCTYPE(None, pointer, c_uint32, pointer)
+Process = ctypes.CFUNCTYPE(None, pointer)
+
+
+class Events(Structure):
+    """struct pw_stream_events, version 2. Must live as long as the stream that has it."""
+
+    _fields_ = (
+        ("version", c_uint32),
+        ("destroy", pointer),
+        ("state_changed", StateChanged),
+        ("control_info", pointer),
+        ("io_changed", pointer),
+        ("param_changed", ParamChanged),
+        ("add_buffer", pointer),
+        ("remove_buffer", pointer),
+        ("process", Process),
+        ("drained", pointer),
+        ("command", pointer),
+        ("trigger_done", pointer),
+    )
+
+
+_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {  # name: result, arguments
+    "pw_init": (None, [pointer, pointer]),
+    "pw_log_set_level": (None, [c_int]),
+    "pw_properties_new_string": (pointer, [c_char_p]),
+    "pw_properties_set": (c_int, [pointer, c_char_p, c_char_p]),
+    "pw_thread_loop_new": (pointer, [c_char_p, pointer]),
+    "pw_thread_loop_get_loop": (pointer, [pointer]),
+    "pw_thread_loop_start": (c_int, [pointer]),
+    "pw_thread_loop_stop": (None, [pointer]),
+    "pw_thread_loop_destroy": (None, [pointer]),
+    "pw_thread_loop_lock": (None, [pointer]),
+    "pw_thread_loop_unlock": (None, [pointer]),
+    "pw_stream_new_simple": (pointer, [pointer, c_char_p, pointer, POINTER(Events), pointer]),
+    "pw_stream_connect": (c_int, [pointer, c_int, c_uint32, c_int, pointer, c_uint32]),
+    "pw_stream_update_params": (c_int, [pointer, pointer, c_uint32]),
+    "pw_stream_dequeue_buffer": (POINTER(Buffer), [pointer]),
+    "pw_stream_queue_buffer": (c_int, [pointer, POINTER(Buffer)]),
+    "pw_stream_trigger_process": (c_int, [pointer]),
+    "pw_stream_destroy": (None, [pointer]),
+}
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """The library, ready for use. Raises `OSError` where it is not installed.
+
+    It is set up once and for the life of the process, as PipeWire's own programs do. It is
+    quiet, for its lines on stderr would tear the status line; PIPEWIRE_DEBUG brings them back.
+    """
+    library = ctypes.CDLL(NAME)
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    library.pw_init(None, None)
+    if "PIPEWIRE_DEBUG" not in os.environ:
+        library.pw_log_set_level(0)
+    return library

@@ -1,0 +1,210 @@
+"""The PipeWire camera over the real thing: daemon, session manager, portal, GStreamer, browsers."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import numbered_colours
+import numpy as np
+import pytest
+from camera_browser import chromium, firefox, look
+from numbered_colours import FPS, HEIGHT, WIDTH
+from pipewire_session import Session
+
+from streamcam.errors import SinkFailed, UsageError
+from streamcam.frames import Frame
+from streamcam.sink import Format, open_sink
+from streamcam.sink._pipewire_presence import obstacle
+from streamcam.sink.pipewire import PipeWireCamera
+from tests.streamcam.real_command import Command, wait_until
+
+pytestmark = pytest.mark.system
+
+SIZE = (WIDTH, HEIGHT)
+FORM = Format(WIDTH, HEIGHT, FPS)
+ROUNDING = 8  # of YUV, and of matrices that differ a little between programs
+FILM = 200  # pictures, ten seconds; then it begins again
+PRESET = f"""
+prompt = "whatever: the null backend shows its input"
+backend = "null"
+size = "{WIDTH}x{HEIGHT}"
+[gate]
+policy = "always"
+[output]
+size = "{WIDTH}x{HEIGHT}"
+fps = {FPS}
+"""
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    made = Session()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def inside(session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """The session, with this process in it."""
+    for name, value in session.environment.items():
+        monkeypatch.setenv(name, value)
+    return session
+
+
+@pytest.fixture
+def command(session: Session, tmp_path: Path) -> Iterator[Command]:
+    """The real one, with a film of numbers and colours, live on the output `pipewire`."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    numbered_colours.write(folder / "film.mkv", range(FILM))
+    (folder / "same.toml").write_text(PRESET)
+    arguments = ("--preset", "same.toml", "--source", "film.mkv", "--output", "pipewire")
+    started = Command(folder, *arguments, "--no-web", **session.environment)
+    yield started.live()
+    started.close()
+
+
+class Showing:
+    """Numbered pictures on a camera, from a thread of its own, until `end`."""
+
+    def __init__(self, camera: PipeWireCamera) -> None:
+        self.error: Exception | None = None
+        self._camera = camera
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._show)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._camera.close()
+
+    def _show(self) -> None:
+        number = 0
+        while not self._stop.wait(1 / FPS):
+            try:
+                self._camera.write(frame(number))
+            except SinkFailed as error:
+                self.error = error
+                return
+            number += 1
+
+
+def frame(number: int) -> Frame:
+    return Frame(numbered_colours.picture(number), number, 0.0)
+
+
+def check(pictures: np.ndarray | list[np.ndarray]) -> None:
+    """The colours are right, and the film goes on and never back, as far as this machine can."""
+    assert max(map(numbered_colours.colour_error, pictures)) <= ROUNDING
+    numbers = [numbered_colours.number_in(one) for one in pictures]
+    steps = np.diff(numbers) % FILM  # it begins again at its end
+    assert steps.max() < FILM / 2, numbers
+    assert np.count_nonzero(steps) >= len(steps) / 3, numbers
+
+
+# -- the real command ----------------------------------------------------------------------------
+
+
+def test_gstreamer_sees_the_commands_pictures_twice_in_turn(session, command) -> None:
+    assert command.until("output:") == "output: PipeWire camera streamcam"
+    for _ in range(2):
+        pictures = session.pictures("streamcam", SIZE, 60)
+        assert len(pictures) == 60
+        check(pictures)
+    assert command.stop() == 0
+    assert command.errors == []
+    assert session.cameras("streamcam") == []
+
+
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_a_browser_sees_the_commands_pictures(session, command, tmp_path, name: str) -> None:
+    browsers = {
+        "chromium": lambda: chromium(tmp_path, "--enable-features=WebRtcPipeWireCamera"),
+        "firefox": lambda: firefox(tmp_path),
+    }
+    session.allow_cameras()
+    wait_until(session.portal_has_a_camera, "a camera in the portal")
+    seen = look(session.popen, browsers[name]())
+    assert (seen.label, seen.size) == ("streamcam", SIZE)
+    check(seen.pictures)
+    assert command.stop() == 0
+    assert command.errors == []
+
+
+# -- the sink ------------------------------------------------------------------------------------
+
+
+def test_it_is_found_where_a_session_runs(inside) -> None:
+    assert obstacle(os.environ) is None
+    inside.kill_pipewire()
+    assert obstacle(os.environ) is not None
+    with pytest.raises(UsageError, match="systemctl --user start pipewire"):
+        open_sink("pipewire", FORM)
+
+
+def test_it_is_watched_while_somebody_looks(inside) -> None:
+    camera = open_sink("pipewire:Left", FORM)
+    showing = Showing(camera)
+    assert not camera.watched
+    first = inside.gstreamer("Left", "fakesink")
+    wait_until(lambda: camera.watched, "the first client")
+    with inside.gstreamer("Left", "fakesink", count=5) as second:  # both at once
+        assert second.wait(60) == 0
+    assert camera.watched
+    first.kill()
+    first.communicate()
+    wait_until(lambda: not camera.watched, "nobody")
+    showing.end()
+    assert showing.error is None
+    assert not camera.watched
+
+
+def test_a_client_that_cannot_agree_or_hangs_harms_nobody(inside) -> None:
+    camera = open_sink("pipewire", FORM)
+    showing = Showing(camera)
+    refusing = inside.gstreamer("streamcam", "video/x-raw,width=320", "!", "fakesink")
+    hanging = inside.gstreamer("streamcam", "fakesink")
+    wait_until(lambda: camera.watched, "the client")
+    hanging.send_signal(signal.SIGSTOP)
+    check(inside.pictures("streamcam", SIZE, 30))
+    for client in (hanging, refusing):
+        client.kill()
+        client.communicate()
+    check(inside.pictures("streamcam", SIZE, 30))
+    showing.end()
+    assert showing.error is None
+
+
+def test_a_daemon_that_dies_and_comes_back(inside) -> None:
+    showing = Showing(open_sink("pipewire", FORM))
+    check(inside.pictures("streamcam", SIZE, 10))
+    inside.kill_pipewire()
+    wait_until(lambda: showing.error, "the failure")
+    assert str(showing.error) == (
+        "PipeWire camera streamcam does not take pictures any more: connection error"
+    )
+    showing.end()
+    inside.start_pipewire()
+    again = Showing(open_sink("pipewire", FORM))
+    check(inside.pictures("streamcam", SIZE, 10))
+    again.end()
+    assert again.error is None
+
+
+def test_it_leaves_nothing_behind(inside, capfd) -> None:
+    def held() -> list[int]:
+        return [len(list(Path("/proc/self", kind).iterdir())) for kind in ("fd", "task")]
+
+    open_sink("pipewire", FORM).close()  # what the library keeps, once for all
+    before = held()
+    for _ in range(10):
+        camera = open_sink("pipewire", FORM)
+        camera.write(frame(0))
+        camera.close()
+    sleep(0.1)
+    assert held() == before
+    assert capfd.readouterr() == ("", "")

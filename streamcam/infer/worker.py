@@ -96,7 +96,8 @@ class InferWorker:
         shift = self._shift = object()
         while True:
             try:
-                frame = self._inbox.get(0.0 if self._restyler.busy else None)
+                busy = self._restyler.busy and not self._broken
+                frame = self._inbox.get(0.0 if busy else None)
             except RingClosed:
                 self._drain()
                 raise

@@ -17,7 +17,8 @@ _LASTED = 10.0  # seconds that an engine ran after which its failure is a new on
 
 
 class Repair:
-    """The same engine once more, then one for a smaller picture, then none. Not thread-safe.
+    """The same engine once more, then one for a smaller picture if there is a smaller size, then
+    none. Not thread-safe.
 
     trouble  what viewers may know; "" while an engine runs. May be read from any thread
     """
@@ -63,8 +64,10 @@ class Repair:
         self._attempts += 1
         if self._attempts == 1:
             return spec
-        size = smaller_size(spec.width, spec.height) if self._attempts == 2 else None
-        return replace(spec, width=size[0], height=size[1]) if size else None
+        if self._attempts > 2:
+            return None
+        width, height = smaller_size(spec.width, spec.height) or (spec.width, spec.height)
+        return replace(spec, width=width, height=height)
 
 
 def _told(error: Exception) -> str:

@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +78,17 @@ class Session:
         assert all(one["media.role"] == "Camera" for one in found)
         return [str(one["object.serial"]) for one in found]
 
-    def gstreamer(self, name: str, *elements: str, count: int = -1) -> subprocess.Popen:
-        """A program that takes `count` pictures of the camera, and what `elements` make of them."""
+    @contextmanager
+    def gstreamer(self, name: str, *elements: str, count: int = -1) -> Iterator[subprocess.Popen]:
+        """A program that passes `count` pictures of the camera on to `elements`; killed after."""
         (serial,) = wait_until(lambda: self.cameras(name), name)
         source = ["pipewiresrc", f"target-object={serial}", f"num-buffers={count}"]
         command = ["gst-launch-1.0", "-q", *source, "!", "videoconvert", "!", *elements]
-        return self.popen(*command, stdout=subprocess.PIPE)
+        with self.popen(*command, stdout=subprocess.PIPE) as client:
+            try:
+                yield client
+            finally:
+                client.kill()
 
     def pictures(self, name: str, size: tuple[int, int], count: int) -> np.ndarray:
         """(count, height, width, 3): what GStreamer gets from the camera, RGB of that size."""
@@ -139,7 +146,8 @@ class Session:
 
     def _objects(self, kind: str, key: str, value: str) -> list[dict]:
         """The properties of what is in PipeWire's graph, if `key` of them is `value`."""
-        dumped = json.loads(self._output("pw-dump") or "[]")
+        said = self._output("pw-dump") or "[]"
+        dumped, _ = json.JSONDecoder().raw_decode(said)  # changes meanwhile may come after it
         found = [one for one in dumped if one["type"] == f"PipeWire:Interface:{kind}"]
         properties = [(one.get("info") or {}).get("props") or {} for one in found]
         return [one for one in properties if one.get(key) == value]

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
 
@@ -18,8 +18,7 @@ from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format, open_sink
 from streamcam.sink._pipewire_presence import obstacle
-from streamcam.sink.pipewire import PipeWireCamera
-from tests.streamcam.real_command import Command, wait_until
+from tests.streamcam.real_command import LONG, Command, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -63,16 +62,21 @@ def command(session: Session, tmp_path: Path) -> Iterator[Command]:
     (folder / "same.toml").write_text(PRESET)
     arguments = ("--preset", "same.toml", "--source", "film.mkv", "--output", "pipewire")
     started = Command(folder, *arguments, "--no-web", **session.environment)
-    yield started.live()
-    started.close()
+    try:
+        yield started.live()
+    finally:
+        started.close()
 
 
 class Showing:
-    """Numbered pictures on a camera, from a thread of its own, until `end`."""
+    """Numbered pictures on a camera, from a thread of its own, until `end`.
 
-    def __init__(self, camera: PipeWireCamera) -> None:
+    error  what ended it before
+    """
+
+    def __init__(self, choice: str) -> None:
+        self.camera = open_sink(choice, FORM)
         self.error: Exception | None = None
-        self._camera = camera
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._show)
         self._thread.start()
@@ -80,17 +84,31 @@ class Showing:
     def end(self) -> None:
         self._stop.set()
         self._thread.join()
-        self._camera.close()
+        self.camera.close()
 
     def _show(self) -> None:
         number = 0
         while not self._stop.wait(1 / FPS):
             try:
-                self._camera.write(frame(number))
+                self.camera.write(frame(number))
             except SinkFailed as error:
                 self.error = error
                 return
             number += 1
+
+
+@pytest.fixture
+def show(inside: Session) -> Iterator[Callable[[str], Showing]]:
+    """A function that shows a camera, `--output` as it is given, in the session."""
+    showing: list[Showing] = []
+
+    def begin(choice: str = "pipewire") -> Showing:
+        showing.append(Showing(choice))
+        return showing[-1]
+
+    yield begin
+    for one in showing:
+        one.end()
 
 
 def frame(number: int) -> Frame:
@@ -146,41 +164,42 @@ def test_it_is_found_where_a_session_runs(inside) -> None:
         open_sink("pipewire", FORM)
 
 
-def test_it_is_watched_while_somebody_looks(inside) -> None:
-    camera = open_sink("pipewire:Left", FORM)
-    showing = Showing(camera)
-    assert not camera.watched
-    first = inside.gstreamer("Left", "fakesink")
-    wait_until(lambda: camera.watched, "the first client")
-    with inside.gstreamer("Left", "fakesink", count=5) as second:  # both at once
-        assert second.wait(60) == 0
-    assert camera.watched
-    first.kill()
-    first.communicate()
-    wait_until(lambda: not camera.watched, "nobody")
-    showing.end()
-    assert showing.error is None
-    assert not camera.watched
-
-
-def test_a_client_that_cannot_agree_or_hangs_harms_nobody(inside) -> None:
-    camera = open_sink("pipewire", FORM)
-    showing = Showing(camera)
-    refusing = inside.gstreamer("streamcam", "video/x-raw,width=320", "!", "fakesink")
-    hanging = inside.gstreamer("streamcam", "fakesink")
-    wait_until(lambda: camera.watched, "the client")
-    hanging.send_signal(signal.SIGSTOP)
-    check(inside.pictures("streamcam", SIZE, 30))
-    for client in (hanging, refusing):
-        client.kill()
-        client.communicate()
-    check(inside.pictures("streamcam", SIZE, 30))
-    showing.end()
+def test_it_is_watched_while_somebody_looks(inside, show) -> None:
+    showing = show("pipewire:Left")
+    assert not showing.camera.watched
+    with inside.gstreamer("Left", "fakesink"):
+        wait_until(lambda: showing.camera.watched, "the first client")
+        with inside.gstreamer("Left", "fakesink", count=5) as second:  # both at once
+            assert second.wait(LONG) == 0
+        assert showing.camera.watched
+    wait_until(lambda: not showing.camera.watched, "nobody")
+    with inside.gstreamer("Left", "fakesink"):
+        wait_until(lambda: showing.camera.watched, "another client")
+        showing.end()
+        assert not showing.camera.watched
     assert showing.error is None
 
 
-def test_a_daemon_that_dies_and_comes_back(inside) -> None:
-    showing = Showing(open_sink("pipewire", FORM))
+@pytest.mark.parametrize(
+    "elements",
+    [
+        pytest.param(["video/x-raw,width=320", "!", "fakesink"], id="cannot agree on a format"),
+        pytest.param(["fdsink", "fd=1"], id="hangs"),
+    ],
+)
+def test_a_client_that_is_no_good_harms_nobody(inside, show, elements) -> None:
+    showing = show()
+    with inside.gstreamer("streamcam", *elements) as client:
+        if "fdsink" in elements:
+            client.stdout.read(1)
+            client.send_signal(signal.SIGSTOP)
+        check(inside.pictures("streamcam", SIZE, 30))
+    check(inside.pictures("streamcam", SIZE, 30))
+    assert showing.error is None
+
+
+def test_a_daemon_that_dies_and_comes_back(inside, show) -> None:
+    showing = show()
     check(inside.pictures("streamcam", SIZE, 10))
     inside.kill_pipewire()
     wait_until(lambda: showing.error, "the failure")
@@ -189,9 +208,8 @@ def test_a_daemon_that_dies_and_comes_back(inside) -> None:
     )
     showing.end()
     inside.start_pipewire()
-    again = Showing(open_sink("pipewire", FORM))
+    again = show()
     check(inside.pictures("streamcam", SIZE, 10))
-    again.end()
     assert again.error is None
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from threading import Event
 from unittest.mock import patch
@@ -257,7 +257,7 @@ class Run:
         moments = [*self.moments, (float("inf"), "")]
         late = []
         worst = {"without": max(gap for at, gap in self.viewer.gaps if at < moments[0][0])}
-        for (began, kind), (ended, _) in zip(moments, moments[1:], strict=False):
+        for (began, kind), (ended, _) in pairwise(moments):
             gaps = [(gap, at - began) for at, gap in self.viewer.gaps if began <= at < ended]
             worst[kind] = max(worst.get(kind, 0), max(gaps)[0])
             late += [f"{kind} +{after:.1f} s: {gap:.1f}" for gap, after in gaps if gap > 2]

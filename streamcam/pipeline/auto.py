@@ -15,12 +15,12 @@ Say = Callable[[str], None]
 
 
 def choose_source(choice: str | None, say: Say) -> str:
-    """The `--source` to open: `choice` itself if there is one, else camera, screen or demo.
+    """The `--source` to open: `choice` itself if there is one, else camera, screen or demo. Of
+    "camera" alone, the first camera.
 
     An automatic choice is said with its reason. Raises `UsageError` for a choice that cannot be.
     """
-    if choice is not None:
-        capture.parse(choice)
+    if choice is not None and capture.parse(choice) != ("camera", ""):
         return choice
     from streamcam.capture.camera import list_cameras
 
@@ -30,6 +30,8 @@ def choose_source(choice: str | None, say: Say) -> str:
     if cameras:
         say(f"source chosen: {cameras[0]}, the first camera (--source takes another)")
         return f"camera:{cameras[0].index}"
+    if choice is not None:
+        return choice
     from streamcam.capture.screen import list_screens
 
     if list_screens():

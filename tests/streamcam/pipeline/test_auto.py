@@ -59,6 +59,15 @@ def test_our_own_virtual_camera_is_no_camera(machine, said) -> None:
     assert auto.choose_source(None, said.append) == "camera:2"
 
 
+def test_a_camera_without_a_name_is_rather_a_real_one(machine, said) -> None:
+    obs = Device("/dev/video1", "OBS Virtual Camera")
+    shown = Camera(1, obs.label, obs.path, "V4L2")
+    machine(cameras=[shown, WEBCAM], devices=[obs])
+    assert auto.choose_source("camera", said.append) == "camera:2"
+    machine(cameras=[shown], devices=[obs])
+    assert auto.choose_source("camera", said.append) == "camera"
+
+
 def test_an_explicit_source_is_kept_and_nothing_is_said(machine, said) -> None:
     machine(cameras=[WEBCAM])
     for choice in ("demo", "screen:2", "camera:7", "rtsp://10.0.0.1/live"):

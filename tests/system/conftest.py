@@ -1,5 +1,6 @@
 """Tests with real drivers and programs. What is missing fails them: nothing is skipped."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def job(guest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         python=sys.executable,
         scenes=" ".join(SCENES),
     )
+    # Compiled here, as an emulated machine takes its time, and would do it in every start.
+    sources = [str(guest_machine.REPOSITORY / name) for name in ("streamcam", "engines")]
+    subprocess.run([sys.executable, "-m", "compileall", "-q", *sources], check=True)
     result = guest_machine.run_in_guest(guest, folder, script, _DRIVERS)
     print(result.output)
     assert result.code == 0, result.output

@@ -24,11 +24,11 @@ def test_another_program_sees_the_pictures_in_order_size_and_colour(seen, reader
     pictures = seen[reader]
     assert pictures["size"] == [WIDTH, HEIGHT]
     assert pictures["colour_error"] <= COLOUR_TOLERANCE
-    numbers = pictures["numbers"]
+    numbers = pictures["numbers"][2:]  # the first come from buffers of any age
     steps = [after - before for before, after in pairwise(numbers)]
     # A busy machine repeats pictures and leaves some out. And the driver's few buffers do not
     # wait for a reader: one that is late finds a later picture in its place.
-    assert sum(step < 0 for step in steps) <= len(steps) // 20, numbers
+    assert sum(step < 0 for step in steps) <= 1, numbers
     assert len(set(numbers)) > len(numbers) / 2, numbers
     assert max(steps) < FPS, numbers
 

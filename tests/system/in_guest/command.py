@@ -131,11 +131,10 @@ def _run(arguments: tuple[str, ...], out: Path, err: Path) -> None:
     command()
 
 
-def doctor() -> dict[str, dict]:
-    """The findings of `streamcam doctor --json`, by name."""
-    return {
-        one["name"]: one for one in json.loads("\n".join(Command("doctor", "--json").end()["said"]))
-    }
+def findings(doctor: Command) -> dict[str, dict]:
+    """What `streamcam doctor --json` found, by name."""
+    said = doctor.end()["said"]
+    return {one["name"]: one for one in json.loads("\n".join(said))}
 
 
 def read_with_opencv(device: str, count: int) -> dict:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from command import Command, doctor, load, read_with_ffmpeg, read_with_opencv, wait_until
+from command import Command, findings, load, read_with_ffmpeg, read_with_opencv, wait_until
 
 OBS, OURS, BOTH = "/dev/video42", "/dev/video43", "/dev/video44"
 PLAY = ("--preset", "small.toml", "--source", "numbered.mp4", "--no-web")
@@ -31,14 +31,14 @@ def first_run() -> dict:
     seen: dict = {
         "opencv": read_with_opencv(OURS, 40),
         "ffmpeg": read_with_ffmpeg(OURS, 20),
-        "doctor during a run": doctor(),
-        "devices": Command("devices").end(),
     }
     link = Path("link-to-ours")
     link.symlink_to(OURS)
     names = ("43", "streamcam", "STREAM", OURS, str(link.absolute()))
     sources = [f"camera:{name}" for name in names] + [f"video:{OURS}", OURS, str(link.absolute())]
-    seen["sources refused"] = {source: outcome(source, "null") for source in sources}
+    doctor, devices = Command("doctor", "--json"), Command("devices")
+    seen["sources refused"] = outcomes({source: (source, "null") for source in sources})
+    seen |= {"doctor during a run": findings(doctor), "devices": devices.end()}
     return seen | {"first end": command.stop()}
 
 
@@ -48,15 +48,14 @@ def devices_of_other_programs() -> dict:
     link = Path("link-to-obs")
     link.symlink_to(OBS)
     with writing(OBS), writing(BOTH):
-        seen: dict = {"doctor after a run": doctor()}
+        doctor = Command("doctor", "--json")
         names = (OBS, str(link.absolute()), "OBS Virtual Camera", BOTH)
-        seen["outputs refused"] = {
-            name: outcome("numbered.mp4", f"virtualcam:{name}") for name in names
-        }
+        refused = outcomes({name: ("numbered.mp4", f"virtualcam:{name}") for name in names})
+        seen = {"doctor after a run": findings(doctor), "outputs refused": refused}
         command = Command(*PLAY)  # without --output
         command.until("live:")
-        seen["free one taken"] = read_with_opencv(OURS, 10)
-        seen["none left"] = outcome("numbered.mp4", "virtualcam")
+        seen["free one taken"] = read_with_opencv(OURS, 20)
+        seen["none left"] = ending("numbered.mp4", "virtualcam").end()
         return seen | {"second end": command.stop()}
 
 
@@ -66,7 +65,7 @@ def next_runs() -> dict:
     third.until("live:")
     with watching(OURS) as pictures:
         seen = {"third end": third.stop()}
-        seen["other size"] = outcome("numbered.mp4", f"virtualcam:{OURS}", preset="large.toml")
+        seen["other size"] = ending("numbered.mp4", f"virtualcam:{OURS}", "large.toml").end()
         before = pictures()
         fourth = Command(*PLAY, "--output", f"virtualcam:{OURS}")
         fourth.until("live:")
@@ -76,18 +75,22 @@ def next_runs() -> dict:
 
 def own_pictures_as_the_source() -> dict:
     """Runs that would film themselves, whatever their camera is called."""
-    routes = {
-        f"camera:{name}": outcome(f"camera:{name}", f"virtualcam:{OBS}")
-        for name in ("42", "OBS Virtual", OBS, str(Path("link-to-obs").absolute()))
-    }
-    routes["camera:44"] = outcome("camera:44", f"virtualcam:{BOTH}")
-    return {"films itself": routes}
+    names = ("42", "OBS Virtual", OBS, str(Path("link-to-obs").absolute()))
+    routes = {f"camera:{name}": (f"camera:{name}", f"virtualcam:{OBS}") for name in names}
+    routes["camera:44"] = ("camera:44", f"virtualcam:{BOTH}")
+    return {"films itself": {name: ending(*route).end() for name, route in routes.items()}}
 
 
-def outcome(source: str, output: str, preset: str = "small.toml") -> dict:
-    """How a run ends that should be refused; one that is not ends by itself soon."""
+def ending(source: str, output: str, preset: str = "small.toml") -> Command:
+    """A run that should be refused; one that is not ends by itself soon."""
     flags = ("--preset", preset, "--source", source, "--output", output)
-    return Command(*flags, "--no-web", "--duration", "1").end()
+    return Command(*flags, "--no-web", "--duration", "1")
+
+
+def outcomes(runs: dict[str, tuple[str, str]]) -> dict[str, dict]:
+    """How runs end that should be refused, by name; (source, output) of each. All at once."""
+    commands = {name: ending(*run) for name, run in runs.items()}
+    return {name: command.end() for name, command in commands.items()}
 
 
 @contextmanager

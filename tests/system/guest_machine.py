@@ -1,5 +1,6 @@
 """A machine with video drivers of its own: Linux in QEMU, on this machine's files. See guest/."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -37,9 +38,11 @@ def require_programs() -> None:
 
 
 def build(folder: Path) -> Path:
-    """The folder with the built guest: $STREAMCAM_GUEST if that is set, where it is kept from
-    run to run, else `folder`."""
-    kept = Path(os.environ.get("STREAMCAM_GUEST") or folder)
+    """The folder with the built guest: in $STREAMCAM_GUEST if that is set, where it is kept until
+    what it is made of changes, else in `folder`."""
+    made_of = b"".join((_SCRIPTS / name).read_bytes() for name in ("build.sh", "init"))
+    digest = hashlib.sha256(made_of).hexdigest()[:12]
+    kept = Path(os.environ.get("STREAMCAM_GUEST") or folder) / digest
     if not (kept / "initramfs.gz").exists():
         done = _run([str(_SCRIPTS / "build.sh"), str(kept)])
         assert done.returncode == 0, done.stdout
@@ -67,7 +70,8 @@ def seen_in(job: Path, scene: str) -> dict:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess:
-    """Run it to its end; what it says, also by way of a file, as no child may outlive it."""
+    """Run it to its end, or end it with all that it started; what it said, in a file, so that a
+    child which keeps the stream open holds up nobody."""
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         process = subprocess.Popen(
             command,

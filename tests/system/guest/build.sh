@@ -86,7 +86,8 @@ pack_initramfs() {
   copy_modules system virtio_pci 9pnet_virtio 9p overlay
   copy_modules v4l2loopback v4l2loopback
   copy_modules vivid vivid
-  (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$folder/initramfs.gz"
+  (cd "$initramfs" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initramfs.gz"
+  mv "$work/initramfs.gz" "$folder/initramfs.gz" # last and at once: with it the guest is whole
 }
 
 download_and_unpack

@@ -75,14 +75,20 @@ def open_source(choice: str, wanted: Wanted) -> Source:
 def parse(choice: str) -> tuple[str, str]:
     """Split a `--source` into its kind (a module of this package) and the argument for it.
 
+    A video device of Linux is a camera, however it is named: FFmpeg would open it as a video, and
+    nothing would keep a run from filming its own output.
+
     Raises `UsageError` for what is neither a kind nor a file nor a URL.
     """
     kind, _, argument = choice.partition(":")
     known = plugins.names(__name__)
     if kind in known:
-        return kind, argument.strip('"')
+        argument = argument.strip('"')
+        return ("camera" if kind == "video" and _is_device(argument) else kind), argument
     if "://" in choice:
         return "video", choice
+    if _is_device(choice):
+        return "camera", choice
     path = Path(choice).expanduser()
     if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a name that is too long
         return ("image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"), str(path)
@@ -95,3 +101,8 @@ def parse(choice: str) -> tuple[str, str]:
         )
     choices = [*(name for name in known if name not in _FILES), "FILE", "URL"]
     raise UnknownChoice("source (and no such file)", choice, choices)
+
+
+def _is_device(path: str) -> bool:
+    """Whether it is a video device or a link to one, as in /dev/v4l/by-id."""
+    return os.path.realpath(path).startswith("/dev/video")

@@ -117,14 +117,12 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         check_files,
         choose_outputs,
         choose_source,
-        refuse_own_camera,
     )
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
     source = choose_source(request.source, say)
     outputs = choose_outputs(request.outputs, say, web=request.web)
     check_files(source, outputs)
-    refuse_own_camera(source, outputs)
     return Options(
         preset=preset,
         source=source,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from streamcam.capture.camera import Camera
 
 _TOPIC = "source"
-_SHOWN = 4  # modes in the list; a camera may have fifty
+_SHOWN = 4  # sizes in the list; a camera may have fifty
 
 
 def check() -> Iterator[Finding]:
@@ -40,9 +40,19 @@ def real_cameras() -> list[Camera]:
     return [one for one in list_cameras() if not taken & {one.path, one.name}]
 
 
+def _fastest_of_each_size(modes: list[v4l2.Mode]) -> list[v4l2.Mode]:
+    """The largest size first; a camera may list each one in ten formats."""
+    best: dict[tuple[int, int], v4l2.Mode] = {}
+    for mode in modes:
+        size = (mode.width, mode.height)
+        if size not in best or mode.fps > best[size].fps:
+            best[size] = mode
+    return [best[size] for size in sorted(best, reverse=True)]
+
+
 def _looked_at(name: str, label: str, path: str) -> Finding:
     try:
-        modes = sorted(v4l2.modes(path), key=lambda one: (one.width, one.fps), reverse=True)
+        modes = _fastest_of_each_size(v4l2.modes(path))
     except PermissionError:
         text = f"{label}, {path}: no permission"
         return Finding(_TOPIC, name, "note", text, v4l2.GET_PERMISSION)

@@ -9,18 +9,19 @@ from streamcam import capture, sink
 from streamcam.errors import UsageError
 from streamcam.sink._devices import how_to_get_one, list_devices
 from streamcam.sink._display import require_display
+from streamcam.sink._loopback import is_taken
 from streamcam.sink._pipewire_presence import obstacle
 
 Say = Callable[[str], None]
 
 
 def choose_source(choice: str | None, say: Say) -> str:
-    """The `--source` to open: `choice` itself if there is one, else camera, screen or demo.
+    """The `--source` to open: `choice` itself if there is one, else camera, screen or demo. Of
+    "camera" alone, the first camera.
 
     An automatic choice is said with its reason. Raises `UsageError` for a choice that cannot be.
     """
-    if choice is not None:
-        capture.parse(choice)
+    if choice is not None and capture.parse(choice) != ("camera", ""):
         return choice
     from streamcam.capture.camera import list_cameras
 
@@ -30,6 +31,8 @@ def choose_source(choice: str | None, say: Say) -> str:
     if cameras:
         say(f"source chosen: {cameras[0]}, the first camera (--source takes another)")
         return f"camera:{cameras[0].index}"
+    if choice is not None:
+        return choice
     from streamcam.capture.screen import list_screens
 
     if list_screens():
@@ -53,13 +56,18 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
     if choices:
         return tuple(dict.fromkeys(choices))
     devices = list_devices()
-    if devices:
+    free = [device for device in devices if not is_taken(device.path)]
+    if free:
         say(
-            f"output chosen: the virtual camera; take {devices[0].label!r} as your camera in OBS, "
+            f"output chosen: the virtual camera; take {free[0].label!r} as your camera in OBS, "
             "Zoom, Discord (--output takes another)"
         )
         return ("virtualcam",)
-    missing = f"there is no virtual camera; to get one: {how_to_get_one()}"
+    missing = (
+        "other programs send to every virtual camera here (streamcam doctor names them)"
+        if devices
+        else f"there is no virtual camera; to get one: {how_to_get_one()}"
+    )
     if obstacle() is None:  # never chosen by itself: Zoom and Discord cannot read it
         missing += " (or take --output pipewire, a camera for browsers)"
     if web:
@@ -92,28 +100,23 @@ def check_files(source: str, outputs: Sequence[str]) -> None:
         taken[path] = "other --output"
 
 
-def refuse_own_camera(source: str, outputs: Sequence[str]) -> None:
-    """Raise `UsageError` if the source is the virtual camera that an output sends to.
+def refuse_own_camera(source: str, sent_to: Sequence[str]) -> None:
+    """Raise `UsageError` if the source is a virtual camera in `sent_to`, which this run opened.
 
     That would show the program its own picture, over and over. Devices are compared by path
     and name, however the source was named; a second virtual camera is a fine source.
     """
+    if not sent_to:
+        return
     kind, wanted = capture.parse(source)
-    targets = [argument for name, argument in map(sink.parse, outputs) if name == "virtualcam"]
-    if kind != "camera" or not targets:
+    if kind != "camera":
         return
     from streamcam.capture.camera import find, list_cameras
 
     camera = find(wanted, list_cameras())
-    devices = list_devices()
-    for target in targets:
-        named = [one for one in devices if target in (one.path, one.label)]
-        possible = named or devices  # unnamed: the first free one, which may be any
-        if len(possible) == 1 and {camera.path, camera.name} & {
-            possible[0].path,
-            possible[0].label,
-        }:
-            raise UsageError(
-                f"{camera} is the virtual camera that this run sends to, so it cannot be the "
-                "source. Take another --source; `streamcam devices` lists them."
-            )
+    ours = set(sent_to) | {device.label for device in list_devices() if device.path in sent_to}
+    if ours & {camera.path, camera.name}:
+        raise UsageError(
+            f"{camera} is the virtual camera that this run sends to, so it cannot be the "
+            "source. Take another --source; `streamcam devices` lists them."
+        )

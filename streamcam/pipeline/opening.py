@@ -17,6 +17,7 @@ from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild
 from streamcam.infer.worker import InferWorker
+from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink
 from streamcam.pipeline.options import Options
@@ -29,6 +30,7 @@ from streamcam.post.worker import PostWorker
 from streamcam.sink import Sink
 from streamcam.sink._curtain import Covered, Curtain, card
 from streamcam.sink._worker import Delivery, Reopening
+from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
@@ -69,6 +71,10 @@ class Opening:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
         options = self._options
         sinks = self._open_sinks()
+        refuse_own_camera(
+            options.source,
+            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
+        )
         frames, pictures = self._queue(), self._queue()
         capture = self._start_capture(frames)
         source = capture.opened

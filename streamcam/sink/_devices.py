@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import platform
-import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,30 +92,3 @@ def _install_command() -> str:
         pacman="v4l2loopback-dkms",
         zypper="v4l2loopback-kmp-default",
     )
-
-
-def revive(path: str) -> bool:
-    """Give a v4l2loopback device back what it forgot when its last writer left.
-
-    Up to 0.12 (Debian 12, Ubuntu 22.04) with exclusive_caps=1, a device serves one writer and
-    then has no output capability left until the module is loaded again. Asking it to stream
-    marks this process as its writer, and the close that follows restores the capability.
-    False if the device cannot be opened. Linux only.
-    """
-    if sys.platform != "linux":
-        return False
-    import fcntl
-
-    stream_on, output = 0x40045612, 2  # VIDIOC_STREAMON, V4L2_BUF_TYPE_VIDEO_OUTPUT
-    try:
-        device = os.open(path, os.O_RDWR)
-    except OSError:  # the caller reports its own attempt to open it
-        return False
-    try:
-        fcntl.ioctl(device, stream_on, struct.pack("i", output))
-    except OSError as error:
-        # No format is set, so the request itself fails; the mark is made all the same.
-        return error.errno == errno.EINVAL
-    finally:
-        os.close(device)
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +14,8 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
-from streamcam.sink._devices import Device, how_to_get_one, list_devices, revive
+from streamcam.sink._devices import Device, how_to_get_one, list_devices
+from streamcam.sink._loopback import obstacle, revive
 from streamcam.sink._readers import watch_readers
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
@@ -54,17 +56,24 @@ class Camera(Protocol):
 class VirtualCamera:
     """Converts each picture to the format of its `camera`, which it owns, and sends it.
 
+    device  what was opened, as `Device.path` names it
     pyvirtualcam does not report a failed write on Linux (it prints a line); elsewhere it does.
     """
 
     paced = True
     main_thread = False
 
-    def __init__(self, camera: Camera, pixel_format: str, form: Format) -> None:
+    def __init__(
+        self, camera: Camera, pixel_format: str, form: Format, passed_over: str = ""
+    ) -> None:
+        """`passed_over`: why other devices were not taken, for the label."""
         self._code, shape = _CONVERSIONS[pixel_format]
+        self.device = camera.device
         self.label = f"virtual camera {camera.device} ({pixel_format})"
-        self.reopen_as = f"virtualcam:{camera.device}"  # no other one, whoever has that
+        self.reopen_as: str | None = f"virtualcam:{camera.device}"  # no other one, whoever has that
         self._readers = watch_readers(camera.device)
+        if passed_over:
+            self.label += f", as {passed_over}"
         self._camera: Camera | None = camera
         self._converted: Pixels = np.empty(shape(form.width, form.height), np.uint8)
 
@@ -119,7 +128,8 @@ def _open_camera(backend: str, pixel_format: str, device: str | None, form: Form
 def open_sink(
     argument: str, form: Format, opener: Opener = _open_camera, platform: str = sys.platform
 ) -> VirtualCamera:
-    """Open the device with the path or label `argument`; "" takes the first that is free.
+    """Open the device with the path or label `argument`; "" takes the first that is free, and
+    the label says which were not. One that another program sends pictures to is never taken.
 
     Raises `UsageError` with what to do on this machine to get one.
     """
@@ -134,38 +144,53 @@ def open_sink(
         opening = partial(opener, backend, pixel_format, form=form)
         for device in _candidates(argument, devices, platform):
             try:
-                camera = _open_or_revive(opening, device, devices)
+                camera = _open_or_revive(opening, device, devices, form)
             except RuntimeError as error:
                 reasons.append(" ".join(str(error).split()))
             else:
-                return VirtualCamera(camera, pixel_format, form)
+                if platform != "linux":
+                    return VirtualCamera(camera, pixel_format, form)
+                sink = VirtualCamera(camera, pixel_format, form, "; ".join(reasons))
+                return _claimed(sink, form)
     raise UsageError(_no_camera(argument, devices, reasons))
+
+
+def _claimed(sink: VirtualCamera, form: Format) -> VirtualCamera:
+    """`sink`, black until there is a picture. With its first one the device becomes a camera that
+    programs list, and other writers see that it is taken."""
+    sink.write(Frame(np.zeros((form.height, form.width, 3), np.uint8), 0, 0.0))
+    return sink
 
 
 def _candidates(argument: str, devices: list[Device], platform: str) -> list[str | None]:
     """What to open, in order. None leaves the choice to pyvirtualcam."""
     if argument:
-        return [next((device.path for device in devices if device.label == argument), argument)]
+        named = os.path.realpath(argument) if argument.startswith("/") else argument
+        return [next((device.path for device in devices if device.label == argument), named)]
     if platform == "linux":  # pyvirtualcam would stop at the first, even if it is taken
         return [device.path for device in devices]
     return [None]
 
 
 def _open_or_revive(
-    opening: Callable[[str | None], Camera], device: str | None, known: list[Device]
+    opening: Callable[[str | None], Camera], device: str | None, known: list[Device], form: Format
 ) -> Camera:
+    if device is None:
+        return opening(device)
+    if hindrance := obstacle(device, form):
+        raise RuntimeError(hindrance)
     try:
         return opening(device)
     except RuntimeError as error:
         stuck = "not a video output device" in str(error)
-        ours = [loopback.path for loopback in known]
-        if not (stuck and device is not None and device in ours and revive(device)):
+        if not (stuck and device in [loopback.path for loopback in known] and revive(device)):
             raise
     return opening(device)
 
 
 def _no_camera(argument: str, devices: list[Device], reasons: list[str]) -> str:
-    if argument and devices and argument not in [device.path for device in devices]:
+    names = {name for device in devices for name in (device.path, device.label)}
+    if argument and devices and not {argument, os.path.realpath(argument)} & names:
         known = ", ".join(f"{device.path} ({device.label})" for device in devices)
         return f"no virtual camera {argument!r}; this machine has {known}"
     if devices:

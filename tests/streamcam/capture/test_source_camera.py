@@ -4,7 +4,7 @@ import cv2
 import pytest
 from capture_fakes import RED, FakeDevice
 
-from streamcam.capture import Wanted, camera, open_source
+from streamcam.capture import Wanted, camera, open_source, parse
 from streamcam.capture.camera import Camera, CameraSource, find, list_cameras
 from streamcam.errors import SourceLost, UsageError
 
@@ -236,3 +236,12 @@ def test_a_camera_that_changes_its_size_is_opened_anew(clock):
     device.modes[None] = (32, 24, 30.0)
     with pytest.raises(SourceLost, match="changed the size"):
         source.read()
+
+
+@pytest.mark.parametrize("prefix", ["", "video:", "camera:"])
+def test_a_video_device_is_a_camera_however_it_is_named(tmp_path, prefix):
+    """FFmpeg would read it too, past the refusal of our own virtual camera."""
+    link = tmp_path / "by-id"
+    link.symlink_to("/dev/video97")
+    for path in ("/dev/video97", str(link)):
+        assert parse(f"{prefix}{path}") == ("camera", path)

@@ -171,6 +171,18 @@ def test_a_camera_with_its_modes(webcam):
     assert found.text.endswith("and 4 more")
 
 
+def test_each_size_once_with_its_fastest_format(webcam, monkeypatch):
+    modes = [
+        v4l2.Mode("YUYV", 1280, 720, 10.0),
+        v4l2.Mode("YUYV", 640, 480, 30.0),
+        v4l2.Mode("MJPG", 1280, 720, 30.0),
+        v4l2.Mode("MJPG", 640, 480, 30.0),
+    ]
+    monkeypatch.setattr(v4l2, "modes", lambda _: modes)
+    (found,) = cameras.check()
+    assert found.text.endswith(": 1280x720 MJPG 30 fps, 640x480 YUYV 30 fps")
+
+
 def test_a_camera_that_a_program_holds(webcam, monkeypatch):
     monkeypatch.setattr(v4l2, "holders", lambda _: ["zoom (12)"])
     (found,) = cameras.check()

@@ -62,6 +62,15 @@ def test_our_own_virtual_camera_is_no_camera(machine, said) -> None:
     assert auto.choose_source(None, said.append) == "camera:2"
 
 
+def test_a_camera_without_a_name_is_rather_a_real_one(machine, said) -> None:
+    obs = Device("/dev/video1", "OBS Virtual Camera")
+    shown = Camera(1, obs.label, obs.path, "V4L2")
+    machine(cameras=[shown, WEBCAM], devices=[obs])
+    assert auto.choose_source("camera", said.append) == "camera:2"
+    machine(cameras=[shown], devices=[obs])
+    assert auto.choose_source("camera", said.append) == "camera"
+
+
 def test_an_explicit_source_is_kept_and_nothing_is_said(machine, said) -> None:
     machine(cameras=[WEBCAM])
     for choice in ("demo", "screen:2", "camera:7", "rtsp://10.0.0.1/live"):
@@ -136,14 +145,26 @@ PHONE_CAMERA = Camera(7, "DroidCam", "/dev/video7", "V4L2")
 def test_the_camera_that_the_run_sends_to_is_refused_by_index_and_name(machine, source) -> None:
     machine(cameras=[WEBCAM, OBS_CAMERA], devices=[OBS])
     with pytest.raises(UsageError, match="the virtual camera that this run sends to"):
-        auto.refuse_own_camera(source, ("virtualcam",))
-    auto.refuse_own_camera(source, ("web",))
-    auto.refuse_own_camera("camera:2", ("virtualcam",))
-    auto.refuse_own_camera("demo", ("virtualcam",))
+        auto.refuse_own_camera(source, [OBS.path])
+    auto.refuse_own_camera(source, [])
+    auto.refuse_own_camera("camera:2", [OBS.path])
+    auto.refuse_own_camera("demo", [OBS.path])
 
 
 def test_another_virtual_camera_is_a_fine_source(machine) -> None:
     machine(cameras=[PHONE_CAMERA], devices=[PHONE, OUT])
-    auto.refuse_own_camera("camera:7", ("virtualcam:/dev/video9",))
+    auto.refuse_own_camera("camera:7", ["/dev/video9"])
     with pytest.raises(UsageError, match="DroidCam"):
-        auto.refuse_own_camera("camera:/dev/video7", ("web", "virtualcam:/dev/video7"))
+        auto.refuse_own_camera("camera:/dev/video7", ["/dev/video9", "/dev/video7"])
+
+
+def test_a_virtual_camera_that_another_program_sends_to_is_passed_over(
+    machine, said, monkeypatch
+) -> None:
+    machine(devices=[PHONE, OUT])
+    monkeypatch.setattr(auto, "is_taken", lambda path: path == PHONE.path)
+    assert auto.choose_outputs((), said.append) == ("virtualcam",)
+    assert "take 'streamcam'" in said[0]
+    monkeypatch.setattr(auto, "is_taken", lambda _: True)
+    assert auto.choose_outputs((), said.append) == ("web",)
+    assert "as other programs send to every virtual camera here" in said[1]

@@ -102,6 +102,43 @@ def test_a_device_that_is_taken_is_passed_over(machine, camera):
     assert "/dev/video11" in open_sink("", FORM, opener, "linux").label
 
 
+@pytest.mark.parametrize("argument", ["/dev/video10", "streamcam"])
+def test_a_device_that_another_program_sends_to_is_never_opened(
+    machine, camera, monkeypatch, argument
+):
+    """v4l2loopback 0.12 would show both programs' pictures in turns."""
+    machine(*LOOPBACKS)
+    taken = "/dev/video10 is taken: another program sends pictures to it"
+    monkeypatch.setattr(
+        virtualcam, "obstacle", lambda path, form: taken if path == "/dev/video10" else ""
+    )
+    opener = Opener(camera)
+    with pytest.raises(UsageError, match=taken):
+        open_sink(argument, FORM, opener, "linux")
+    assert opener.asked == []
+    assert open_sink("", FORM, opener, "linux").label == (
+        f"virtual camera /dev/video11 (I420), as {taken}"
+    )
+
+
+def test_a_link_to_a_device_is_followed(machine, camera, tmp_path):
+    device = tmp_path.resolve() / "video10"
+    device.touch()
+    link = tmp_path / "by-path"
+    link.symlink_to(device)
+    machine(Device(str(device), "streamcam"))
+    assert f"virtual camera {device} " in open_sink(str(link), FORM, Opener(camera), "linux").label
+
+
+def test_a_device_is_claimed_with_a_black_picture(machine, camera):
+    """Until the engine is there, which takes seconds, other writers would find it free."""
+    machine(*LOOPBACKS)
+    open_sink("", FORM, Opener(camera), "linux")
+    (picture,) = camera.shown
+    assert picture.shape == (32, 48, 3)
+    assert picture.max() < 4
+
+
 def test_windows_tries_obs_and_then_unity_capture(machine, camera):
     machine(Device("Unity Video Capture", "Unity Video Capture"))
     opener = Opener(camera, obs="OBS Virtual Camera device not found!")

@@ -128,8 +128,11 @@ class Opening:
     def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
         infer, form = workers.infer, self._options.format
 
+        kind = self._options.source.partition(":")[0]
+        waiting = f"Waiting for the {kind if kind in ('camera', 'screen') else 'video'}"
+
         def trouble() -> str:
-            return live.trouble or ("Waiting for the camera" if capture.lost else "")
+            return live.trouble or (waiting if capture.lost else "")
 
         def abandon(reason: str) -> None:
             if infer.abandon():

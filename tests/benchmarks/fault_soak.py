@@ -34,6 +34,7 @@ FAULTS = (*ENGINE_FAULTS, *SOURCE_FAULTS, "output lost")
 AWAY = 2.0  # seconds that a source or an output stays away
 HANG = 15.0  # seconds after which an engine that hung returns after all
 SLOW = 1.5
+PATIENCE = 30.0  # seconds that mending may take
 CELL, CELLS = 24, 4  # pixels of a square of the marker at 1280x720, and squares each way
 COLOURS = np.array([(255, 0, 255), (0, 255, 0)], np.uint8)
 NEAR = 60  # mean levels from the marker's own colours at which it counts as seen
@@ -225,7 +226,7 @@ class Run:
         return FaultyEngine(engine_build.build(spec, watch), self.faults)
 
     def go(self, seconds):
-        lasted = patch("streamcam.pipeline.repair._LASTED", min(10.0, self.every / 2))
+        lasted = patch("streamcam.pipeline.repair._LASTED", min(10.0, self.every / 4))
         opened = patch.object(sink, "open_sink", self._open_sink)
         with opened, lasted, patch("streamcam.pipeline.parts.build", self._build):
             self.pipeline.start()
@@ -247,10 +248,17 @@ class Run:
                 self.away["no engine"] = True
             self.moments.append((time.perf_counter(), kind))
             self.faults.inject(kind, times=3 if kind == "blank" else 1)
-            self.pipeline.wait(self.every)
-            now = self.pipeline.stats.snapshot()
-            if now.notice or now.fps_out == 0:
-                self.unrecovered.append(f"{kind}: {now.notice or 'no new pictures'}")
+            self.pipeline.wait(3.0)  # a hang shows after two: no new pictures
+            late = time.perf_counter() + PATIENCE
+            while (trouble := self._trouble()) and time.perf_counter() < late:
+                self.pipeline.wait(0.5)
+            if trouble:
+                self.unrecovered.append(f"{kind}: {trouble}")
+            self.pipeline.wait(max(self.every - (time.perf_counter() - self.moments[-1][0]), 2.0))
+
+    def _trouble(self):
+        now = self.pipeline.stats.snapshot()
+        return now.notice or ("" if now.fps_out else "no new pictures")
 
     def report(self):
         now = self.pipeline.stats.snapshot()

@@ -30,9 +30,9 @@ def choose_source(choice: str | None, say: Say) -> str:
     if cameras:
         say(f"source chosen: {cameras[0]}, the first camera (--source takes another)")
         return f"camera:{cameras[0].index}"
-    from streamcam.capture.screen import list_screens
+    from streamcam.capture.screen import is_shared, list_screens
 
-    if list_screens():
+    if is_shared() or list_screens():
         say("source chosen: the screen, as there is no camera (--source takes another)")
         return "screen"
     say("source chosen: the demo clip, as there is no camera and no screen (see --source)")

@@ -26,6 +26,7 @@ ERROR, UNCONNECTED, CONNECTING, PAUSED, STREAMING = range(-1, 4)  # enum pw_stre
 INPUT, OUTPUT, ANY_NODE = 0, 1, 0xFFFFFFFF
 AUTOCONNECT, MAP_BUFFERS, DRIVER, DONT_RECONNECT = 1, 1 << 2, 1 << 3, 1 << 7  # pw_stream_flags
 EVENTS_VERSION = 2
+CORRUPTED = 1  # spa/buffer/buffer.h: a chunk without a picture
 
 
 class Chunk(Structure):

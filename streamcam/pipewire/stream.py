@@ -77,10 +77,10 @@ class Stream:
     def close(self) -> None:
         """Leave the graph and free all that belongs to the stream. May be called twice."""
         loop, self._loop = self._loop, None
-        stream, self._stream = self._stream, None
         if loop is None:
             return
         self._library.pw_thread_loop_stop(loop)
+        stream, self._stream = self._stream, None  # until then, callbacks use it
         if stream is not None:
             self._library.pw_stream_destroy(stream)
         if self._context is not None:

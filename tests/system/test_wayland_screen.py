@@ -146,6 +146,25 @@ def test_the_pictures_in_order_and_in_their_colours(
     wait_until(lambda: not monitor.watched, "the end of it")
 
 
+@pytest.mark.parametrize("pixels", ["BGRx", "RGBA"])
+def test_pictures_of_a_program_that_is_not_ours(capture, portals, session, pixels: str) -> None:
+    pattern = ("videotestsrc", "is-live=true", "pattern=solid-color", "foreground-color=0xffc8641e")
+    form = f"video/x-raw,format={pixels},width={WIDTH},height={HEIGHT},framerate=20/1"
+    node = "stream-properties=p,node.name=gst,media.class=Video/Source"
+    screen = ("!", form, "!", "pipewiresink", "mode=provide", node)
+    gstreamer = session.popen("gst-launch-1.0", "-q", *pattern, *screen)
+    try:
+        portals("gst")
+        command = capture("screen").live()
+        picture = command.picture().astype(int)
+        assert np.abs(picture - (0xC8, 0x64, 0x1E)).max() <= CLOSE
+        assert command.stop() == 0
+        assert command.errors == []
+    finally:
+        gstreamer.terminate()
+        gstreamer.wait()
+
+
 def test_a_region_of_it_and_no_second_dialog(
     capture, monitors, portals, folder: Path, session: Session
 ) -> None:

@@ -2,7 +2,8 @@
 
 StreamcamError
 ├── UsageError        bad input; refused before anything starts, exit code 2
-│   └── UnknownChoice a name that is not in a list; suggests the nearest
+│   ├── UnknownChoice a name that is not in a list; suggests the nearest
+│   └── SourceRefused the user, asked by the desktop, does not share the source
 ├── SourceLost        a source stopped delivering; worth retrying
 └── SinkFailed        an output could not take a frame
 """
@@ -33,6 +34,10 @@ class UnknownChoice(UsageError):
         near = get_close_matches(value, known, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(f"unknown {kind} {value!r}.{hint} Known: {', '.join(known)}.")
+
+
+class SourceRefused(UsageError):
+    """The user was asked whether they share a source, and said no. Not to be asked again."""
 
 
 class SourceLost(StreamcamError):

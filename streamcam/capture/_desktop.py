@@ -13,14 +13,10 @@ import mss
 import numpy as np
 from mss.exception import ScreenShotError
 
+from streamcam.capture._wayland import is_wayland, no_screen
 from streamcam.errors import UsageError
 from streamcam.frames import Pixels
 
-_WAYLAND = (
-    "a Wayland session does not let programs capture the screen. Log in with the Xorg session "
-    "(the gear on the login screen), or capture the screen in OBS, start its virtual camera and "
-    'use --source camera:"OBS Virtual Camera".'
-)
 _NO_DISPLAY = (
     "there is no screen here ({reason}): use --source camera, --source demo or a video file."
 )
@@ -139,14 +135,23 @@ def find(argument: str, monitors: Monitors) -> tuple[str, Screen]:
             if one.number == int(argument):
                 return f"screen {one.number}", one
         raise UsageError(f"there is no monitor {argument}. {listed}")
-    match = _REGION.fullmatch(argument.replace(" ", ""))
-    if match is None:
+    numbers = parse_region(argument)
+    if numbers is None:
         raise UsageError(f"screen:{argument} is neither a monitor number nor x,y,w,h. {listed}")
-    x, y, width, height = map(int, match.groups())
+    x, y, width, height = numbers
     region = Screen(0, x, y, width, height, primary=False)
     if not _inside(region, monitors[0]):
         raise UsageError(f"the region {argument} (x,y,w,h) is not on the screen. {listed}")
     return f"screen region {x},{y}", region
+
+
+def parse_region(argument: str) -> tuple[int, int, int, int] | None:
+    """x, y, width and height, if `argument` says them."""
+    match = _REGION.fullmatch(argument.replace(" ", ""))
+    if match is None:
+        return None
+    x, y, width, height = map(int, match.groups())
+    return x, y, width, height
 
 
 def check_visible(grabber: Grabber, box: Screen) -> Shot:
@@ -157,20 +162,16 @@ def check_visible(grabber: Grabber, box: Screen) -> Shot:
         shot = shoot(grabber, rectangle(box))
     except ScreenShotError as error:
         raise UsageError(_no_screen(error)) from error
-    if _wayland() and not bgra(shot)[::4, ::4, :3].any():
-        raise UsageError(_WAYLAND)
+    if is_wayland() and not bgra(shot)[::4, ::4, :3].any():
+        raise UsageError(no_screen())
     return shot
 
 
 def _no_screen(error: ScreenShotError) -> str:
-    if _wayland():
-        return _WAYLAND
+    if is_wayland():
+        return no_screen()
     unset = sys.platform == "linux" and not os.environ.get("DISPLAY")
     return _NO_DISPLAY.format(reason="DISPLAY is not set" if unset else error)
-
-
-def _wayland() -> bool:
-    return os.environ.get("XDG_SESSION_TYPE") == "wayland" or "WAYLAND_DISPLAY" in os.environ
 
 
 def _inside(region: Screen, desktop: dict[str, Any]) -> bool:

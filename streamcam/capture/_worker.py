@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from streamcam.capture import Source
-from streamcam.errors import SourceLost, StreamcamError
+from streamcam.errors import SourceLost, SourceRefused, StreamcamError
 from streamcam.frames import Frame, Queue
 from streamcam.stats import Stats
 
@@ -102,12 +102,19 @@ class CaptureWorker:
         self._queue.put(frame)
 
     def _reopened(self) -> Source | None:
-        """The source, opened again after ever longer pauses; None once `stop` is set."""
+        """The source, opened again after ever longer pauses; None once `stop` is set.
+
+        One that its user does not share any more is waited for no longer, but the run goes on.
+        """
         pause = _FIRST_PAUSE
         while not self._stop.wait(pause):
             pause = min(2 * pause, _LONGEST_PAUSE)
             try:
                 source = self._source = self._open_source()
+            except SourceRefused as error:  # to ask again and again would be a nuisance
+                self._stats.notice("source", str(error))
+                self._stop.wait()
+                return None
             except StreamcamError:  # still not there; the notice says what was lost
                 continue
             self._seq_offset = self._next_seq

@@ -1,4 +1,4 @@
-"""Source `screen`: a monitor or a region of the desktop, through mss."""
+"""Source `screen`: a monitor or a region of the desktop, through mss or, on Wayland, its portal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from mss.exception import ScreenShotError
 
-from streamcam.capture import Wanted
+from streamcam.capture import Source, Wanted
 from streamcam.capture._desktop import (
     Grabber,
     Monitors,
@@ -24,17 +24,24 @@ from streamcam.capture._desktop import (
     shoot,
 )
 from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
+from streamcam.capture._wayland import is_wayland, portal_obstacle
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool
 
 _LOOK = 1.0  # seconds between looks at where the monitors are; each takes about one millisecond
 
 
-def open_source(argument: str, wanted: Wanted) -> ScreenSource:
+def open_source(argument: str, wanted: Wanted) -> Source:
     """Open the primary monitor (""), a monitor ("2") or a region of the desktop ("x,y,w,h").
 
+    Where the desktop shares its screen, it asks its user which monitor; a region is one of that.
     Raises `UsageError` if there is no such monitor or region, or nothing that can be captured.
     """
+    if is_shared():
+        # Imported here: other desktops have neither D-Bus nor PipeWire.
+        from streamcam.capture._shared_screen import open_shared_screen
+
+        return open_shared_screen(argument, wanted)
     grabber, _ = connect()
     try:
         return ScreenSource(grabber, argument, wanted)
@@ -43,8 +50,15 @@ def open_source(argument: str, wanted: Wanted) -> ScreenSource:
         raise
 
 
+def is_shared() -> bool:
+    """Whether the desktop shares its screen when its user agrees, as Wayland's do. Does not ask."""
+    return is_wayland() and portal_obstacle() is None
+
+
 def list_screens() -> list[Screen]:
-    """The monitors that can be captured; none where there is no display or only Wayland."""
+    """The monitors that can be captured; none where there is no display or only Wayland,
+    where the desktop shares a screen (`is_shared`) but does not say which there are.
+    """
     try:
         return visible_screens()
     except UsageError:

@@ -6,6 +6,7 @@ from streamcam.cli.terminal import Terminal
 
 _VIRTUALCAM = ("virtualcam", "a camera for OBS, Zoom, Discord and browsers")
 _PIPEWIRE = ("pipewire", "a camera for programs that read PipeWire's, such as Chromium")
+_SHARED = ("screen", "a monitor", "the desktop asks which one")
 _OUTPUTS = (
     ("window", "a preview on this screen"),
     ("web", "a page on this machine"),
@@ -17,17 +18,18 @@ _OUTPUTS = (
 
 def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
-    from streamcam.capture.screen import list_screens
+    from streamcam.capture.screen import is_shared, list_screens
     from streamcam.doctor.cameras import real_cameras
     from streamcam.sink._devices import how_to_get_one, list_devices
     from streamcam.sink._pipewire_presence import obstacle
 
     virtual = list_devices()
     sources = [(f"camera:{one.index}", one.name, one.path) for one in real_cameras()]
-    sources += [
+    screens = [
         (f"screen:{one.number}", f"{one.width}x{one.height}", f"at {one.x},{one.y}")
         for one in list_screens()
     ]
+    sources += [_SHARED] if is_shared() else screens
     sources += [("demo", "the bundled clip", ""), ("FILE or URL", "a video or a picture", "")]
     terminal = Terminal()
     terminal.table("Sources (streamcam --source SOURCE)", ("source", "what", "where"), sources)

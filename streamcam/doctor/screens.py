@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from streamcam.capture._wayland import is_wayland
 from streamcam.doctor import Finding
 from streamcam.errors import UsageError
 
@@ -14,8 +15,12 @@ _TOPIC = "source"
 
 def check() -> Iterator[Finding]:
     """See module."""
-    from streamcam.capture.screen import visible_screens
+    from streamcam.capture.screen import is_shared, visible_screens
 
+    if is_shared():
+        text = "the desktop portal is there: it asks which screen to share, and remembers it"
+        yield Finding(_TOPIC, "screen", "ok", f"on {_server()}: {text}")
+        return
     try:
         screens = visible_screens()
     except UsageError as error:
@@ -30,7 +35,7 @@ def _server() -> str:
     """The display server of this session."""
     if sys.platform != "linux":
         return "the desktop"
-    if os.environ.get("WAYLAND_DISPLAY"):
+    if is_wayland():
         return "Wayland"
     display = os.environ.get("DISPLAY")
     return f"X11 {display}" if display else "no display server"

@@ -33,9 +33,9 @@ def choose_source(choice: str | None, say: Say) -> str:
         return f"camera:{cameras[0].index}"
     if choice is not None:
         return choice
-    from streamcam.capture.screen import list_screens
+    from streamcam.capture.screen import is_shared, list_screens
 
-    if list_screens():
+    if is_shared() or list_screens():
         say("source chosen: the screen, as there is no camera (--source takes another)")
         return "screen"
     say("source chosen: the demo clip, as there is no camera and no screen (see --source)")

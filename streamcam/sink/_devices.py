@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamcam.sink._packages import install_command
+from streamcam.packages import install_command
 
 _SYSFS = Path("/sys/class/video4linux")
 _OBS = "OBS Virtual Camera"

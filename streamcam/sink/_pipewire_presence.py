@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamcam.sink import _pipewire_library
-from streamcam.sink._packages import install_command
+from streamcam.packages import install_command
+from streamcam.pipewire import library
 
 _START = "systemctl --user start pipewire wireplumber"
 _PATIENCE = 1.0  # seconds for an answer on this machine
@@ -29,9 +29,9 @@ def obstacle(environment: Mapping[str, str] = os.environ) -> Obstacle | None:
     if sys.platform != "linux":
         return Obstacle("PipeWire is part of Linux desktops", "use --output virtualcam")
     try:
-        _pipewire_library.load()
+        library.load()
     except OSError:
-        return Obstacle(f"{_pipewire_library.NAME} is not installed", _install())
+        return Obstacle(f"{library.NAME} is not installed", _install())
     folder = environment.get("PIPEWIRE_RUNTIME_DIR") or environment.get("XDG_RUNTIME_DIR")
     if not folder:
         fix = "run it in a desktop session, or first: export XDG_RUNTIME_DIR=/run/user/$(id -u)"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame
-from streamcam.sink import Format, _pipewire_library
-from streamcam.sink._pipewire import Broken, Stream, Unreachable
+from streamcam.pipewire import library
+from streamcam.pipewire.stream import Broken, Unreachable
+from streamcam.sink import Format
+from streamcam.sink._pipewire import CameraStream
 from streamcam.sink._pipewire_presence import obstacle
 
 _NAME = "streamcam"
@@ -24,7 +26,7 @@ class PipeWireCamera:
     paced = True
     main_thread = False
 
-    def __init__(self, stream: Stream, name: str) -> None:
+    def __init__(self, stream: CameraStream, name: str) -> None:
         self.label = f"PipeWire camera {name}"
         self.reopen_as: str | None = f"pipewire:{name}"
         self._stream = stream
@@ -63,7 +65,7 @@ def open_sink(argument: str, form: Format) -> PipeWireCamera:
     if found is not None:
         raise UsageError(f"there is no PipeWire camera here: {found.text}; {found.fix}")
     try:
-        return PipeWireCamera(Stream(_pipewire_library.load(), name, form), name)
+        return PipeWireCamera(CameraStream(library.load(), name, form), name)
     except Unreachable as error:
         raise UsageError(
             f"PipeWire does not take a camera: {error}; to restart it: "

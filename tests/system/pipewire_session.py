@@ -6,6 +6,7 @@ Needs no systemd, no login and no display. The portal is started by the bus when
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -78,6 +79,17 @@ class Session:
         assert all(one["media.role"] == "Camera" for one in found)
         return [str(one["object.serial"]) for one in found]
 
+    def node(self, name: str) -> int:
+        """The number of the node with this name."""
+        (found,) = wait_until(lambda: self._objects("Node", "node.name", name), name)
+        return int(found["object.id"])
+
+    def connection(self) -> socket.socket:
+        """To PipeWire."""
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(self.folder / "pipewire-0"))
+        return client
+
     @contextmanager
     def gstreamer(self, name: str, *elements: str, count: int = -1) -> Iterator[subprocess.Popen]:
         """A program that passes `count` pictures of the camera on to `elements`; killed after."""
@@ -123,6 +135,8 @@ class Session:
     def close(self) -> None:
         for name in reversed(list(self._running)):
             self._end(name, signal.SIGTERM)
+        # The portal mounts a file system of documents, which goes a moment after the bus.
+        wait_until(lambda: str(self.folder) not in Path("/proc/mounts").read_text(), "its end")
         self._folder.cleanup()
 
     def _start(self, name: str, *arguments: str) -> None:

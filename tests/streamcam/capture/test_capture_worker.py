@@ -7,7 +7,7 @@ import pytest
 from capture_fakes import ImpatientEvent, ScriptedSource, lost
 
 from streamcam.capture._worker import CaptureWorker, Opened
-from streamcam.errors import UsageError
+from streamcam.errors import SourceRefused, UsageError
 from streamcam.frames import Channel, Ring, RingClosed
 from streamcam.stage import Stage
 from streamcam.stats import Stats
@@ -142,6 +142,15 @@ def test_a_loss_is_told_until_the_source_is_back():
     waiting = 'camera 0 "HD Webcam" was unplugged; trying again'
     assert told == ["", waiting, waiting]
     assert stats.snapshot().notice == ""
+
+
+def test_who_said_no_is_not_asked_again_and_the_run_goes_on():
+    stop, stats = ImpatientEvent(), Stats()
+    no = SourceRefused("the screen is not shared")
+    work(ScriptedSource([1, lost()]), no, ScriptedSource([2]), stop=stop, stats=stats)
+    assert stop.waits == [0.5, None]  # until the end of the run
+    assert stats.snapshot().notice == "the screen is not shared"
+    assert stats.total("in") == 1
 
 
 def test_stop_ends_the_wait_for_a_lost_source():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from fractions import Fraction
 from itertools import pairwise
 
@@ -37,6 +38,14 @@ def a_screen(_make_film, clock):
     return ScreenSource(grabber, "1", WANTED, clock, lambda: grabber.monitors)
 
 
+def a_shared_screen(_make_film, clock):
+    from fake_desktop import EndlessPictures, FakeCast
+
+    from streamcam.capture._shared_screen import Consent, SharedScreen
+
+    return SharedScreen((FakeCast(), EndlessPictures(), Consent("")), "", WANTED, clock)
+
+
 def a_camera(_make_film, clock):
     return CameraSource(FakeDevice(clock), Camera(0, "Red", "", "fake"), WANTED, clock)
 
@@ -58,6 +67,8 @@ SOURCES = {
     "camera": a_camera,
     "demo": the_demo,
 }
+if sys.platform == "linux":  # where its D-Bus library is
+    SOURCES["screen, shared"] = a_shared_screen
 
 
 @pytest.fixture(params=SOURCES)

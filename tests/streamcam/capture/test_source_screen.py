@@ -19,6 +19,9 @@ def xorg(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for module in ("screen", "_wayland"):  # where the session turns out to be Wayland's
+        obstacle = f"streamcam.capture.{module}.portal_obstacle"
+        monkeypatch.setattr(obstacle, lambda: "no desktop portal offers the screen")
 
 
 @pytest.fixture
@@ -111,7 +114,9 @@ def test_no_display_says_what_else_there_is(no_display):
 @pytest.mark.parametrize("variable", ["XDG_SESSION_TYPE", "WAYLAND_DISPLAY"])
 def test_wayland_without_x_says_what_to_do(no_display, monkeypatch, variable):
     monkeypatch.setenv(variable, "wayland")
-    with pytest.raises(UsageError, match=r"Wayland.*Xorg session.*OBS Virtual Camera"):
+    with pytest.raises(
+        UsageError, match=r"Wayland.*no desktop portal.*Xorg session.*OBS Virtual Camera"
+    ):
         open_source("screen", WANTED)
     assert list_screens() == []
 

@@ -51,3 +51,8 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     assert "pipewire\ta camera for programs that read PipeWire's, such as Chromium" in lines
     assert not any(line.startswith("camera:9") for line in lines)  # it is no source
     assert not any("to get one" in line for line in lines)
+    monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: True)
+    assert main(["devices"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "screen\ta monitor\tthe desktop asks which one" in lines
+    assert not any(line.startswith("screen:1") for line in lines)

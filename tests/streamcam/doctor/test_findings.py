@@ -213,10 +213,19 @@ def test_screens(monkeypatch):
     assert found.text == "1920x1080 at 0,0, on X11 :7"
 
 
+def test_a_screen_that_the_desktop_shares(monkeypatch):
+    monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: True)
+    monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
+    (found,) = screens.check()
+    assert (found.name, found.state) == ("screen", "ok")
+    assert found.text.startswith("on Wayland: the desktop portal is there: it asks which screen")
+
+
 def test_no_screen_says_why(monkeypatch):
     monkeypatch.setattr(
         "streamcam.capture.screen.visible_screens", raising(UsageError("a Wayland session …"))
     )
+    monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: False)
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     (found,) = screens.check()
     assert (found.state, found.text) == ("note", "on Wayland: a Wayland session …")

@@ -19,13 +19,16 @@ SCREEN = Screen(1, 0, 0, 1920, 1080, primary=True)
 def machine(monkeypatch: pytest.MonkeyPatch):
     """What the machine has: by default nothing."""
 
-    def has(*, cameras=(), screens=(), devices=(), display=False, pipewire=False) -> None:
+    def has(
+        *, cameras=(), screens=(), shared=False, devices=(), display=False, pipewire=False
+    ) -> None:
         def require_display() -> None:
             if not display:
                 raise UsageError("a window needs a display")
 
         monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: list(cameras))
         monkeypatch.setattr("streamcam.capture.screen.list_screens", lambda: list(screens))
+        monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: shared)
         monkeypatch.setattr(auto, "list_devices", lambda: list(devices))
         monkeypatch.setattr(auto, "require_display", require_display)
         in_the_way = None if pipewire else Obstacle("no PipeWire runs", "start it")
@@ -45,6 +48,9 @@ def test_camera_then_screen_then_demo(machine, said) -> None:
     assert auto.choose_source(None, said.append) == "camera:2"
     machine(screens=[SCREEN])
     assert auto.choose_source(None, said.append) == "screen"
+    machine(shared=True)  # which one, the desktop asks
+    assert auto.choose_source(None, said.append) == "screen"
+    assert said.pop() == said[-1]
     machine()
     assert auto.choose_source(None, said.append) == "demo"
     assert [line.split(" (")[0] for line in said] == [

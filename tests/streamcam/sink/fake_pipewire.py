@@ -6,8 +6,8 @@ from itertools import count
 import cv2
 import numpy as np
 
-from streamcam.sink import _pipewire_library as pw
-from streamcam.sink import _pipewire_pods as pods
+from streamcam.pipewire import library as pw
+from streamcam.pipewire import pods
 
 
 class FakePipeWire:

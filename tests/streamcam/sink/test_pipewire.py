@@ -1,6 +1,5 @@
 """The PipeWire camera over a stand-in for its library; tests/system has it over the real one."""
 
-import ctypes
 import gc
 import socket
 import sys
@@ -11,38 +10,22 @@ import pytest
 from fake_pipewire import rgb
 
 from streamcam.errors import SinkFailed, UsageError
+from streamcam.pipewire import library as pw
+from streamcam.pipewire import pods
+from streamcam.pipewire import stream as stream_module
+from streamcam.pipewire.stream import Broken, Unreachable
 from streamcam.sink import Format, open_sink
 from streamcam.sink import _pipewire as binding
-from streamcam.sink import _pipewire_library as pw
-from streamcam.sink import _pipewire_pods as pods
-from streamcam.sink._pipewire import Broken, Stream, Unreachable
+from streamcam.sink._pipewire import CameraStream
 from streamcam.sink._pipewire_presence import Obstacle, obstacle
 from streamcam.sink.pipewire import PipeWireCamera
 
 FORM = Format(48, 32, 30)
-# Written by PipeWire's own spa_pod_builder (C, headers of 0.3.65), in words of four bytes.
-FORMAT_POD = """
-80000000 0f000000 03000400 03000000
-01000000 00000000 04000000 03000000 02000000 00000000
-02000000 00000000 04000000 03000000 01000000 00000000
-01000200 00000000 04000000 03000000 04000000 00000000
-03000200 00000000 08000000 0a000000 80020000 e0010000
-04000200 00000000 08000000 0b000000 30750000 e9030000
-"""
-BUFFERS_POD = """
-a8000000 0f000000 04000400 05000000
-01000000 00000000 1c000000 13000000 01000000 00000000 04000000 04000000
-08000000 02000000 40000000 00000000
-02000000 00000000 04000000 04000000 01000000 00000000
-03000000 00000000 04000000 04000000 00600900 00000000
-04000000 00000000 04000000 04000000 00050000 00000000
-06000000 00000000 14000000 13000000 04000000 00000000 04000000 04000000 04000000 00000000
-"""
 
 
 @pytest.fixture
 def stream(pipewire):
-    made = Stream(pipewire, "streamcam", FORM)
+    made = CameraStream(pipewire, "streamcam", FORM)
     yield made
     made.close()
 
@@ -58,38 +41,17 @@ def machine(monkeypatch, pipewire):
 # -- what is said to PipeWire --------------------------------------------------------------------
 
 
-def test_pods_are_those_of_pipewires_own_builder():
-    assert pods.video_format(640, 480, Fraction(30000, 1001)) == bytes.fromhex(FORMAT_POD)
-    assert pods.buffers(1280, 480) == bytes.fromhex(BUFFERS_POD)
-
-
-def test_structures_lie_as_in_c():
-    """As `offsetof` and `sizeof` say it, on a machine with pointers of eight bytes."""
-    if ctypes.sizeof(ctypes.c_void_p) == 8:
-        assert [getattr(pw.Events, name).offset for name, _ in pw.Events._fields_[2:9:3]] == [
-            16,
-            40,
-            64,
-        ]
-        assert (ctypes.sizeof(pw.Events), ctypes.sizeof(pw.Data), ctypes.sizeof(pw.Blocks)) == (
-            96,
-            40,
-            24,
-        )
-        assert (pw.Data.data.offset, pw.Data.chunk.offset, pw.Blocks.datas.offset) == (24, 32, 16)
-
-
 @pytest.mark.parametrize(
     ("fps", "rate"),
     [(30, "30"), (29.97, "2997/100"), (30000 / 1001, "30000/1001"), (7.5, "15/2"), (240, "240")],
 )
 def test_one_format_is_offered(pipewire, fps, rate):
-    Stream(pipewire, "streamcam", Format(48, 32, fps)).close()
-    assert pipewire.formats == [pods.video_format(48, 32, Fraction(rate))]
+    CameraStream(pipewire, "streamcam", Format(48, 32, fps)).close()
+    assert pipewire.formats == [pods.camera_format(48, 32, Fraction(rate))]
 
 
 def test_it_is_a_camera_with_a_name(pipewire):
-    Stream(pipewire, 'My "good" side', FORM).close()
+    CameraStream(pipewire, 'My "good" side', FORM).close()
     assert pipewire.properties == {
         "media.type": "Video",
         "media.category": "Capture",
@@ -105,7 +67,7 @@ def test_buffers_are_asked_for_once_a_client_has_taken_the_format(pipewire, stre
     assert pipewire.wishes == []
     pipewire.look()
     pipewire.look_away()
-    assert pipewire.wishes == [pods.buffers(96, 32)]
+    assert pipewire.wishes == [pods.camera_buffers(96, 32)]
 
 
 # -- pictures ------------------------------------------------------------------------------------
@@ -179,7 +141,7 @@ def test_a_client_that_keeps_all_buffers_misses_pictures(pipewire, stream, frame
 def test_a_lost_daemon_is_named_and_another_camera_can_be_opened(
     pipewire, frames, state, message, reason
 ):
-    sink = PipeWireCamera(Stream(pipewire, "mine", FORM), "mine")
+    sink = PipeWireCamera(CameraStream(pipewire, "mine", FORM), "mine")
     (frame,) = frames(48, 32, 1)
     pipewire.become(state, message)
     assert not sink.watched
@@ -187,7 +149,7 @@ def test_a_lost_daemon_is_named_and_another_camera_can_be_opened(
         sink.write(frame)
     sink.close()
     assert pipewire.alive == {}
-    again = PipeWireCamera(Stream(pipewire, "mine", FORM), "mine")
+    again = PipeWireCamera(CameraStream(pipewire, "mine", FORM), "mine")
     pipewire.look()
     again.write(frame)
     again.close()
@@ -236,11 +198,11 @@ def test_a_closed_camera_takes_no_picture(pipewire, stream, frames):
 def test_a_camera_that_cannot_be_opened_leaves_nothing(
     pipewire, machine, monkeypatch, setting, reason
 ):
-    monkeypatch.setattr(binding, "_ANSWER", 0.05)
+    monkeypatch.setattr(stream_module, "_ANSWER", 0.05)
     for name, value in setting.items():
         setattr(pipewire, name, value)
     with pytest.raises(Unreachable, match=reason):
-        Stream(pipewire, "streamcam", FORM)
+        CameraStream(pipewire, "streamcam", FORM)
     assert pipewire.alive == {}
     with pytest.raises(UsageError, match=f"{reason}; to restart it: systemctl --user restart"):
         open_sink("pipewire", FORM)
@@ -248,10 +210,10 @@ def test_a_camera_that_cannot_be_opened_leaves_nothing(
 
 def test_a_closed_camera_is_freed(pipewire):
     """PipeWire's callbacks refer to the stream, and the stream to them."""
-    Stream(pipewire, "streamcam", FORM).close()
+    CameraStream(pipewire, "streamcam", FORM).close()
     pipewire._events = None
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, Stream)]
+    assert not [one for one in gc.get_objects() if isinstance(one, CameraStream)]
 
 
 # -- opening -------------------------------------------------------------------------------------

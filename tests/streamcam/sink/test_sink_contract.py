@@ -9,7 +9,7 @@ import pytest
 from streamcam import plugins
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.sink import Format, open_sink, parse
-from streamcam.sink._pipewire import Stream
+from streamcam.sink._pipewire import CameraStream
 from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.pipewire import PipeWireCamera
@@ -37,8 +37,10 @@ def sink(request, tmp_path, camera, gui, ndi, pipewire):
     openers = {
         "ndi": lambda: open_ndi("", FORM, ndi),
         "null": lambda: open_null("", FORM),
-        "pipewire": lambda: PipeWireCamera(Stream(pipewire, "streamcam", FORM), "streamcam"),
-        "watched pipewire": lambda: PipeWireCamera(Stream(pipewire, "watched", FORM), "watched"),
+        "pipewire": lambda: PipeWireCamera(CameraStream(pipewire, "streamcam", FORM), "streamcam"),
+        "watched pipewire": lambda: PipeWireCamera(
+            CameraStream(pipewire, "watched", FORM), "watched"
+        ),
         "record": lambda: open_record(str(tmp_path / "out.mp4"), FORM),
         "virtualcam": lambda: VirtualCamera(camera, "I420", FORM),
         "web": lambda: open_web("", FORM),

@@ -1,21 +1,32 @@
-"""libpipewire, through ctypes: the functions and structures that a camera needs."""
+"""libpipewire, through ctypes: the functions and structures that are used here."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_uint32, c_uint64
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+)
 from ctypes import c_void_p as pointer
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 NAME = "libpipewire-0.3.so.0"  # of every PipeWire 0.3 and 1.x
 
 # pipewire/stream.h
 ERROR, UNCONNECTED, CONNECTING, PAUSED, STREAMING = range(-1, 4)  # enum pw_stream_state
-OUTPUT, ANY_NODE = 1, 0xFFFFFFFF
-MAP_BUFFERS, DRIVER = 1 << 2, 1 << 3  # enum pw_stream_flags
+INPUT, OUTPUT, ANY_NODE = 0, 1, 0xFFFFFFFF
+AUTOCONNECT, MAP_BUFFERS, DRIVER, DONT_RECONNECT = 1, 1 << 2, 1 << 3, 1 << 7  # pw_stream_flags
 EVENTS_VERSION = 2
+CORRUPTED = 1  # spa/buffer/buffer.h: a chunk without a picture
 
 
 class Chunk(Structure):
@@ -55,8 +66,20 @@ class Buffer(Structure):
     _fields_ = (("buffer", POINTER(Blocks)), ("user_data", pointer), ("size", c_uint64))
 
 
+class Hook(Structure):
+    """struct spa_hook: PipeWire's place for a listener. Must live as long as the stream."""
+
+    _fields_ = (("fields", pointer * 6),)
+
+
+if TYPE_CHECKING:
+    BufferPointer = ctypes._Pointer[Buffer]
+else:
+    BufferPointer = POINTER(Buffer)
+
 StateChanged = ctypes.CFUNCTYPE(None, pointer, c_int, c_int, c_char_p)
 ParamChanged = ctypes.CFUNCTYPE(None, pointer, c_uint32, pointer)
+RemoveBuffer = ctypes.CFUNCTYPE(None, pointer, POINTER(Buffer))
 Process = ctypes.CFUNCTYPE(None, pointer)
 
 
@@ -71,7 +94,7 @@ class Events(Structure):
         ("io_changed", pointer),
         ("param_changed", ParamChanged),
         ("add_buffer", pointer),
-        ("remove_buffer", pointer),
+        ("remove_buffer", RemoveBuffer),
         ("process", Process),
         ("drained", pointer),
         ("command", pointer),
@@ -91,6 +114,11 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {  # name: result, arguments
     "pw_thread_loop_destroy": (None, [pointer]),
     "pw_thread_loop_lock": (None, [pointer]),
     "pw_thread_loop_unlock": (None, [pointer]),
+    "pw_context_new": (pointer, [pointer, pointer, c_size_t]),
+    "pw_context_connect_fd": (pointer, [pointer, c_int, pointer, c_size_t]),
+    "pw_context_destroy": (None, [pointer]),
+    "pw_stream_new": (pointer, [pointer, c_char_p, pointer]),
+    "pw_stream_add_listener": (None, [pointer, POINTER(Hook), POINTER(Events), pointer]),
     "pw_stream_new_simple": (pointer, [pointer, c_char_p, pointer, POINTER(Events), pointer]),
     "pw_stream_connect": (c_int, [pointer, c_int, c_uint32, c_int, pointer, c_uint32]),
     "pw_stream_update_params": (c_int, [pointer, pointer, c_uint32]),

@@ -1,0 +1,1 @@
+"""PipeWire's client library, through ctypes: what showing a camera and capturing a screen share."""

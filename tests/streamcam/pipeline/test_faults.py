@@ -142,7 +142,7 @@ def test_a_smaller_engine_may_hold_and_a_saved_preset_asks_for_the_size_again(wo
 
 
 def test_after_giving_up_a_saved_preset_tries_again(world, start):
-    pipeline = start(_raise(EngineFailed("no")), _raise(EngineFailed("no")), None)
+    pipeline = start(*[_raise(EngineFailed("no"))] * 3, None)
     wait_until(lambda: "No other one is tried" in _notice(pipeline))
     output = {"size": "128x128", "fps": 100.0}
     pipeline.apply_preset(make_preset(prompt="bright", output=output))

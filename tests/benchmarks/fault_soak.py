@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from itertools import cycle, pairwise
+from itertools import cycle
 from pathlib import Path
 from threading import Event
 from unittest.mock import patch
@@ -154,12 +154,16 @@ class Viewer:
         self.period = 1 / fps
         self.ticks = self.raw = self.cards = 0
         self.last = None
-        self.gaps = []  # (when, ticks)
+        self.worst = 0.0  # gap since `look`, in ticks
+        self.late = []  # gaps over two ticks
 
     def write(self, frame):
         now = time.perf_counter()
         if self.last is not None:
-            self.gaps.append((now, (now - self.last) / self.period))
+            gap = (now - self.last) / self.period
+            self.worst = max(self.worst, gap)
+            if gap > 2:
+                self.late.append(round(gap, 1))
         self.last = now
         self.ticks += 1
         self.raw += bool(shows_marker(frame.pixels))
@@ -196,7 +200,7 @@ class Run:
         self.faults, self.away = Faults(), {}
         self.viewer = Viewer(fps)
         self.every = every
-        self.moments, self.unrecovered, self.memory = [], [], []
+        self.unrecovered, self.memory, self.worst = [], [], Counter()
         preset = load_preset("blueprint")
         self.pipeline = Pipeline(
             Options(
@@ -238,6 +242,7 @@ class Run:
     def _go(self, seconds):
         process = psutil.Process()
         self.pipeline.wait(5.0)
+        self._end_of("nothing")
         end = time.perf_counter() + seconds
         for kind in cycle(FAULTS):
             if kind == FAULTS[0]:
@@ -246,7 +251,7 @@ class Run:
                     return
             if kind == "no rebuild":
                 self.away["no engine"] = True
-            self.moments.append((time.perf_counter(), kind))
+            self.began = time.perf_counter()
             self.faults.inject(kind, times=3 if kind == "blank" else 1)
             self.pipeline.wait(3.0)  # a hang shows after two: no new pictures
             late = time.perf_counter() + PATIENCE
@@ -254,7 +259,13 @@ class Run:
                 self.pipeline.wait(0.5)
             if trouble:
                 self.unrecovered.append(f"{kind}: {trouble}")
-            self.pipeline.wait(max(self.every - (time.perf_counter() - self.moments[-1][0]), 2.0))
+            self.pipeline.wait(max(self.every - (time.perf_counter() - self.began), 2.0))
+            self._end_of(kind)
+
+    def _end_of(self, kind):
+        """Write down the worst gap of a fault."""
+        self.worst[kind] = max(self.worst[kind], round(self.viewer.worst, 2))
+        self.viewer.worst = 0.0
 
     def _trouble(self):
         now = self.pipeline.stats.snapshot()
@@ -262,21 +273,14 @@ class Run:
 
     def report(self):
         now = self.pipeline.stats.snapshot()
-        moments = [*self.moments, (float("inf"), "")]
-        late = []
-        worst = {"without": max(gap for at, gap in self.viewer.gaps if at < moments[0][0])}
-        for (began, kind), (ended, _) in pairwise(moments):
-            gaps = [(gap, at - began) for at, gap in self.viewer.gaps if began <= at < ended]
-            worst[kind] = max(worst.get(kind, 0), max(gaps)[0])
-            late += [f"{kind} +{after:.1f} s: {gap:.1f}" for gap, after in gaps if gap > 2]
         return {
             "seconds": round(now.seconds),
             "engine ms": round(now.engine_ms_p50, 1),
             "faults": dict(self.faults.count),
             "not recovered": self.unrecovered,
             "ticks": self.viewer.ticks,
-            "longest gap, ticks": {kind: round(gap, 2) for kind, gap in worst.items()},
-            "gaps over 2 ticks": late,
+            "longest gap, ticks": dict(self.worst),
+            "gaps over 2 ticks": self.viewer.late,
             "raw pictures": self.viewer.raw,
             "ticks with a card": self.viewer.cards,
             "frames in": now.frames_in,

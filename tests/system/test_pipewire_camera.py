@@ -32,6 +32,7 @@ backend = "null"
 size = "{WIDTH}x{HEIGHT}"
 [gate]
 policy = "always"
+rest = 1
 [output]
 size = "{WIDTH}x{HEIGHT}"
 fps = {FPS}
@@ -125,6 +126,24 @@ def check(pictures: np.ndarray | list[np.ndarray]) -> None:
 
 
 # -- the real command ----------------------------------------------------------------------------
+
+
+def test_the_engine_rests_until_somebody_looks(session, command) -> None:
+    heard = 0
+    for _ in range(2):
+        command.until("the engine rests", after=heard)
+        heard = len(command.said)
+        check(session.pictures("streamcam", SIZE, 30))
+
+
+def test_a_daemon_that_dies_under_the_command_and_comes_back(session, command) -> None:
+    check(session.pictures("streamcam", SIZE, 10))
+    session.kill_pipewire()
+    command.until("does not take pictures any more: connection error; opening it again")
+    session.start_pipewire()
+    check(session.pictures("streamcam", SIZE, 30))
+    assert command.stop() == 0
+    assert command.errors == []
 
 
 def test_gstreamer_sees_the_commands_pictures_twice_in_turn(session, command) -> None:

@@ -67,7 +67,7 @@ BAD = {
     '[gate]\npolicy = "never"': 'gate.policy = "never" is not allowed: must be one of similarity, '
     "hysteresis, always.",
     "[gate]\ntreshold = 1": "in [gate]: unknown key 'treshold'. Did you mean 'threshold'? Known: "
-    "calm_frames, max_skip, policy, threshold.",
+    "calm_frames, max_skip, policy, rest, threshold.",
     '[output]\nsize = "3x3"': 'output.size = "3x3" is not allowed: width and height must be even '
     "numbers from 64 to 7680.",
     '[output]\nmirror = "yes"': 'output.mirror = "yes" is not allowed: must be true or false.',

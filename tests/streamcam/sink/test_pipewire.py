@@ -213,7 +213,7 @@ def test_a_closed_camera_is_freed(pipewire):
     CameraStream(pipewire, "streamcam", FORM).close()
     pipewire._events = None
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, CameraStream)]
+    assert not [one for one in gc.get_objects() if type(one) is CameraStream]
 
 
 # -- opening -------------------------------------------------------------------------------------

@@ -4,7 +4,11 @@ Those marked `system` need programs that a pip install does not bring. They run 
 `pytest -m system`.
 """
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
+from real_command import Command
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -17,6 +21,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if marked and not _cuda_is_here():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the program is started: empty, with the user's home beside it."""
+    path = tmp_path / "here"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def launch(folder: Path) -> Iterator[Callable[..., Command]]:
+    """Start `streamcam ARGUMENTS`; keywords are environment variables."""
+    commands: list[Command] = []
+
+    def starter(*arguments: str, **environment: str) -> Command:
+        commands.append(Command(folder, *arguments, **environment))
+        return commands[-1]
+
+    yield starter
+    for command in commands:
+        command.close()
 
 
 def _cuda_is_here() -> bool:

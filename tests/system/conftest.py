@@ -3,7 +3,7 @@ missing fails the test and says how to install it (debian.py)."""
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -11,7 +11,6 @@ import guest_machine
 import pytest
 from in_guest import pattern
 from obs_studio import ObsStudio
-from real_command import Command
 from virtual_display import VirtualDisplay
 
 SCENES = ("virtual_camera", "webcam")
@@ -37,28 +36,6 @@ policy = "always"
 size = "{size}"
 fps = 10
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the program is started."""
-    path = tmp_path / "here"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def launch(folder: Path) -> Iterator[Callable[..., Command]]:
-    """Start `streamcam ARGUMENTS`; keywords are environment variables."""
-    commands: list[Command] = []
-
-    def starter(*arguments: str, **environment: str) -> Command:
-        commands.append(Command(folder, *arguments, **environment))
-        return commands[-1]
-
-    yield starter
-    for command in commands:
-        command.close()
 
 
 @pytest.fixture

@@ -6,6 +6,18 @@ They survive YUV 4:2:0, scaling and lossy coding.
 import numpy as np
 
 WIDTH, HEIGHT = 640, 480
+# For runs that show them as they are: the preset and the flags.
+FPS = 20
+PRESET = f"""
+prompt = "as it is"
+[gate]
+policy = "always"
+[output]
+size = "{WIDTH}x{HEIGHT}"
+fps = {FPS}
+"""
+AS_IT_IS = ("--backend", "null", "--size", f"{WIDTH}x{HEIGHT}")  # shows its input
+CLOSE = 12  # of 255, what H.264 and JPEG do to a flat colour
 _COLOURS = np.array(
     [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (128, 128, 128), (240, 120, 60)],
     np.uint8,

@@ -10,25 +10,13 @@ import numbered_card
 import numbered_video
 import numpy as np
 import pytest
-from numbered_card import HEIGHT, WIDTH, card
+from numbered_card import AS_IT_IS, CLOSE, FPS, HEIGHT, PRESET, WIDTH, card
 from real_command import Command, wait_until
 from virtual_display import VirtualDisplay
 
 from streamcam.sink._curtain import card as excuse_card
 
 pytestmark = pytest.mark.system
-
-FPS = 20
-PRESET = f"""
-prompt = "as it is"
-[gate]
-policy = "always"
-[output]
-size = "{WIDTH}x{HEIGHT}"
-fps = {FPS}
-"""
-AS_IT_IS = ("--backend", "null", "--size", f"{WIDTH}x{HEIGHT}")  # shows its input
-CLOSE = 12  # of 255, what H.264 and JPEG do to a flat colour
 
 
 @pytest.fixture

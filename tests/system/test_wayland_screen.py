@@ -13,7 +13,7 @@ import numbered_card
 import numbered_video
 import numpy as np
 import pytest
-from numbered_card import HEIGHT, WIDTH, card
+from numbered_card import AS_IT_IS, CLOSE, FPS, HEIGHT, PRESET, WIDTH, card
 from pipewire_session import Session
 from real_command import Command, wait_until
 from shared_screen import REFUSED, Monitor, Portal
@@ -22,17 +22,6 @@ from streamcam.pipewire import pods
 
 pytestmark = pytest.mark.system
 
-FPS = 20
-PRESET = f"""
-prompt = "as it is"
-[gate]
-policy = "always"
-[output]
-size = "{WIDTH}x{HEIGHT}"
-fps = {FPS}
-"""
-AS_IT_IS = ("--backend", "null", "--size", f"{WIDTH}x{HEIGHT}")  # shows its input
-CLOSE = 12  # of 255, what H.264 and JPEG do to a flat colour
 WAYLAND = {"WAYLAND_DISPLAY": "wayland-0", "XDG_SESSION_TYPE": "wayland"}
 
 

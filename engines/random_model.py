@@ -30,6 +30,14 @@ class Architecture:
 
 # The embedded tokenizer stands in for CLIP's: ids from 0, these two around every prompt.
 _TOKENS = {"bos_token_id": 1592, "eos_token_id": 1593, "pad_token_id": 1593}
+_TOKENIZER_CONFIG = {
+    "tokenizer_class": "CLIPTokenizer",
+    "model_max_length": 77,
+    "bos_token": "<|startoftext|>",
+    "eos_token": "<|endoftext|>",
+    "unk_token": "<|endoftext|>",
+    "pad_token": "<|endoftext|>",
+}
 
 # stabilityai/sd-turbo, with the autoencoder madebyollin/taesd.
 SD_TURBO = Architecture(
@@ -51,6 +59,23 @@ SD_TURBO = Architecture(
         "vocab_size": 49408,
         **_TOKENS,
     },
+)
+
+# Like IDKiro/sdxs-512-0.9: no middle block, one layer a block, attention at the two lower levels.
+SDXS = Architecture(
+    unet={
+        "sample_size": 64,
+        "block_out_channels": (320, 640, 1280),
+        "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "mid_block_type": None,
+        "attention_head_dim": (5, 10, 20),
+        "cross_attention_dim": 1024,
+        "use_linear_projection": True,
+    },
+    autoencoder={},
+    text_encoder=SD_TURBO.text_encoder,
 )
 
 _SCHEDULER = {
@@ -123,6 +148,7 @@ def write(architecture: Architecture, folder: Path) -> None:
         for part, make in networks.items():
             make().half().save_pretrained(folder / part)
     shutil.copytree(_TOKENIZER, folder / "tokenizer")
+    _write_json(folder / "tokenizer" / "tokenizer_config.json", _TOKENIZER_CONFIG)
     (folder / "scheduler").mkdir()
     _write_json(folder / "scheduler" / "scheduler_config.json", _SCHEDULER)
     _write_json(folder / "model_index.json", _INDEX)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engines.artifacts import cache_folder
-from engines.random_model import SD_TURBO, random_model
+from engines.random_model import SD_TURBO, SDXS, random_model
 from streamcam.pipeline.options import Options
 
-RANDOM_MODELS = {"sd-turbo-random": SD_TURBO}
+RANDOM_MODELS = {"sd-turbo-random": SD_TURBO, "sdxs-random": SDXS}
 
 
 def with_random_model(options: Options, say: Callable[[str], None]) -> Options:

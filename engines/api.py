@@ -23,7 +23,7 @@ Execution = Literal["auto", "eager", "graph", "compile"]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1024
+SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1280
 STEPS_MAX = 8
 CHUNKS_MAX = 4
 IN_FLIGHT = 2  # frames that an engine may be given before the first of them is finished
@@ -39,7 +39,7 @@ class EngineSpec:
     autoencoder    "auto" (the family's tiny one, else the model's own), "own", a folder or a hub id
     loras          (source, scale) pairs, fused into the weights; source as engines.loras has it
     prompt_chunks  how many times the text encoder's limit a prompt may be long, 1 to 4
-    width, height  of the frames, pixels; multiples of 16 from 128 to 1024
+    width, height  of the frames, pixels; multiples of 16 from 128 to 1280
     steps          S, denoising steps, 1 to 8
     guidance_mode  how the negative prompt acts (engines/guidance.py)
     batching       "stream": the S steps of S successive frames run as one batch, delay S − 1

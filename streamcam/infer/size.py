@@ -33,7 +33,7 @@ class SizeChoice:
 
 
 def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
-    """The sizes on offer for a shape, small ones first: multiples of 16, 128 to 1024."""
+    """The sizes on offer for a shape, small ones first: multiples of 16, 128 to 1280."""
     sizes: list[tuple[int, int]] = []
     for nominal in _WIDTHS:
         area = nominal * _stepped(nominal * 9 / 16)

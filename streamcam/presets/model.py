@@ -63,7 +63,7 @@ class Preset(Table):
     loras: dict[Name, LoraScale] = Field(default_factory=dict)
     """Files or hub ids of LoRAs, each with its scale, which are fused into the model."""
     size: EngineSize = None
-    """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1024."""
+    """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1280."""
     backend: Name = "auto"
     """What runs the model: auto, openvino or torch."""
     precision: Precision = "auto"

@@ -15,8 +15,8 @@ EMBEDDING = Embedding(np.zeros((2, 3), np.float32))
 
 
 @given(width=st.integers(-100, 2000), height=st.integers(-100, 2000))
-def test_sizes_are_multiples_of_16_from_128_to_1024(width, height):
-    legal = all(side % 16 == 0 and 128 <= side <= 1024 for side in (width, height))
+def test_sizes_are_multiples_of_16_from_128_to_1280(width, height):
+    legal = all(side % 16 == 0 and 128 <= side <= 1280 for side in (width, height))
     if legal:
         spec = EngineSpec(width=width, height=height)
         assert (spec.width, spec.height) == (width, height)

@@ -33,7 +33,7 @@ def test_engine_sizes_are_those_of_the_engine(width: int, height: int) -> None:
     try:
         EngineSpec(width=width, height=height)
     except InvalidSpec:
-        with pytest.raises(ValueError, match="must be a multiple of 16 from 128 to 1024"):
+        with pytest.raises(ValueError, match="must be a multiple of 16 from 128 to 1280"):
             check_engine_size((width, height))
     else:
         assert check_engine_size((width, height)) == (width, height)

@@ -31,7 +31,7 @@ BAD = {
     'precision = "int8"': 'precision = "int8" is not allowed: must be one of auto, float32, '
     "bfloat16, float16.",
     'size = "449x256"': 'size = "449x256" is not allowed: width 449 must be a multiple of 16 from '
-    "128 to 1024, for example 448.",
+    "128 to 1280, for example 448.",
     'size = "big"': 'size = "big" is not allowed: must be WIDTHxHEIGHT in pixels, for example '
     "448x256.",
     "size = 448": 'size = 448 is not allowed: must be text like "auto" or "448x256".',

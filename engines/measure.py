@@ -39,6 +39,18 @@ class Cost(Protocol):
         ...
 
 
+class MemoryCost(Cost, Protocol):
+    """What the cost of a backend that torch drives has besides."""
+
+    def weight_bytes(self, model: Model, spec: EngineSpec) -> int:
+        """Bytes of the weights of the three networks, as they lie on the device."""
+        ...
+
+    def memory_copy(self, spec: EngineSpec) -> tuple[Callable[[], None], float]:
+        """A large copy within the device's memory, and the bytes that it reads and writes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """Milliseconds of single runs that took turns, so that a busy moment hits all alike.
@@ -92,12 +104,50 @@ def cost_of(spec: EngineSpec) -> Cost:
 
 def peak_flops(cost: Cost, spec: EngineSpec) -> float:
     """The most operations a second that the device does for a large matrix product."""
-    run, operations = cost.matrix_product(spec)
+    return _peak(*cost.matrix_product(spec))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What the device allows a frame at most: nothing computes or moves faster than it was seen to.
+
+    flops        operations of the frame's convolutions and matrix products
+    bytes        that must move at least once: every weight, and the frame in and out. What a
+                 network hands from layer to layer could stay on the chip, so it does not count
+    peak_flops   operations a second of a large matrix product, measured
+    peak_bytes   bytes a second that a large copy reads and writes, measured
+    """
+
+    flops: float
+    bytes: float
+    peak_flops: float
+    peak_bytes: float
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds below which no frame can come: computing and moving may overlap."""
+        return 1e3 * max(self.flops / self.peak_flops, self.bytes / self.peak_bytes)
+
+
+def limit_of(model: Model, spec: EngineSpec) -> Limit:
+    """Measure and count it for the spec of an engine that torch drives ("torch", "tensorrt")."""
+    cost = cast(MemoryCost, cost_of(spec))
+    picture = 3 * spec.width * spec.height
+    return Limit(
+        flops=cost.frame_flops(model, spec),
+        bytes=cost.weight_bytes(model, spec) + 2 * picture,
+        peak_flops=peak_flops(cost, spec),
+        peak_bytes=_peak(*cost.memory_copy(spec)),
+    )
+
+
+def _peak(run: Callable[[], None], amount: float) -> float:
+    """The most a second: `run` brings `amount`."""
     fastest = float("inf")
     deadline = perf_counter() + _PEAK_SECONDS
     while perf_counter() < deadline:
         fastest = min(fastest, _milliseconds(run))
-    return operations / (fastest * 1e-3)
+    return amount / (fastest * 1e-3)
 
 
 def _milliseconds(run: Callable[[], object]) -> float:

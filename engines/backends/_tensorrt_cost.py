@@ -14,12 +14,17 @@ from engines.backends._nvidia import card_for, flavour_for
 from engines.backends._tensorrt_engine import PlanOnDevice
 from engines.backends._tensorrt_flavour import Flavour
 from engines.backends._tensorrt_plan import build_plan
-from engines.backends._torch_cost import frame_flops, matrix_product
+from engines.backends._torch_cost import (
+    frame_flops,
+    matrix_product,
+    memory_copy,
+    weight_bytes,
+)
 from engines.backends._torch_cuda import CudaStream
 from engines.measure import unet_rows
 from engines.model import Model
 
-__all__ = ["frame_flops", "matrix_product", "networks_alone"]
+__all__ = ["frame_flops", "matrix_product", "memory_copy", "networks_alone", "weight_bytes"]
 
 
 def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:

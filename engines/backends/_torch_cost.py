@@ -11,10 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from engines.api import EngineSpec
 from engines.backends._torch_placement import place
 from engines.backends.torch import load_networks
+from engines.families import family
 from engines.measure import unet_rows
 from engines.model import Model
 
-_PEAK_SIDE = 1024  # large enough to keep every core busy, small enough to run undisturbed
+# By kind of device: large enough to keep every core busy and to hide the wait for the result,
+# small enough to run undisturbed.
+_PEAK_SIDES = {"cpu": 1024, "mps": 4096, "cuda": 8192}
+_COPY_BYTES = {"cpu": 2**26, "mps": 2**28, "cuda": 2**30}
 
 
 def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], None]]:
@@ -59,9 +63,24 @@ def frame_flops(model: Model, spec: EngineSpec) -> float:
 def matrix_product(spec: EngineSpec) -> tuple[Callable[[], None], float]:
     """A large matrix product to run on this device, and its operations."""
     placement = place(spec)
-    device, dtype = placement.device, placement.dtype
-    left = torch.rand((_PEAK_SIDE, _PEAK_SIDE), device=device, dtype=dtype)
-    return _finished(lambda: left @ left), 2.0 * _PEAK_SIDE**3
+    device, side = placement.device, _PEAK_SIDES[placement.device.type]
+    left = torch.rand((side, side), device=device, dtype=placement.dtype)
+    return _finished(lambda: left @ left), 2.0 * side**3
+
+
+def weight_bytes(model: Model, spec: EngineSpec) -> int:
+    """Bytes of the weights of the three networks in the spec's precision."""
+    networks, _ = family(model.family).load(model)
+    size = place(spec).dtype.itemsize
+    return sum(weight.numel() for weight in networks.parameters()) * size
+
+
+def memory_copy(spec: EngineSpec) -> tuple[Callable[[], None], float]:
+    """A large copy within this device's memory, and the bytes that it reads and writes."""
+    device = place(spec).device
+    source = torch.ones(_COPY_BYTES[device.type], device=device, dtype=torch.uint8)
+    target = torch.empty_like(source)
+    return _finished(lambda: target.copy_(source)), 2.0 * source.nbytes
 
 
 def _finished(compute: Callable[[], Tensor]) -> Callable[[], None]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +35,13 @@ Peers = Annotated[
         "streamdiffusion, diffusers (may be given several times).",
     ),
 ]
+GpuSuite = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT.json",
+        help="Measure everything on an NVIDIA card, part by part, and go on where OUT.json ends.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -48,6 +56,7 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
     precision: Precision = None,
     seconds: Seconds = _DEFAULT_SECONDS,
     peer: Peers = None,
+    gpu_suite: GpuSuite = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure engine, app, latency and start-up, taking turns on one input.
@@ -58,6 +67,10 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
         raise UsageError(
             f"--seconds {seconds:g} is not allowed: must be {_FEWEST_SECONDS:g} or more."
         )
+    if gpu_suite is not None:
+        others = (preset, size, fps, model, backend, steps, precision, peer)
+        _run_suite(gpu_suite, seconds, alone=not any(others), as_json=as_json)
+        return
     from streamcam.pipeline import Options
     from streamcam.pipeline.random_models import with_random_model
     from streamcam.presets import load_preset
@@ -107,6 +120,24 @@ def _compare(
         terminal.table("streamcam bench --peer", columns, peer_rows(comparison))
 
 
+def _run_suite(file: Path, seconds: float, *, alone: bool, as_json: bool) -> None:
+    if not alone:
+        raise UsageError(
+            "--gpu-suite measures a list of its own: leave out all flags but --seconds and --json."
+        )
+    from streamcam.pipeline.gpu_suite import run_suite
+
+    terminal = Terminal()
+    report = run_suite(file, seconds, _quiet if as_json else terminal.say)
+    if as_json:
+        _write_json(report)
+    else:
+        columns = ("part", "ours", "frame", "StreamDiffusion", "diffusers", "share of limit", "app")
+        terminal.table(
+            f"streamcam bench --gpu-suite, {report['card']['name']}", columns, suite_rows(report)
+        )
+
+
 def _write_json(report: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
@@ -146,6 +177,27 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
         ("share of peak", f"{report.peak_share:.0%}", "of a large matrix product here"),
         ("memory", f"{report.rss_mb:.0f} MB", "most that the command held"),
     ]
+
+
+def suite_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The suite's report for people: of each part our fastest engine, the peers' ratio to it, the
+    share of what the card allows, and the app's rate over the engine's."""
+    found: list[tuple[str, ...]] = []
+    for name, part in report["parts"].items():
+        sides = part["sides"]
+        ours = min(
+            (one for one in sides if one in part["stages"]), key=lambda one: sides[one]["ms_p50"]
+        )
+        best = sides[ours]["ms_p50"]
+        ratios = (f"{sides[one]['ms_p50'] / best:.2f}" if one in sides else "-"
+                  for one in ("streamdiffusion", "diffusers"))  # fmt: skip
+        app = f"{part['app']['app_to_engine']:.2f}" if part["app"] else "-"
+        frame = f"{best:.2f} ms (95 %: {sides[ours]['ms_p95']:.2f})"
+        found.append((name, ours, frame, *ratios, f"{part['shares'][ours]:.0%}", app))
+    found += [
+        (name, "failed", "-", "-", "-", "-", reason) for name, reason in report["failed"].items()
+    ]
+    return found
 
 
 def _ratio(value: float) -> str:

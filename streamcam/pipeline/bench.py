@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from statistics import mean, median
-from threading import Event
 from time import perf_counter
 
 import cv2
@@ -24,20 +23,15 @@ from engines.export import PARTS, with_graphs
 from engines.families import open_model
 from engines.measure import Timings, cost_of, peak_flops, time_in_turns
 from engines.model import Model, frame_step_graph
-from streamcam import capture
-from streamcam.capture import Source, Wanted
-from streamcam.clock import Ticker
-from streamcam.frames import Frame, Pixels
+from streamcam.frames import Pixels
 from streamcam.infer.params import encoded
 from streamcam.pipeline.options import Options
+from streamcam.pipeline.paced_run import bundled_clip, run_app
 from streamcam.pipeline.parts import open_engine
-from streamcam.pipeline.pipeline import Pipeline
 from streamcam.stats import percentile
 
 _ROUNDS = 3
-_CLIP_FRAMES = 60
 _FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
-_WARM_UP = 1.0  # seconds of the app that do not count
 _LIVE = "live:"  # what the command says with its first picture
 _CHILD_SECONDS = 4.0
 
@@ -80,28 +74,6 @@ class Report:
     def as_dict(self) -> dict[str, float | int | str]:
         """For JSON."""
         return asdict(self)
-
-
-class PacedClip:
-    """A Source that plays frames kept in memory at any rate: capture without decoding."""
-
-    def __init__(self, frames: list[Pixels], fps: float) -> None:
-        self.label, self.fps = "bundled clip, from memory", fps
-        self.height, self.width = frames[0].shape[:2]
-        self._frames = cycle(frames)
-        self._ticker = Ticker(fps)
-        self._never = Event()  # a read is shorter than any wait for a stop
-        self._seq = 0
-
-    def read(self) -> Frame | None:
-        """See Source."""
-        self._ticker.wait(self._never)
-        frame = Frame(next(self._frames), self._seq, perf_counter())
-        self._seq += 1
-        return frame
-
-    def close(self) -> None:
-        """See Source."""
 
 
 @dataclass(slots=True)
@@ -192,29 +164,11 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
             samples.beside.networks[name].extend(times)
         alone = time_in_turns(engine, params, frames, {}, share).engine
         samples.alone.extend(alone)
-        _run_app(options, clip, _FASTER * 1e3 / median(alone), share, samples)
+        app = run_app(options, clip, _FASTER * 1e3 / median(alone), share)
+        samples.app_fps.append(app.fps)
+        samples.latency_p50.append(app.latency_ms_p50)
+        samples.latency_p95.append(app.latency_ms_p95)
     return samples
-
-
-def _run_app(
-    options: Options, clip: list[Pixels], source_fps: float, seconds: float, samples: _Samples
-) -> None:
-    def open_clip(_choice: str, _wanted: Wanted) -> Source:
-        return PacedClip(clip, source_fps)
-
-    pipeline = Pipeline(replace(options, open_source=open_clip), lambda _line: None)
-    pipeline.start()
-    try:
-        pipeline.wait(_WARM_UP)
-        began, before = perf_counter(), pipeline.stats.total("out")
-        pipeline.wait(seconds)
-        took = perf_counter() - began
-        samples.app_fps.append((pipeline.stats.total("out") - before) / took)
-        now = pipeline.stats.snapshot()
-        samples.latency_p50.append(now.latency_ms_p50)
-        samples.latency_p95.append(now.latency_ms_p95)
-    finally:
-        pipeline.stop()
 
 
 def _start_up(options: Options, say: Callable[[str], None]) -> tuple[float, float]:
@@ -238,13 +192,3 @@ def _start_up(options: Options, say: Callable[[str], None]) -> tuple[float, floa
             if watched.is_running() and child.poll() is None:
                 memory = max(memory, watched.memory_info().rss)
     return first, memory / 1e6
-
-
-def bundled_clip() -> list[Pixels]:
-    """The start of the bundled clip, decoded, RGB."""
-    source = capture.open_source("demo", Wanted(realtime=False, loop=True))
-    try:
-        frames = (source.read() for _ in range(_CLIP_FRAMES))
-        return [frame.pixels for frame in frames if frame is not None]
-    finally:
-        source.close()

@@ -27,8 +27,8 @@ from engines.peers._environment import prepare
 from engines.peers._process import PeerProcess
 from engines.schedule import LCM_TABLE, TRAIN_TIMESTEPS
 from streamcam.infer.params import encoded
-from streamcam.pipeline.bench import bundled_clip
 from streamcam.pipeline.options import Options
+from streamcam.pipeline.paced_run import bundled_clip
 from streamcam.pipeline.parts import open_engine
 from streamcam.pipeline.turns import Rounds, Run, Side, side, take_turns
 
@@ -83,9 +83,9 @@ def compare(
         engine, line = open_engine(options, lambda: options.format.width / options.format.height)
         stack.callback(engine.close)
         say(line)
-        params, frames = _params(options, engine), _frames(engine.spec)
+        params, frames = params_for(options, engine), fitted_frames(engine.spec)
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-peers-")))
-        request = _request(engine.spec, params, frames, scratch)
+        request = request_for(engine.spec, params, frames, scratch)
         sides: dict[str, Run] = {OURS: _ours(engine, params, cycle(frames))}
         peers: dict[str, PeerProcess] = {}
         for name in dict.fromkeys(names):
@@ -121,7 +121,8 @@ def torch_device(spec: EngineSpec) -> str:
     )
 
 
-def _params(options: Options, engine: Engine) -> Params:
+def params_for(options: Options, engine: Engine) -> Params:
+    """The preset's, at noise levels that every peer can be asked for."""
     params = encoded(options.preset.look(), engine.encode)
     if params.t_index is not None:
         return params
@@ -129,13 +130,14 @@ def _params(options: Options, engine: Engine) -> Params:
     return replace(params, t_index=on_table(levels))
 
 
-def _frames(spec: EngineSpec) -> list[NDArray[np.uint8]]:
+def fitted_frames(spec: EngineSpec) -> list[NDArray[np.uint8]]:
+    """The bundled clip at the engine's size."""
     size = (spec.width, spec.height)
     fitting = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in bundled_clip())
     return [np.asarray(frame, np.uint8) for frame in fitting]
 
 
-def _request(
+def request_for(
     spec: EngineSpec, params: Params, frames: list[NDArray[np.uint8]], scratch: Path
 ) -> Request:
     """What a peer is asked for (engines/peers), with its arrays in `scratch`.

@@ -7,8 +7,8 @@ import pytest
 from engines.api import GUIDANCE_MODES, EngineSpec
 from engines.build import build
 from engines.errors import BackendUnavailable
-from engines.families import open_model
-from engines.measure import cost_of, peak_flops, time_in_turns, unet_rows
+from engines.families import family, open_model
+from engines.measure import Limit, cost_of, limit_of, peak_flops, time_in_turns, unet_rows
 from engines.stream import Params
 from tests.engines.pictures import moving_picture
 
@@ -48,6 +48,23 @@ def test_engine_and_networks_take_turns(spec):
 
 def test_the_peak_is_above_what_the_engine_reaches():
     assert 1e9 < peak_flops(cost_of(SPEC), SPEC) < 1e15
+
+
+def test_the_limit_is_the_slower_of_computing_and_moving():
+    limit = Limit(flops=2e9, bytes=3e6, peak_flops=1e12, peak_bytes=1e9)
+    assert limit.ms == pytest.approx(3.0)
+    assert replace(limit, flops=5e9).ms == pytest.approx(5.0)
+
+
+def test_what_must_move_is_every_weight_and_the_frame_twice():
+    spec = on_torch(SPEC)
+    model = open_model(spec)
+    networks, _ = family(model.family).load(model)
+    weights = sum(one.numel() for one in networks.parameters())
+    limit = limit_of(model, spec)
+    assert limit.bytes == 4 * weights + 2 * 3 * 256 * 144
+    assert limit.flops == cost_of(spec).frame_flops(model, spec)
+    assert 1e8 < limit.peak_bytes < 1e13
 
 
 def test_the_null_device_cannot_be_measured():

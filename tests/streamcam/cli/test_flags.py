@@ -33,6 +33,7 @@ FROZEN = {
         "--precision",
         "--seconds",
         "--peer",
+        "--gpu-suite",
         "--json",
         "--help",
     ],

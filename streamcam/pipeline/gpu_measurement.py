@@ -1,0 +1,189 @@
+"""Measuring one part of the GPU suite: every program on the same frames, by turns in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import Engine, EngineSpec, Execution, Params
+from engines.errors import BackendUnavailable, EngineError
+from engines.families import open_model
+from engines.measure import limit_of
+from engines.peers._process import PeerProcess
+from engines.survey import nvidia_cards
+from streamcam.pipeline.gpu_part import AppFigures, Figures, Part, options_of
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.paced_run import AppRun, bundled_clip, run_app
+from streamcam.pipeline.parts import build_engine, spec_for
+from streamcam.pipeline.peers import Request, fitted_frames, open_peer, params_for, request_for
+from streamcam.pipeline.power import PowerMeter
+from streamcam.pipeline.turns import Run, side, take_turns
+
+# Ours, by backend and execution; the first that can be built is what the others are compared with.
+ENGINES: dict[str, tuple[str, Execution]] = {
+    "torch, CUDA graph": ("torch", "graph"),
+    "torch, eager": ("torch", "eager"),
+    "torch, compiled": ("torch", "compile"),
+    "TensorRT": ("tensorrt", "auto"),
+}
+PEERS = ("streamdiffusion", "diffusers")
+_FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
+_POWER_SECONDS = 5.0
+_DEVICE = "cuda:0"
+
+Say = Callable[[str], None]
+Build = Callable[[EngineSpec], Engine]
+OpenPeer = Callable[[str, Request, Path, Say], PeerProcess]
+
+
+class OurEngine:
+    """One of our engines as a side: restyles frames one at a time, and keeps its stage times."""
+
+    def __init__(self, engine: Engine, params: Params, frames: Iterator[NDArray[np.uint8]]) -> None:
+        self._engine, self._params, self._frames = engine, params, frames
+        self._picture = np.empty((engine.spec.height, engine.spec.width, 3), np.uint8)
+        self._stages: list[Mapping[str, float]] = []
+
+    def run(self, count: int) -> list[float]:
+        """Milliseconds of each of the next `count` frames."""
+        times = []
+        for frame in (next(self._frames) for _ in range(count)):
+            began = perf_counter()
+            self._engine.run(frame, self._params, self._picture)
+            times.append((perf_counter() - began) * 1e3)
+            self._stages.append(self._engine.stage_ms())
+        return times
+
+    def stages(self) -> dict[str, float]:
+        """Medians by stage; empty for an engine that does not time them."""
+        timed = [one for one in self._stages if one]
+        return {name: median(one[name] for one in timed) for name in timed[-1]} if timed else {}
+
+
+class Measurement:
+    """Measures one part on this machine's first NVIDIA card. Main thread only.
+
+    build, open_peer, used  replace what makes engines and peers and reads the card's used MiB
+    device                  of our engines, in torch's words
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        say: Say,
+        build: Build = build_engine,
+        open_peer: OpenPeer = open_peer,
+        used: Callable[[], int] = lambda: nvidia_cards()[0].used,
+        device: str = _DEVICE,
+    ) -> None:
+        self._part, self._say = part, say
+        self._build, self._open_peer, self._used, self._device = build, open_peer, used, device
+        self._figures = Figures()
+        self._meter = PowerMeter()
+
+    def run(self, seconds: float) -> Figures:
+        """Measure for about `seconds`, as long again for the app, and what loading takes.
+
+        Raises `EngineError` if none of our engines can be built, and OSError without a driver.
+        """
+        cv2.setNumThreads(1)  # as in a run
+        figures = self._figures
+        options = options_of(self._part, self._say)
+        with ExitStack() as stack:
+            engines = self._open_engines(options, stack)
+            spec = next(iter(engines.values())).spec
+            fastest = self._take_turns(options, engines, seconds, stack)
+        figures.limit = limit_of(open_model(spec), spec)
+        figures.limit_ms = figures.limit.ms
+        figures.shares = {
+            name: figures.limit_ms / one.ms_p50 for name, one in figures.sides.items()
+        }
+        if self._part.app:
+            figures.app = self._run_app(options, fastest, seconds / 2)
+        return figures
+
+    def _open_engines(self, options: Options, stack: ExitStack) -> dict[str, Engine]:
+        spec = spec_for(options.preset, options)
+        engines: dict[str, Engine] = {}
+        for name, (backend, execution) in ENGINES.items():
+            self._say(f"{self._part.name}: building {name}")
+            before = self._used()
+            wanted = replace(spec, backend=backend, execution=execution, device=self._device)
+            try:
+                engine = self._build(wanted)
+            except EngineError as error:
+                self._figures.missing[name] = str(error)
+                continue
+            stack.callback(engine.close)
+            engines[name] = engine
+            self._figures.memory[name] = self._used() - before
+        if not engines:
+            raise BackendUnavailable(next(iter(self._figures.missing.values())))
+        return engines
+
+    def _take_turns(
+        self, options: Options, engines: Mapping[str, Engine], seconds: float, stack: ExitStack
+    ) -> str:
+        """Fill `sides`; the name of our fastest engine."""
+        figures, first = self._figures, next(iter(engines.values()))
+        params, frames = params_for(options, first), fitted_frames(first.spec)
+        ours = {name: OurEngine(one, params, cycle(frames)) for name, one in engines.items()}
+        sides: dict[str, Run] = {name: one.run for name, one in ours.items()}
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-gpu-")))
+        request, notes = request_for(first.spec, params, frames, scratch), {}
+        for name in PEERS:
+            before = self._used()
+            try:
+                peer = self._open_peer(name, request, scratch, self._say)
+            except EngineError as error:
+                figures.missing[name] = str(error)
+                continue
+            stack.callback(peer.close)
+            figures.memory[name] = self._used() - before
+            sides[name], notes[name] = peer.run, (tuple(peer.notes), peer.versions)
+        self._say(f"{self._part.name}: {', '.join(sides)} take turns")
+        rounds = take_turns(sides, seconds)
+        base = next(iter(rounds.values()))
+        for name, blocks in rounds.items():
+            said, versions = notes.get(name, ((), None))
+            figures.sides[name] = replace(side(base, blocks), notes=said, versions=versions)
+        figures.stages = {name: one.stages() for name, one in ours.items()}
+        fastest = min(ours, key=lambda name: figures.sides[name].ms_p50)
+        with self._meter.measuring():
+            ours[fastest].run(round(_POWER_SECONDS * 1e3 / figures.sides[fastest].ms_p50) + 1)
+        figures.watts[fastest] = self._meter.watts
+        return fastest
+
+    def _run_app(self, options: Options, name: str, seconds: float) -> AppFigures:
+        backend, execution = ENGINES[name]
+        self._say(f"{self._part.name}: the app on {name}")
+        moving = bundled_clip()
+        frame_ms = self._figures.sides[name].ms_p50
+        runs: list[AppRun] = []
+        watts: list[float | None] = []
+        for frames, policy in ((moving, "always"), (moving[:1], options.preset.gate.policy)):
+            gate = options.preset.gate.model_copy(update={"policy": policy})
+            preset = options.preset.model_copy(update={"gate": gate, "execution": execution})
+            run = replace(options, preset=preset, backend=backend)
+            rate = _FASTER * 1e3 / frame_ms
+            runs.append(run_app(run, frames, rate, seconds, self._meter.measuring()))
+            watts.append(self._meter.watts)
+        return AppFigures(
+            engine=name,
+            moving=runs[0],
+            still=runs[1],
+            app_to_engine=runs[0].fps * frame_ms / 1e3,
+            latency_frames=runs[0].latency_ms_p95 / frame_ms,
+            moving_watts=watts[0],
+            still_watts=watts[1],
+        )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 
 import cv2
@@ -59,6 +59,7 @@ class Seen:
 def look(popen: Callable[..., subprocess.Popen], browser: Sequence[str]) -> Seen:
     """Open the page with the command `browser`, which `popen` starts."""
     answers: Queue[dict] = Queue()
+    waiting_for = ["the page"]
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -68,7 +69,11 @@ def look(popen: Callable[..., subprocess.Popen], browser: Sequence[str]) -> Seen
             self.wfile.write(_PAGE.read_bytes())
 
         def do_POST(self):
-            answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if self.path == "/at":
+                waiting_for.append(said)
+            else:
+                answers.put(json.loads(said))
             self.send_response(204)
             self.end_headers()
 
@@ -82,6 +87,8 @@ def look(popen: Callable[..., subprocess.Popen], browser: Sequence[str]) -> Seen
         started = popen(*browser, address, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             said = answers.get(timeout=LONG)
+        except Empty:
+            raise AssertionError(f"the browser still waits for {waiting_for[-1]}") from None
         finally:
             started.terminate()
             started.wait(LONG)

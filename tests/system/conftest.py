@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import guest_machine
+import numbered_card
 import pytest
-from in_guest import pattern
+from in_guest.command import HEIGHT, WIDTH
 from obs_studio import ObsStudio
 from virtual_display import VirtualDisplay
 
@@ -22,7 +22,7 @@ _DRIVERS = {
 _SCRIPT = """
 cd {job}
 mkdir -p "$HOME"
-export PYTHONPATH={repository}:{programs}
+export PYTHONPATH={repository}:{programs}:{programs}/..
 exec {python} {programs}/main.py {scenes}
 """
 _PRESET = """
@@ -66,7 +66,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def job(guest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all scenes of in_guest/ have been played, in one start of the guest."""
     folder = tmp_path_factory.mktemp("job")
-    _write_numbered_video(folder / "numbered.mp4", seconds=100)
+    numbered_card.write(folder / "numbered.mp4", range(1000), (WIDTH, HEIGHT), fps=10)
     # "wide" is the webcam's 320x180 as an engine can render it. To scale pictures would take
     # an emulated machine longer than all the rest.
     for name, size in (("small", "320x240"), ("large", "640x480"), ("wide", "320x176")):
@@ -74,7 +74,7 @@ def job(guest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = _SCRIPT.format(
         job=folder,
         repository=guest_machine.REPOSITORY,
-        programs=Path(pattern.__file__).parent,
+        programs=Path(__file__).with_name("in_guest"),
         python=sys.executable,
         scenes=" ".join(SCENES),
     )
@@ -85,13 +85,3 @@ def job(guest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     print(result.output)
     assert result.code == 0, result.output
     return folder
-
-
-def _write_numbered_video(path: Path, seconds: int) -> None:
-    """A picture with its number, ten times a second."""
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", 10, options={"crf": "10", "preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = pattern.WIDTH, pattern.HEIGHT, "yuv420p"
-        for number in range(seconds * 10):
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(pattern.make(number), "rgb24")))
-        film.mux(stream.encode(None))

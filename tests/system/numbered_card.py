@@ -3,6 +3,9 @@
 They survive YUV 4:2:0, scaling and lossy coding.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 
 WIDTH, HEIGHT = 640, 480
@@ -26,14 +29,14 @@ _BITS = 16
 _DARK, _LIGHT = 16, 235
 
 
-def card(number: int) -> np.ndarray:
-    """(480, 640, 3) RGB: six colours above, below them the number in dark and light cells."""
-    place = np.arange(WIDTH)
-    colours = _COLOURS[place * len(_COLOURS) // WIDTH]
-    bits = number >> place * _BITS // WIDTH & 1
+def card(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """(height, width, 3) RGB: six colours above, below them the number in dark and light cells."""
+    place = np.arange(width)
+    colours = _COLOURS[place * len(_COLOURS) // width]
+    bits = number >> place * _BITS // width & 1
     cells = np.where(bits, _LIGHT, _DARK).astype(np.uint8)[:, None].repeat(3, 1)
     return np.concatenate(
-        [np.broadcast_to(row, (HEIGHT // 2, WIDTH, 3)) for row in (colours, cells)]
+        [np.broadcast_to(row, (height // 2, width, 3)) for row in (colours, cells)]
     )
 
 
@@ -52,6 +55,19 @@ def read(picture: np.ndarray) -> tuple[int, float]:
         for index in range(len(_COLOURS))
     ]
     return number, float(np.abs(np.array(seen) - _COLOURS).max())
+
+
+def write(path: Path, numbers: Iterable[int], size: tuple[int, int], fps: int) -> None:
+    """A film of cards, in which the colours keep their values."""
+    import av  # an emulated processor, which only reads cards, takes long to load it
+
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264rgb", fps, options={"qp": "0", "preset": "ultrafast"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "rgb24"
+        for number in numbers:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(card(number, *size), "rgb24")))
+        film.mux(stream.encode(None))
 
 
 def _middle(band: np.ndarray, index: int, parts: int, width: int) -> np.ndarray:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
 
-import numbered_colours
+import numbered_card
 import numpy as np
 import pytest
 from camera_browser import chromium, firefox, look
-from numbered_colours import FPS, HEIGHT, WIDTH
+from numbered_card import FPS, HEIGHT, WIDTH
 from pipewire_session import Session
 
 from streamcam.errors import SinkFailed, UsageError
@@ -59,7 +59,7 @@ def command(session: Session, tmp_path: Path) -> Iterator[Command]:
     """The real one, with a film of numbers and colours, live on the output `pipewire`."""
     folder = tmp_path / "here"
     folder.mkdir()
-    numbered_colours.write(folder / "film.mkv", range(FILM))
+    numbered_card.write(folder / "film.mkv", range(FILM), SIZE, FPS)
     (folder / "same.toml").write_text(PRESET)
     arguments = ("--preset", "same.toml", "--source", "film.mkv", "--output", "pipewire")
     started = Command(folder, *arguments, "--no-web", **session.environment)
@@ -113,13 +113,14 @@ def show(inside: Session) -> Iterator[Callable[[str], Showing]]:
 
 
 def frame(number: int) -> Frame:
-    return Frame(numbered_colours.picture(number), number, 0.0)
+    return Frame(numbered_card.card(number), number, 0.0)
 
 
 def check(pictures: np.ndarray | list[np.ndarray]) -> None:
     """The colours are right, and the film goes on and never back, as far as this machine can."""
-    assert max(map(numbered_colours.colour_error, pictures)) <= ROUNDING
-    numbers = [numbered_colours.number_in(one) for one in pictures]
+    cards = [numbered_card.read(one) for one in pictures]
+    assert max(off for _, off in cards) <= ROUNDING
+    numbers = [number for number, _ in cards]
     steps = np.diff(numbers) % FILM  # it begins again at its end
     assert steps.max() < FILM / 2, numbers
     assert np.count_nonzero(steps) >= len(steps) / 3, numbers

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from guest_machine import seen_in
-from in_guest.pattern import HEIGHT, WIDTH
+from in_guest.command import HEIGHT, WIDTH
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 OBS, OURS, BOTH = "/dev/video42", "/dev/video43", "/dev/video44"

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-import pattern
+import numbered_card
 
+WIDTH, HEIGHT = 320, 240  # of numbered.mp4 and small.toml
 LONG = 120.0  # seconds that something may take in an emulated machine on a busy one
 # An emulated processor takes half a minute to load these. A command that is forked has them at
 # once, and from its first line on is `python -m streamcam` like any other.
@@ -170,13 +171,14 @@ def read_with_ffmpeg(device: str, count: int) -> dict:
         timeout=LONG,
         check=True,
     )
-    shape = (-1, pattern.HEIGHT, pattern.WIDTH, 3)
+    shape = (-1, HEIGHT, WIDTH, 3)
     return _described(list(np.frombuffer(done.stdout, np.uint8).reshape(shape)))
 
 
 def _described(pictures: list) -> dict:
+    cards = [numbered_card.read(picture) for picture in pictures]
     return {
         "size": [pictures[0].shape[1], pictures[0].shape[0]],
-        "numbers": [pattern.number_in(picture) for picture in pictures],
-        "colour_error": max(pattern.colour_error(picture) for picture in pictures),
+        "numbers": [number for number, _ in cards],
+        "colour_error": max(off for _, off in cards),
     }

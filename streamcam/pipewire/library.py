@@ -24,7 +24,8 @@ NAME = "libpipewire-0.3.so.0"  # of every PipeWire 0.3 and 1.x
 # pipewire/stream.h
 ERROR, UNCONNECTED, CONNECTING, PAUSED, STREAMING = range(-1, 4)  # enum pw_stream_state
 INPUT, OUTPUT, ANY_NODE = 0, 1, 0xFFFFFFFF
-AUTOCONNECT, MAP_BUFFERS, DRIVER, DONT_RECONNECT = 1, 1 << 2, 1 << 3, 1 << 7  # pw_stream_flags
+AUTOCONNECT, MAP_BUFFERS, DRIVER = 1, 1 << 2, 1 << 3  # enum pw_stream_flags
+RT_PROCESS, DONT_RECONNECT = 1 << 4, 1 << 7
 EVENTS_VERSION = 2
 CORRUPTED = 1  # spa/buffer/buffer.h: a chunk without a picture
 

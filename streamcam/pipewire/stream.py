@@ -43,8 +43,9 @@ class Stream:
     """What a camera and a captured screen have in common; each is a class derived from this.
 
     Opened, used and closed by one thread at a time. PipeWire calls back on a thread of its own,
-    and within calls that are made under its lock (`_locked`). What is read without the lock are
-    single attributes that callbacks replace as a whole.
+    and within calls that are made under its lock (`_locked`); `_process` on another one, which
+    knows no such lock, in a stream that is opened with RT_PROCESS. What is read without the lock
+    are single attributes that callbacks replace as a whole.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -80,7 +81,7 @@ class Stream:
         if loop is None:
             return
         self._library.pw_thread_loop_stop(loop)
-        stream, self._stream = self._stream, None  # until then, callbacks use it
+        stream, self._stream = self._stream, None  # until then, callbacks on that thread use it
         if stream is not None:
             self._library.pw_stream_destroy(stream)
         if self._context is not None:

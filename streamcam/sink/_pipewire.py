@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from fractions import Fraction
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -32,12 +33,13 @@ class CameraStream(Stream):
         """Make the camera known. Raises `Unreachable` with nothing left open."""
         super().__init__(library)
         self._name = name.encode()
-        # Protected by PipeWire's lock:
+        self._drawing = Lock()
+        # Protected by _drawing:
         self._picture: Pixels = np.empty((form.height, form.width, _YUY2_BYTES), np.uint8)
-        self._drawn = False
+        self._drawn = False  # since a client began to look
         rate = Fraction(form.fps).limit_denominator(_FINEST_RATE)
         offer = pods.camera_format(form.width, form.height, rate)
-        self._open(pw.OUTPUT, pw.ANY_NODE, pw.DRIVER | pw.MAP_BUFFERS, offer)
+        self._open(pw.OUTPUT, pw.ANY_NODE, pw.DRIVER | pw.MAP_BUFFERS | pw.RT_PROCESS, offer)
 
     @property
     def watched(self) -> bool:
@@ -50,8 +52,9 @@ class CameraStream(Stream):
         if not self.watched:
             return
         with self._locked():
-            cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_YUY2, dst=self._picture)
-            self._drawn = True
+            with self._drawing:
+                cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_YUY2, dst=self._picture)
+                self._drawn = True
             self._library.pw_stream_trigger_process(self._stream)
 
     def _make(self, loop: int) -> int | None:
@@ -62,8 +65,9 @@ class CameraStream(Stream):
         return made
 
     def _state_changed(self) -> None:
-        if self._state != pw.STREAMING:  # who looks next shall not see what was there before
-            self._drawn = False
+        if self._state != pw.STREAMING:
+            with self._drawing:
+                self._drawn = False  # who looks next shall not see what was there before
         if self._state != pw.CONNECTING:
             self._settled.set()
 
@@ -73,17 +77,25 @@ class CameraStream(Stream):
             self._update(pods.camera_buffers(width * _YUY2_BYTES, height))
 
     def _process(self) -> None:
-        """A client can take a picture: now, within `show`, where this camera sets the pace of
-        the graph; else whenever the one that does wants it."""
-        if not self._drawn:
-            return
-        buffer = self._library.pw_stream_dequeue_buffer(self._stream)
+        """A client can take a picture: because of `show` where this camera sets the pace of the
+        graph; else whenever the one that does wants it.
+
+        On the thread that runs the graph (RT_PROCESS), as the graph comes by: handed over from
+        PipeWire's main thread, a picture would miss it and wait for the next tick.
+        """
+        stream = self._stream
+        with self._drawing:
+            if self._drawn and stream is not None:
+                self._hand_over(stream)
+
+    def _hand_over(self, stream: int) -> None:
+        buffer = self._library.pw_stream_dequeue_buffer(stream)
         if not buffer:  # the clients have them all: this picture is not for them
             return
         try:
             self._fill(buffer.contents.buffer.contents.datas[0])
         finally:
-            self._library.pw_stream_queue_buffer(self._stream, buffer)
+            self._library.pw_stream_queue_buffer(stream, buffer)
 
     def _fill(self, block: pw.Data) -> None:
         size = self._picture.nbytes

@@ -200,6 +200,26 @@ def test_it_is_watched_while_somebody_looks(inside, show) -> None:
     assert showing.error is None
 
 
+def test_a_picture_is_there_at_once_and_not_with_the_next_one(inside) -> None:
+    camera, seen = open_sink("pipewire", FORM), []
+
+    def follow(pipe) -> None:
+        while len(picture := pipe.read(WIDTH * HEIGHT * 3)) == WIDTH * HEIGHT * 3:
+            pixels = np.frombuffer(picture, np.uint8).reshape(HEIGHT, WIDTH, 3)
+            seen.append(numbered_card.read(pixels)[0])
+
+    form = f"video/x-raw,format=RGB,width={WIDTH},height={HEIGHT}"
+    with inside.gstreamer("streamcam", form, "!", "fdsink", "fd=1", "sync=false") as client:
+        reader = threading.Thread(target=follow, args=(client.stdout,), daemon=True)
+        reader.start()
+        wait_until(lambda: camera.write(frame(0)) or seen, "the first picture")
+        for number in range(1, 20):
+            camera.write(frame(number))
+            wait_until(lambda: seen[-1] == number, f"picture {number}")  # noqa: B023
+    reader.join(LONG)
+    camera.close()
+
+
 @pytest.mark.parametrize(
     "elements",
     [

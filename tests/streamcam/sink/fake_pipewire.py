@@ -96,7 +96,7 @@ class FakePipeWire:
 
     def pw_stream_connect(self, stream, direction, target, flags, parameters, number):
         assert self.alive[stream] == "stream"
-        assert (direction, target, flags) == (1, 0xFFFFFFFF, 0b1100)
+        assert (direction, target, flags) == (1, 0xFFFFFFFF, 0b11100)
         self.formats += read_pods(parameters, number)
         return -self.refusal
 

@@ -5,7 +5,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import sleep
+from statistics import median
+from time import perf_counter, sleep
 
 import numbered_card
 import numpy as np
@@ -201,21 +202,25 @@ def test_it_is_watched_while_somebody_looks(inside, show) -> None:
 
 
 def test_a_picture_is_there_at_once_and_not_with_the_next_one(inside) -> None:
-    camera, seen = open_sink("pipewire", FORM), []
+    camera, came = open_sink("pipewire", FORM), {}  # by number, when
 
     def follow(pipe) -> None:
         while len(picture := pipe.read(WIDTH * HEIGHT * 3)) == WIDTH * HEIGHT * 3:
             pixels = np.frombuffer(picture, np.uint8).reshape(HEIGHT, WIDTH, 3)
-            seen.append(numbered_card.read(pixels)[0])
+            came.setdefault(numbered_card.read(pixels)[0], perf_counter())
 
     form = f"video/x-raw,format=RGB,width={WIDTH},height={HEIGHT}"
     with inside.gstreamer("streamcam", form, "!", "fdsink", "fd=1", "sync=false") as client:
         reader = threading.Thread(target=follow, args=(client.stdout,), daemon=True)
         reader.start()
-        wait_until(lambda: camera.write(frame(0)) or seen, "the first picture")
+        wait_until(lambda: camera.write(frame(0)) or came, "the first picture")
+        took = []
         for number in range(1, 20):
+            began = perf_counter()
             camera.write(frame(number))
-            wait_until(lambda: seen[-1] == number, f"picture {number}")  # noqa: B023
+            wait_until(lambda: number in came, f"picture {number}")  # noqa: B023
+            took.append((came[number] - began) * 1e3)
+        print(f"from the sink to GStreamer: {median(took):.0f} ms, at most {max(took):.0f}")
     reader.join(LONG)
     camera.close()
 

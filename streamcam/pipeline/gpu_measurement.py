@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -39,7 +40,6 @@ ENGINES: dict[str, tuple[str, Execution]] = {
 PEERS = ("streamdiffusion", "diffusers")
 _FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
 _POWER_SECONDS = 5.0
-_DEVICE = "cuda:0"
 
 Say = Callable[[str], None]
 Build = Callable[[EngineSpec], Engine]
@@ -73,22 +73,22 @@ class OurEngine:
 class Measurement:
     """Measures one part on this machine's first NVIDIA card. Main thread only.
 
+    absent                  peers that cannot be had, and why
     build, open_peer, used  replace what makes engines and peers and reads the card's used MiB
-    device                  of our engines, in torch's words
     """
 
     def __init__(
         self,
         part: Part,
         say: Say,
+        absent: Mapping[str, str] = MappingProxyType({}),
         build: Build = build_engine,
         open_peer: OpenPeer = open_peer,
         used: Callable[[], int] = lambda: nvidia_cards()[0].used,
-        device: str = _DEVICE,
     ) -> None:
         self._part, self._say = part, say
-        self._build, self._open_peer, self._used, self._device = build, open_peer, used, device
-        self._figures = Figures()
+        self._build, self._open_peer, self._used = build, open_peer, used
+        self._figures = Figures(missing=dict(absent))
         self._meter = PowerMeter()
 
     def run(self, seconds: float) -> Figures:
@@ -118,7 +118,7 @@ class Measurement:
         for name, (backend, execution) in ENGINES.items():
             self._say(f"{self._part.name}: building {name}")
             before = self._used()
-            wanted = replace(spec, backend=backend, execution=execution, device=self._device)
+            wanted = replace(spec, backend=backend, execution=execution, device=self._part.device)
             try:
                 engine = self._build(wanted)
             except EngineError as error:
@@ -141,7 +141,7 @@ class Measurement:
         sides: dict[str, Run] = {name: one.run for name, one in ours.items()}
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-gpu-")))
         request, notes = request_for(first.spec, params, frames, scratch), {}
-        for name in PEERS:
+        for name in (one for one in PEERS if one not in figures.missing):
             before = self._used()
             try:
                 peer = self._open_peer(name, request, scratch, self._say)

@@ -18,7 +18,11 @@ _GUIDANCE = 1.2  # a scale at which every mode of guidance acts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What is run. `app`: the whole app is measured as well, beside the fastest of our engines."""
+    """What is run.
+
+    app     the whole app is measured as well, with the fastest of our engines
+    device  of our engines, in torch's words
+    """
 
     model: str
     width: int
@@ -26,6 +30,7 @@ class Part:
     steps: int
     guidance_mode: GuidanceMode
     app: bool = False
+    device: str = "cuda:0"
 
     @property
     def name(self) -> str:

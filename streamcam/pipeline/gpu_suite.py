@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 
 from engines.api import GuidanceMode
-from engines.errors import EngineError
+from engines.artifacts import cache_folder
+from engines.errors import EngineError, PeerUnavailable
+from engines.peers import peer_script
+from engines.peers._environment import prepare
 from engines.survey import NvidiaCard, nvidia_cards, packages
 from streamcam import __version__
 from streamcam.errors import UsageError
-from streamcam.pipeline.gpu_measurement import Measurement
-from streamcam.pipeline.gpu_part import Part
+from streamcam.pipeline.gpu_measurement import PEERS, Measurement
+from streamcam.pipeline.gpu_part import Part, options_of
 
 _LIMIT = 480.0  # seconds that one part may take
 _LOOK = 0.5
@@ -69,16 +74,19 @@ def run_suite(file: Path, seconds: float, say: Say, measure: Measure | None = No
 
     A part that fails is noted with its reason, and tried again by the next run. Raises
     `UsageError` without an NVIDIA card, for a file that cannot be written, and for one that is of
-    another card or other versions, since figures of both do not belong into one table.
+    another card or other versions, since figures of both do not belong into one table;
+    `EngineError` for a model that cannot be written.
     """
     report = _opened(file, _conditions())
     todo = [part for part in parts() if part.name not in report["parts"]]
     say(f"{file}: {len(report['parts'])} parts are there, {len(todo)} to go")
+    if measure is None:
+        measure = partial(measure_in_child, absent=_made_ready(todo, say))
     for number, part in enumerate(todo, 1):
         say(f"part {number} of {len(todo)}: {part.name}")
         report["failed"].pop(part.name, None)
         try:
-            found = (measure or measure_in_child)(part, seconds, say)
+            found = measure(part, seconds, say)
         except PartFailed as error:
             say(f"{part.name}: failed: {error}")
             report["failed"][part.name] = str(error)
@@ -91,11 +99,20 @@ def run_suite(file: Path, seconds: float, say: Say, measure: Measure | None = No
     return report
 
 
-def measure_in_child(part: Part, seconds: float, say: Say, limit: float = _LIMIT) -> Report:
-    """The figures of one part, from a process of its own. Raises `PartFailed`."""
+def measure_in_child(
+    part: Part,
+    seconds: float,
+    say: Say,
+    absent: Mapping[str, str] = MappingProxyType({}),
+    limit: float = _LIMIT,
+) -> Report:
+    """The figures of one part, from a process of its own; `absent` as Measurement has it.
+
+    Raises `PartFailed`.
+    """
     context = get_context("spawn")  # a fork would share what the card's driver holds
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_measure, args=(part, seconds, theirs))
+    child = context.Process(target=_measure, args=(part, seconds, dict(absent), theirs))
     child.start()
     theirs.close()
     try:
@@ -124,15 +141,32 @@ def _follow(messages: Connection, say: Say, deadline: float) -> Report:
     raise TimeoutError
 
 
-def _measure(part: Part, seconds: float, answers: Connection) -> None:
+def _measure(part: Part, seconds: float, absent: dict[str, str], answers: Connection) -> None:
     """The child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     try:
-        found = Measurement(part, lambda line: answers.send(("say", line))).run(seconds)
+        found = Measurement(part, lambda line: answers.send(("say", line)), absent).run(seconds)
     except (EngineError, OSError) as error:
         answers.send(("error", str(error)))
     else:
         answers.send(("figures", found.as_dict()))
+
+
+def _made_ready(todo: list[Part], say: Say) -> dict[str, str]:
+    """Write the models and install the peers, which takes longer than a part may.
+
+    Why a peer cannot be had, by name. Raises `EngineError` for a model that cannot be written.
+    """
+    for part in {part.model: part for part in todo}.values():
+        options_of(part, say)
+    absent: dict[str, str] = {}
+    for name in PEERS if todo else ():
+        try:
+            prepare(peer_script(name), cache_folder("peers"), say)
+        except PeerUnavailable as error:
+            say(str(error))
+            absent[name] = str(error)
+    return absent
 
 
 def _part(

@@ -22,7 +22,13 @@ from typing import Any, TypeAlias
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, AutoPipelineForImage2Image, DiffusionPipeline
+from diffusers import (
+    AutoencoderTiny,
+    AutoPipelineForImage2Image,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,8 +36,6 @@ Picture: TypeAlias = NDArray[np.uint8]
 Restyle: TypeAlias = Callable[[Picture], Picture]
 
 _HALF = 0.5  # of twice the steps are run: what `strength` makes of `num_inference_steps`
-
-
 _OURS = "DetailAutoencoder"  # engines/nano/autoencoder.py
 
 
@@ -56,30 +60,34 @@ def open_peer(request: dict[str, Any]) -> tuple[Restyle, list[str]]:
     notes = ["each frame makes all its steps in sequence; its prompt is not encoded again"]
     if request["guidance_mode"] in ("self", "onetime"):
         notes.append(f"it has no guidance {request['guidance_mode']!r} and runs without any")
-    if _class_name(Path(request["autoencoder"])) == _OURS:
+    if _class_name(Path(request["autoencoder"]) / "config.json") == _OURS:
         notes.append("it decodes without the detail path, which our frame has")
     return restyle, notes
 
 
 def _pipeline(request: dict[str, Any]) -> DiffusionPipeline:
+    """Its parts one by one: a model folder may name classes that this environment has not."""
+    folder = Path(request["model"])
     options = {"torch_dtype": getattr(torch, request["precision"]), "local_files_only": True}
-    pipe = AutoPipelineForImage2Image.from_pretrained(
-        request["model"],
-        **options,
+    scheduler = getattr(diffusers, _class_name(folder / "scheduler" / "scheduler_config.json"))
+    text_to_image = StableDiffusionPipeline(
         vae=_autoencoder(Path(request["autoencoder"]), options),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **options),
+        scheduler=scheduler.from_pretrained(folder / "scheduler"),
         text_encoder=None,
         tokenizer=None,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    pipe = AutoPipelineForImage2Image.from_pipe(text_to_image)
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(torch.device(request["device"]))
 
 
 def _autoencoder(folder: Path, options: dict[str, Any]) -> AutoencoderTiny:
     """Of the class that wrote the folder: AutoencoderTiny, AutoencoderKL, or our own."""
-    name = _class_name(folder)
+    name = _class_name(folder / "config.json")
     if name == _OURS:  # this environment has no streamcam
         sys.path.insert(0, str(Path(__file__).parents[2]))
         from engines.nano.autoencoder_tiny import as_autoencoder_tiny
@@ -89,8 +97,8 @@ def _autoencoder(folder: Path, options: dict[str, Any]) -> AutoencoderTiny:
     return kind.from_pretrained(folder, **options)
 
 
-def _class_name(folder: Path) -> str:
-    return str(json.loads((folder / "config.json").read_text("utf-8"))["_class_name"])
+def _class_name(configuration: Path) -> str:
+    return str(json.loads(configuration.read_text("utf-8"))["_class_name"])
 
 
 def _embeddings(request: dict[str, Any], *, guided: bool) -> dict[str, Any]:

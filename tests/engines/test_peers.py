@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engines.errors import PeerUnavailable
+from engines.model import EMBEDDED
 from engines.peers import peer_names, peer_script
 from engines.peers._environment import prepare, read_requirements
 from engines.peers._process import PeerProcess
@@ -252,8 +253,9 @@ def test_a_random_model_that_cannot_be_finished_leaves_nothing(tmp_path):
 
 
 def peer_request(folder, model, **more):
+    width = json.loads((model / "unet" / "config.json").read_text())["cross_attention_dim"]
     for name in ("prompt", "negative"):
-        np.save(folder / f"{name}.npy", np.zeros((77, 16), np.float32))
+        np.save(folder / f"{name}.npy", np.zeros((77, width), np.float32))
     return request(
         folder,
         model=str(model),
@@ -281,4 +283,14 @@ def test_diffusers_runs_as_many_steps_as_we_do(tmp_path, tiny, mode):
     assert peer.picture().shape == (64, 96, 3)
     assert peer.picture().std() > 0
     assert any("'self'" in note for note in peer.notes) == (mode == "self")
+    peer.close()
+
+
+@pytest.mark.slow
+def test_diffusers_runs_the_embedded_model(tmp_path):
+    asked = peer_request(tmp_path, EMBEDDED, guidance_mode="none")
+    peer = PeerProcess(Path(sys.executable), peer_script("diffusers"), asked, tmp_path)
+    assert len(peer.run(1)) == 1
+    assert peer.picture().std() > 0
+    assert any("detail path" in note for note in peer.notes)
     peer.close()

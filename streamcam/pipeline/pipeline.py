@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from time import perf_counter
 
@@ -53,6 +54,9 @@ class Pipeline:
         except BaseException:
             self.stop()
             raise
+        # A full garbage collection stops every thread while it looks at every object: 60 to 200 ms,
+        # several ticks. What is there now stays until the end, so that none looks at it again.
+        gc.freeze()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Until the run has ended: True, with everything closed. False after `timeout` seconds.
@@ -78,6 +82,7 @@ class Pipeline:
         running = self._stages.stop(_PATIENCE, self._main.serve)
         self._main.close()
         self._opening.close()
+        gc.unfreeze()
         if running:
             self._say(f"still busy, left behind: {', '.join(running)}")
 

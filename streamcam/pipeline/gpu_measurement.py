@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from types import MappingProxyType
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-from engines.api import Engine, EngineSpec, Execution, Params
+from engines.api import Engine, EngineSpec, Execution
 from engines.errors import BackendUnavailable, EngineError
 from engines.families import open_model
 from engines.measure import limit_of
@@ -26,7 +22,14 @@ from streamcam.pipeline.gpu_part import AppFigures, Figures, Part, options_of
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.paced_run import AppRun, bundled_clip, run_app
 from streamcam.pipeline.parts import build_engine, spec_for
-from streamcam.pipeline.peers import Request, fitted_frames, open_peer, params_for, request_for
+from streamcam.pipeline.peers import (
+    OurEngine,
+    Request,
+    fitted_frames,
+    open_peer,
+    params_for,
+    request_for,
+)
 from streamcam.pipeline.power import PowerMeter
 from streamcam.pipeline.turns import Run, side, take_turns
 
@@ -38,36 +41,11 @@ ENGINES: dict[str, tuple[str, Execution]] = {
     "TensorRT": ("tensorrt", "auto"),
 }
 PEERS = ("streamdiffusion", "diffusers")
-_FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
 _POWER_SECONDS = 5.0
 
 Say = Callable[[str], None]
 Build = Callable[[EngineSpec], Engine]
 OpenPeer = Callable[[str, Request, Path, Say], PeerProcess]
-
-
-class OurEngine:
-    """One of our engines as a side: restyles frames one at a time, and keeps its stage times."""
-
-    def __init__(self, engine: Engine, params: Params, frames: Iterator[NDArray[np.uint8]]) -> None:
-        self._engine, self._params, self._frames = engine, params, frames
-        self._picture = np.empty((engine.spec.height, engine.spec.width, 3), np.uint8)
-        self._stages: list[Mapping[str, float]] = []
-
-    def run(self, count: int) -> list[float]:
-        """Milliseconds of each of the next `count` frames."""
-        times = []
-        for frame in (next(self._frames) for _ in range(count)):
-            began = perf_counter()
-            self._engine.run(frame, self._params, self._picture)
-            times.append((perf_counter() - began) * 1e3)
-            self._stages.append(self._engine.stage_ms())
-        return times
-
-    def stages(self) -> dict[str, float]:
-        """Medians by stage; empty for an engine that does not time them."""
-        timed = [one for one in self._stages if one]
-        return {name: median(one[name] for one in timed) for name in timed[-1]} if timed else {}
 
 
 class Measurement:
@@ -175,8 +153,7 @@ class Measurement:
             gate = options.preset.gate.model_copy(update={"policy": policy})
             preset = options.preset.model_copy(update={"gate": gate, "execution": execution})
             run = replace(options, preset=preset, backend=backend)
-            rate = _FASTER * 1e3 / frame_ms
-            runs.append(run_app(run, frames, rate, seconds, self._meter.measuring()))
+            runs.append(run_app(run, frames, frame_ms, seconds, self._meter.measuring()))
             watts.append(self._meter.watts)
         return AppFigures(
             engine=name,

@@ -16,6 +16,7 @@ from streamcam.pipeline.options import Options
 from streamcam.pipeline.pipeline import Pipeline
 
 _CLIP_FRAMES = 60
+_FASTER = 1.25  # the source's rate over the engine's: the app is never short of frames
 _WARM_UP = 1.0  # seconds of the app that do not count
 
 
@@ -59,18 +60,19 @@ class PacedClip:
 def run_app(
     options: Options,
     clip: list[Pixels],
-    source_fps: float,
+    engine_ms: float,
     seconds: float,
     during: AbstractContextManager[None] | None = None,
 ) -> AppRun:
     """Run the app on `clip`, over and over, for `seconds` and what its start takes.
 
-    during  entered for the seconds that count
+    engine_ms  what the engine alone takes for a frame: frames come a little faster than that
+    during     entered for the seconds that count
     Main thread only. Raises what `Pipeline.start` raises.
     """
 
     def open_clip(_choice: str, _wanted: Wanted) -> Source:
-        return PacedClip(clip, source_fps)
+        return PacedClip(clip, _FASTER * 1e3 / engine_ms)
 
     pipeline = Pipeline(replace(options, open_source=open_clip), lambda _line: None)
     pipeline.start()

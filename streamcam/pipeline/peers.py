@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
@@ -58,6 +59,30 @@ class Comparison:
         return asdict(self)
 
 
+class OurEngine:
+    """One of our engines as a side: restyles frames one at a time, and keeps its stage times."""
+
+    def __init__(self, engine: Engine, params: Params, frames: Iterator[NDArray[np.uint8]]) -> None:
+        self._engine, self._params, self._frames = engine, params, frames
+        self._picture = np.empty((engine.spec.height, engine.spec.width, 3), np.uint8)
+        self._stages: list[Mapping[str, float]] = []
+
+    def run(self, count: int) -> list[float]:
+        """Milliseconds of each of the next `count` frames."""
+        times = []
+        for frame in (next(self._frames) for _ in range(count)):
+            began = perf_counter()
+            self._engine.run(frame, self._params, self._picture)
+            times.append((perf_counter() - began) * 1e3)
+            self._stages.append(self._engine.stage_ms())
+        return times
+
+    def stages(self) -> dict[str, float]:
+        """Medians by stage; empty for an engine that does not time them."""
+        timed = [one for one in self._stages if one]
+        return {name: median(one[name] for one in timed) for name in timed[-1]} if timed else {}
+
+
 def open_peer(name: str, request: Request, scratch: Path, say: Say) -> PeerProcess:
     """A peer that has loaded its model; its environment is made first, if need be."""
     script = peer_script(name)
@@ -86,7 +111,7 @@ def compare(
         params, frames = params_for(options, engine), fitted_frames(engine.spec)
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-peers-")))
         request = request_for(engine.spec, params, frames, scratch)
-        sides: dict[str, Run] = {OURS: _ours(engine, params, cycle(frames))}
+        sides: dict[str, Run] = {OURS: OurEngine(engine, params, cycle(frames)).run}
         peers: dict[str, PeerProcess] = {}
         for name in dict.fromkeys(names):
             peers[name] = open_peer(name, request, scratch, say)
@@ -171,20 +196,6 @@ def request_for(
         "precision": spec.precision,
         **{name: str(scratch / f"{name}.npy") for name in arrays},
     }
-
-
-def _ours(engine: Engine, params: Params, frames: Iterator[NDArray[np.uint8]]) -> Run:
-    picture = np.empty((engine.spec.height, engine.spec.width, 3), np.uint8)
-
-    def run(count: int) -> list[float]:
-        times = []
-        for frame in (next(frames) for _ in range(count)):
-            began = perf_counter()
-            engine.run(frame, params, picture)
-            times.append((perf_counter() - began) * 1e3)
-        return times
-
-    return run
 
 
 def _comparison(

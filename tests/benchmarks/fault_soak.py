@@ -154,7 +154,7 @@ class Viewer:
         self.period = 1 / fps
         self.ticks = self.raw = self.cards = 0
         self.last = None
-        self.worst = 0.0  # gap since `look`, in ticks
+        self.worst = 0.0  # longest gap since the last fault's end, in ticks
         self.late = []  # gaps over two ticks
 
     def write(self, frame):

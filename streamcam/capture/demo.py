@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamcam.capture import Wanted
-from streamcam.capture._decoder import Decoder
 from streamcam.capture.video import VideoSource
+from streamcam.capture.video.decoder import Decoder
 from streamcam.errors import UsageError
 
 CLIP = Path(__file__).with_name("demo.mp4")

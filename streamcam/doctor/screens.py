@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from streamcam.capture._wayland import is_wayland
+from streamcam.capture.screen.wayland import is_wayland
 from streamcam.doctor import Finding
 from streamcam.errors import UsageError
 

@@ -6,15 +6,15 @@ pytest.importorskip("jeepney", reason="portals are a thing of Linux")
 
 from fake_desktop import FakeBus
 
-from streamcam.capture import _portal
-from streamcam.capture._portal import Failed, NoPortal, Refused, ScreenCast, Shared
+from streamcam.capture.screen import portal
+from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast, Shared
 
 
 @pytest.fixture
 def bus(monkeypatch):
     made = FakeBus()
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/bus")
-    monkeypatch.setattr(_portal, "open_dbus_connection", lambda address, enable_fds: made)
+    monkeypatch.setattr(portal, "open_dbus_connection", lambda address, enable_fds: made)
     return made
 
 

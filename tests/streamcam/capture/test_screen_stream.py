@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_desktop import BLUE, GREEN, RED, FakePipeWire
 
-from streamcam.capture._screen_stream import ScreenStream
+from streamcam.capture.screen.stream import ScreenStream
 from streamcam.frames import FramePool
 from streamcam.pipewire import library as pw
 from streamcam.pipewire import pods

@@ -10,10 +10,10 @@ pytest.importorskip("jeepney", reason="portals are a thing of Linux")
 
 from fake_desktop import BLUE, GREEN, LARGER, RED, FakeCast, FakePictures
 
-from streamcam.capture import Wanted, _shared_screen, _wayland, open_source
-from streamcam.capture._portal import Failed, NoPortal, Refused, Shared
-from streamcam.capture._shared_screen import Consent, SharedScreen
-from streamcam.capture.screen import is_shared
+from streamcam.capture import Wanted, open_source
+from streamcam.capture.screen import is_shared, shared, wayland
+from streamcam.capture.screen.portal import Failed, NoPortal, Refused, Shared
+from streamcam.capture.screen.shared import Consent, SharedScreen
 from streamcam.errors import SourceLost, SourceRefused, UsageError
 from streamcam.pipewire.stream import Broken, Unreachable
 
@@ -155,9 +155,9 @@ def desktop(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
     monkeypatch.setattr("streamcam.capture.screen.portal_obstacle", lambda: None)
-    monkeypatch.setattr(_shared_screen, "user_state_path", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(_shared_screen, "ScreenCast", lambda: made.cast)
-    monkeypatch.setattr(_shared_screen, "ScreenStream", made.stream)
+    monkeypatch.setattr(shared, "user_state_path", lambda *_, **__: tmp_path)
+    monkeypatch.setattr(shared, "ScreenCast", lambda: made.cast)
+    monkeypatch.setattr(shared, "ScreenStream", made.stream)
     monkeypatch.setattr("streamcam.pipewire.library.load", lambda: None)
     return made
 
@@ -225,9 +225,9 @@ def test_without_a_portal_the_package_of_this_desktop_is_named(monkeypatch, desk
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"ID": "fedora"})
     monkeypatch.setattr("streamcam.pipewire.library.load", lambda: None)
-    monkeypatch.setattr("streamcam.capture._portal.ScreenCast", missing)
+    monkeypatch.setattr("streamcam.capture.screen.portal.ScreenCast", missing)
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop_name)
-    text = _wayland.no_screen()
+    text = wayland.no_screen()
     assert "but no desktop portal offers the screen; to have both: sudo dnf install" in text
     assert package in text
 
@@ -238,6 +238,6 @@ def test_without_pipewire_there_is_nothing_to_share(monkeypatch):
 
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("streamcam.pipewire.library.load", missing)
-    assert _wayland.portal_obstacle() == "libpipewire-0.3.so.0 is not installed"
+    assert wayland.portal_obstacle() == "libpipewire-0.3.so.0 is not installed"
     monkeypatch.setattr(sys, "platform", "freebsd")
-    assert _wayland.portal_obstacle() == "streamcam knows portals on Linux only"
+    assert wayland.portal_obstacle() == "streamcam knows portals on Linux only"

@@ -176,20 +176,20 @@ def test_a_camera_that_does_not_open_is_released_and_explained(clock):
 
 
 def test_a_camera_without_permission_says_how_to_get_it(clock, monkeypatch):
-    from streamcam.capture import _camera_device
+    from streamcam.capture.camera import device
 
-    monkeypatch.setattr(_camera_device.sys, "platform", "linux")
-    monkeypatch.setattr(_camera_device.os, "access", lambda *_: False)
+    monkeypatch.setattr(device.sys, "platform", "linux")
+    monkeypatch.setattr(device.os, "access", lambda *_: False)
     with pytest.raises(UsageError, match=r"no permission for /dev/video0.*usermod -aG video"):
         CameraSource(FakeDevice(clock, opens=False), WEBCAM, Wanted(), clock)
 
 
 @pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
 def test_a_camera_that_another_program_holds_says_so(clock, monkeypatch, system):
-    from streamcam.capture import _camera_device
+    from streamcam.capture.camera import device
 
-    monkeypatch.setattr(_camera_device.sys, "platform", system)
-    monkeypatch.setattr(_camera_device.os, "access", lambda *_: True)
+    monkeypatch.setattr(device.sys, "platform", system)
+    monkeypatch.setattr(device.os, "access", lambda *_: True)
     device = FakeDevice(clock)
     device.failing = 10**9  # opens, but never delivers
     with pytest.raises(UsageError, match="delivers no picture: close the program that uses it"):

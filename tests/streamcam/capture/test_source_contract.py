@@ -13,12 +13,12 @@ import pytest
 from capture_fakes import RED, FakeDevice, FakeGrabber
 
 from streamcam.capture import Wanted
-from streamcam.capture._decoder import Decoder
 from streamcam.capture.camera import Camera, CameraSource
 from streamcam.capture.demo import CLIP
 from streamcam.capture.image import ImageSource, read_picture
 from streamcam.capture.screen import ScreenSource
 from streamcam.capture.video import VideoSource
+from streamcam.capture.video.decoder import Decoder
 
 WANTED = Wanted(64, 48, 30.0)
 
@@ -41,7 +41,7 @@ def a_screen(_make_film, clock):
 def a_shared_screen(_make_film, clock):
     from fake_desktop import EndlessPictures, FakeCast
 
-    from streamcam.capture._shared_screen import Consent, SharedScreen
+    from streamcam.capture.screen.shared import Consent, SharedScreen
 
     return SharedScreen((FakeCast(), EndlessPictures(), Consent("")), "", WANTED, clock)
 

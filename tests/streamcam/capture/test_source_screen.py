@@ -7,8 +7,8 @@ from capture_fakes import FakeGrabber, red
 from mss.exception import ScreenShotError
 
 from streamcam.capture import Wanted, open_source, screen
-from streamcam.capture._desktop import Screen, find
 from streamcam.capture.screen import ScreenSource, list_screens
+from streamcam.capture.screen.desktop import Screen, find
 from streamcam.errors import SourceLost, UsageError
 
 WANTED = Wanted(fps=10)
@@ -19,7 +19,7 @@ def xorg(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("XDG_SESSION_TYPE", "x11")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    for module in ("screen", "_wayland"):  # where the session turns out to be Wayland's
+    for module in ("screen", "screen.wayland"):  # where the session turns out to be Wayland's
         obstacle = f"streamcam.capture.{module}.portal_obstacle"
         monkeypatch.setattr(obstacle, lambda: "no desktop portal offers the screen")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from capture_fakes import RED
 
-from streamcam.capture import Wanted, _decoder, open_source
-from streamcam.capture._decoder import Decoder
-from streamcam.capture.video import VideoSource
+from streamcam.capture import Wanted, open_source
+from streamcam.capture.video import VideoSource, decoder
+from streamcam.capture.video.decoder import Decoder
 from streamcam.errors import SourceLost, UsageError
 
 AT_ONCE = Wanted(realtime=False, loop=False)
@@ -301,7 +301,7 @@ def test_a_live_stream_comes_as_it_arrives_and_is_lost_when_it_ends(make_film, s
 
 
 def test_a_live_stream_that_falls_silent_is_lost(make_film, serve, monkeypatch):
-    monkeypatch.setattr(_decoder, "_READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(decoder, "_READ_TIMEOUT", 0.3)
     data = make_film("live.ts", times=30).read_bytes()
     over = threading.Event()
     url = serve(partial(Live, data=data, over=over), "live.ts")
@@ -313,7 +313,7 @@ def test_a_live_stream_that_falls_silent_is_lost(make_film, serve, monkeypatch):
 
 
 def test_a_live_stream_that_never_says_anything_is_refused(serve, monkeypatch):
-    monkeypatch.setattr(_decoder, "_OPEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(decoder, "_OPEN_TIMEOUT", 0.3)
     over = threading.Event()
     url = serve(partial(Live, data=b"", over=over), "live.ts")
     with pytest.raises(UsageError, match="no answer in time"):

@@ -10,8 +10,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from streamcam.capture import Wanted
-from streamcam.capture._decoder import Decoder
 from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Schedule, Timeline
+from streamcam.capture.video.decoder import Decoder
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 

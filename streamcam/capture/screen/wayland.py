@@ -33,7 +33,7 @@ def portal_obstacle() -> str | None:
     if sys.platform != "linux":
         return "streamcam knows portals on Linux only"
     # Imported here: other systems do not have its library.
-    from streamcam.capture._portal import NoPortal, ScreenCast
+    from streamcam.capture.screen.portal import NoPortal, ScreenCast
 
     try:
         library.load()

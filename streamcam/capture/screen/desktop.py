@@ -13,7 +13,7 @@ import mss
 import numpy as np
 from mss.exception import ScreenShotError
 
-from streamcam.capture._wayland import is_wayland, no_screen
+from streamcam.capture.screen.wayland import is_wayland, no_screen
 from streamcam.errors import UsageError
 from streamcam.frames import Pixels
 

@@ -9,10 +9,10 @@ from typing import Protocol
 from platformdirs import user_state_path
 
 from streamcam.capture import Wanted
-from streamcam.capture._desktop import parse_region
 from streamcam.capture._pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
-from streamcam.capture._portal import Failed, NoPortal, Refused, ScreenCast
-from streamcam.capture._screen_stream import Place, ScreenStream
+from streamcam.capture.screen.desktop import parse_region
+from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
+from streamcam.capture.screen.stream import Place, ScreenStream
 from streamcam.errors import SourceLost, SourceRefused, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.pipewire import library

@@ -9,7 +9,8 @@ import numpy as np
 from mss.exception import ScreenShotError
 
 from streamcam.capture import Source, Wanted
-from streamcam.capture._desktop import (
+from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
+from streamcam.capture.screen.desktop import (
     Grabber,
     Monitors,
     Screen,
@@ -23,8 +24,7 @@ from streamcam.capture._desktop import (
     screens,
     shoot,
 )
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
-from streamcam.capture._wayland import is_wayland, portal_obstacle
+from streamcam.capture.screen.wayland import is_wayland, portal_obstacle
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool
 
@@ -39,7 +39,7 @@ def open_source(argument: str, wanted: Wanted) -> Source:
     """
     if is_shared():
         # Imported here: other desktops have neither D-Bus nor PipeWire.
-        from streamcam.capture._shared_screen import open_shared_screen
+        from streamcam.capture.screen.shared import open_shared_screen
 
         return open_shared_screen(argument, wanted)
     grabber, _ = connect()

@@ -12,7 +12,8 @@ from cv2_enumerate_cameras import enumerate_cameras
 from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
-from streamcam.capture._camera_device import (
+from streamcam.capture._pace import SYSTEM_CLOCK, Clock
+from streamcam.capture.camera.device import (
     API,
     INTERFACE,
     Device,
@@ -21,7 +22,6 @@ from streamcam.capture._camera_device import (
     reaches,
     why_closed,
 )
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool
 

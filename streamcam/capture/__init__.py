@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -42,12 +43,15 @@ class Source(Protocol):
     label        what was opened and how, for people: 'camera 0 "HD Webcam", 1280x720 at 30 fps'
     width, height  of its frames, pixels; they may change after a reconnect
     fps          nominal frames per second
+    rate         exact frames per second of a file whose pictures all last equally long; None where
+                 they do not, where nobody knows, and of what is live
     """
 
     label: str
     width: int
     height: int
     fps: float
+    rate: Fraction | None
 
     def read(self) -> Frame | None:
         """The next frame, waiting for its time at most half a second; None: nothing new yet.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from threading import Event
 
 from streamcam.capture import Source
@@ -24,6 +25,7 @@ class Opened:
     width: int
     height: int
     fps: float
+    rate: Fraction | None = None
 
 
 class CaptureWorker:
@@ -69,7 +71,9 @@ class CaptureWorker:
             self.opened.set_exception(error)
             return
         try:
-            self.opened.set_result(Opened(source.label, source.width, source.height, source.fps))
+            self.opened.set_result(
+                Opened(source.label, source.width, source.height, source.fps, source.rate)
+            )
             self._deliver()
         finally:
             self._close()

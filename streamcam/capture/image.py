@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,8 @@ class ImageSource:
     Otherwise (a picture rendered to a file) it comes once and is over, or with `wanted.loop`
     without end as fast as it is read. All frames share their pixels.
     """
+
+    rate: Fraction | None = None
 
     def __init__(
         self, name: str, pixels: Pixels, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

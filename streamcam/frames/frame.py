@@ -19,6 +19,7 @@ class Frame:
     captured_at  `time.perf_counter()` seconds at which the source had the picture
     media_time   seconds on the source's own timeline (files), or None for live sources
     repeat       True if the pixels are those of the frame before (gate closed)
+    duration     seconds for which the source's own timeline shows it; None: until the next one
     """
 
     pixels: Pixels
@@ -26,6 +27,7 @@ class Frame:
     captured_at: float
     media_time: float | None = None
     repeat: bool = False
+    duration: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:

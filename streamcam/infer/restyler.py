@@ -29,6 +29,7 @@ class Stamp(NamedTuple):
     seq: int
     captured_at: float
     media_time: float | None
+    duration: float | None
 
 
 class Restyler:
@@ -69,7 +70,7 @@ class Restyler:
         that should not be shown. Raises what the engine raises, and `EngineFailed` for the third
         blank picture in a row.
         """
-        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time)
+        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration)
         params = self._params.read(self._time_of(frame))
         if params is not self._shown:
             self._shown = params
@@ -78,7 +79,7 @@ class Restyler:
         if self._picture is not None and not passes:
             self._stats.count("skipped")
             self._flight = deque([stamp] * len(self._flight))
-            return Frame(self._picture, *stamp, repeat=True)
+            return _stamped(self._picture, stamp, repeat=True)
         self._flight.append(stamp)
         self._input = self._fit(frame.pixels)
         return self._run(self._input, params)
@@ -144,10 +145,22 @@ class Restyler:
         if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
             return None
         self._picture = picture
-        return Frame(picture, *stamp)
+        return _stamped(picture, stamp)
 
     def _time_of(self, frame: Frame) -> float:
         """Crossfades run by the clock, or by the file's own time."""
         if self._realtime or frame.media_time is None:
             return perf_counter()
         return frame.media_time
+
+
+def _stamped(pixels: Pixels, stamp: Stamp, *, repeat: bool = False) -> Frame:
+    """The input's stamp on the picture that shows it."""
+    return Frame(
+        pixels,
+        stamp.seq,
+        stamp.captured_at,
+        stamp.media_time,
+        repeat=repeat,
+        duration=stamp.duration,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import cycle
 from threading import Event
 from time import perf_counter
@@ -37,6 +38,8 @@ class AppRun:
 
 class PacedClip:
     """A Source that plays frames kept in memory at any rate: capture without decoding."""
+
+    rate: Fraction | None = None
 
     def __init__(self, frames: list[Pixels], fps: float) -> None:
         self.label, self.fps = "bundled clip, from memory", fps

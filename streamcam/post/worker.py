@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 
 from streamcam.frames import Frame, Queue, RingClosed
@@ -36,8 +37,7 @@ class PostWorker:
                 continue
             pixels = self._chain.apply(frame.pixels)
             if pixels is not frame.pixels:
-                stamp = (frame.seq, frame.captured_at, frame.media_time, frame.repeat)
-                frame = Frame(pixels, *stamp)
+                frame = replace(frame, pixels=pixels)
             self.shown_at = perf_counter()
             for outbox in self._outboxes:
                 try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -25,12 +26,14 @@ class Format:
 
     fps       ticks per second of a paced sink
     realtime  False: a file rendered frame by frame, timed by `Frame.media_time`
+    rate      exact frames per second of such a file, if all its pictures last equally long
     """
 
     width: int
     height: int
     fps: float
     realtime: bool = True
+    rate: Fraction | None = None
 
 
 class Sink(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -90,6 +91,8 @@ class CameraSource:
 
     Asks for `wanted` and takes what it gets; `label` tells both if they differ. Closes `device`.
     """
+
+    rate: Fraction | None = None
 
     def __init__(
         self, device: Device, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -83,6 +84,8 @@ class ScreenSource:
     Belongs to the thread that made `grabber`; closes it. `look` gives the monitors as they are
     now, which tells when the one that `argument` names has become larger or moved.
     """
+
+    rate: Fraction | None = None
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -126,6 +127,8 @@ class SharedScreen:
     The desktop sends a picture when something on the screen changes. In between, the last one
     is what the screen still shows. See `streamcam.capture.Source`. Owns what it is made of.
     """
+
+    rate: Fraction | None = None
 
     def __init__(
         self,

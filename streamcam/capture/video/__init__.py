@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -39,6 +40,8 @@ class VideoSource:
     is slow are left out (see `Schedule`). Live streams come as they arrive. Otherwise every
     picture comes, as fast as it is read. `media_time` starts at 0 and rises over loops.
     """
+
+    rate: Fraction | None = None
 
     def __init__(self, decoder: Decoder, wanted: Wanted, clock: Clock = SYSTEM_CLOCK) -> None:
         self._decoder = decoder

@@ -41,10 +41,11 @@ class Source(Protocol):
     """Delivers frames. Created, read and closed by the thread "capture" alone.
 
     label        what was opened and how, for people: 'camera 0 "HD Webcam", 1280x720 at 30 fps'
-    width, height  of its frames, pixels; they may change after a reconnect
+    width, height  of its frames, pixels; they change when its frames do
     fps          nominal frames per second
     rate         exact frames per second of a file whose pictures all last equally long; None where
                  they do not, where nobody knows, and of what is live
+    notice       what people should know now about what it delivers; "" if all is well
     """
 
     label: str
@@ -52,9 +53,12 @@ class Source(Protocol):
     height: int
     fps: float
     rate: Fraction | None
+    notice: str
 
     def read(self) -> Frame | None:
         """The next frame, waiting for its time at most half a second; None: nothing new yet.
+
+        A camera is waited for up to a second, and a display until it answers.
 
         Raises `EOFError` when a finite source is over and `SourceLost` when a device or a
         connection broke (the caller closes it and opens it again).

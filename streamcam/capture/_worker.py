@@ -33,7 +33,8 @@ class CaptureWorker:
 
     open_source  makes the source, and makes it again after a loss
     queue        gets every frame; with the queue closed the work ends by `RingClosed`
-    stats        counts "in"; its notice "source" tells of a loss until the source is back
+    stats        counts "in"; its notice "source" is the source's own, and tells of a loss until
+                 the source is back
     stop         ends the work within one read. Whoever closes the queue sets it as well, since
                  a source that is being waited for puts nothing into the queue
     lost         the source is gone and being waited for
@@ -55,6 +56,7 @@ class CaptureWorker:
         self._stats = stats
         self._stop = stop
         self._source: Source | None = None
+        self._told = ""  # the source's own notice, as it stands in `stats`
         # Frames go on counting where the source before the loss ended.
         self._next_seq = 0
         self._last_time = 0.0
@@ -94,6 +96,9 @@ class CaptureWorker:
                 continue
             if frame is not None:
                 self._put(frame)
+            if source.notice != self._told:
+                self._told = source.notice
+                self._stats.notice("source", self._told)
 
     def _put(self, frame: Frame) -> None:
         if self._seq_offset:
@@ -124,6 +129,7 @@ class CaptureWorker:
             self._seq_offset = self._next_seq
             self._time_offset = self._last_time + 1 / source.fps
             self.lost = False
+            self._told = ""
             self._stats.notice("source", "")
             return source
         return None

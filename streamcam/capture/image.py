@@ -40,6 +40,7 @@ class ImageSource:
     """
 
     rate: Fraction | None = None
+    notice = ""
 
     def __init__(
         self, name: str, pixels: Pixels, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

@@ -40,6 +40,7 @@ class PacedClip:
     """A Source that plays frames kept in memory at any rate: capture without decoding."""
 
     rate: Fraction | None = None
+    notice = ""
 
     def __init__(self, frames: list[Pixels], fps: float) -> None:
         self.label, self.fps = "bundled clip, from memory", fps

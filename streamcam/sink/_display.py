@@ -5,26 +5,36 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from ctypes.util import find_library
+from pathlib import Path
+
+import cv2
 
 from streamcam.errors import UsageError
+from streamcam.packages import install_command
 
 _INSTEAD = "use --output web, which shows the picture in a browser"
+_PLATFORM = "xcb"  # Qt's name for X11: the only platform that opencv-python carries
 
 
-def require_display(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise `UsageError` if this session has no display that OpenCV's windows can use."""
+def require_display(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Raise `UsageError` if this session has no display that OpenCV's windows can use.
+
+    From then on Qt takes that display: where the session asks for another platform, as Wayland
+    desktops do with QT_QPA_PLATFORM, it would end the process at the first window.
+    """
     if sys.platform != "linux":
         return
     display = environment.get("DISPLAY")
     if not display and environment.get("WAYLAND_DISPLAY"):
-        # The Qt inside opencv-python knows X11 alone.
         raise UsageError(f"a window needs XWayland here (DISPLAY is not set): {_INSTEAD}")
     if not display:
         raise UsageError(f"a window needs a display, and there is none here: {_INSTEAD}")
     if not _answers(display):
         raise UsageError(f"a window needs a display, and {display!r} does not answer: {_INSTEAD}")
+    _require_platform()
+    environment["QT_QPA_PLATFORM"] = _PLATFORM
 
 
 def _answers(display: str) -> bool:
@@ -38,3 +48,26 @@ def _answers(display: str) -> bool:
     refused: int = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
     return refused == 0
+
+
+def _require_platform() -> None:
+    """Load what Qt would load: it ends the process if a library is missing that this needs.
+
+    The wheel brings most of them. One built by a distribution has none inside, and is installed
+    with all that it needs.
+    """
+    inside = Path(cv2.__file__).parent / "qt" / "plugins" / "platforms"
+    for plugin in inside.glob(f"libq{_PLATFORM}.so"):
+        try:
+            ctypes.CDLL(str(plugin))
+        except OSError as error:
+            missing = str(error).partition(":")[0]
+            command = install_command(
+                apt="libice6 libsm6 libxext6",
+                dnf="libICE libSM libXext",
+                pacman="libice libsm libxext",
+                zypper="libICE6 libSM6 libXext6",
+            )
+            raise UsageError(
+                f"a window needs {missing}, which cannot be loaded here: {command}; or {_INSTEAD}"
+            ) from error

@@ -84,6 +84,9 @@ def shows_marker(pixels):
 class FaultySource:
     """The demo clip with the marker."""
 
+    rate = None
+    notice = ""
+
     def __init__(self, wanted, faults, away):
         self._inner = capture.open_source("demo", wanted)
         self.label, self.fps = self._inner.label, self._inner.fps

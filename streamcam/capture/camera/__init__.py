@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
 from streamcam.capture._pace import SYSTEM_CLOCK, Clock
+from streamcam.capture._words import words
 from streamcam.capture.camera.device import (
     API,
     INTERFACE,
@@ -21,6 +22,9 @@ from streamcam.capture.camera.device import (
     negotiate,
     open_device,
     reaches,
+    release,
+    retrieved,
+    to_rgb,
     why_closed,
 )
 from streamcam.errors import SourceLost, UsageError
@@ -51,15 +55,28 @@ def open_source(argument: str, wanted: Wanted) -> CameraSource:
     Raises `UsageError` if there is none, and says if another program has it.
     """
     camera = find(argument, list_cameras())
-    return CameraSource(open_device(camera.index), camera, wanted)
+    try:
+        device = open_device(camera.index)
+    except Exception as error:
+        raise _cannot_open(camera, error) from error
+    return CameraSource(device, camera, wanted)
 
 
 def list_cameras() -> list[Camera]:
-    """The cameras of this machine, by number. Opens none of them."""
-    found = [
-        Camera(one.index, one.name or f"camera {one.index}", one.path or "", INTERFACE)
-        for one in enumerate_cameras(API)
-    ]
+    """The cameras of this machine, by number. Opens none of them.
+
+    Raises `UsageError` if the system does not list them.
+    """
+    try:
+        found = [
+            Camera(one.index, one.name or f"camera {one.index}", one.path or "", INTERFACE)
+            for one in enumerate_cameras(API)
+        ]
+    except Exception as error:
+        raise UsageError(
+            f"the cameras of this machine cannot be listed ({words(error)}): plug them in again, "
+            "or use --source screen, --source demo or a video file."
+        ) from error
     return sorted(found, key=lambda camera: camera.index)
 
 
@@ -93,6 +110,7 @@ class CameraSource:
     """
 
     rate: Fraction | None = None
+    notice = ""
 
     def __init__(
         self, device: Device, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK
@@ -100,13 +118,15 @@ class CameraSource:
         self._device = device
         self._camera = camera
         self._clock = clock
-        self._bgr: NDArray[Any] | None = None  # decoded into, picture after picture
+        self._decoded: NDArray[Any] | None = None  # into this, picture after picture
         try:
             self.fps = self._start(wanted)
             self.height, self.width = self._first_shape()
-        except BaseException:
-            device.release()
-            raise
+        except BaseException as error:
+            release(device)
+            if isinstance(error, UsageError) or not isinstance(error, Exception):
+                raise
+            raise _cannot_open(camera, error) from error
         got, asked = (self.width, self.height), (wanted.width, wanted.height)
         self.label = f"{camera}, {self.width}x{self.height} at {self.fps:g} fps"
         if got != asked or not reaches(self.fps, wanted):
@@ -116,30 +136,41 @@ class CameraSource:
         self._seq = 0
 
     def read(self) -> Frame | None:
-        """The next picture, waiting for it at most a second; None: the camera skipped one.
+        """The next picture, in whatever size it has; None: the camera skipped one.
 
-        `captured_at` is the moment the driver handed the picture over. Raises `SourceLost`
-        after two seconds without a picture and when the size changes.
+        Waits for it at most a second, as OpenCV does on every system. `captured_at` is the moment
+        the driver handed the picture over.
+
+        Raises `SourceLost` after two seconds without a picture, and for whatever OpenCV raises.
         """
+        try:
+            return self._read()
+        except SourceLost:
+            raise
+        except Exception as error:
+            raise SourceLost(f"{self._camera} broke off: {words(error, cv2.error)}") from error
+
+    def close(self) -> None:
+        """Release the camera. May be called twice."""
+        release(self._device)
+
+    def _read(self) -> Frame | None:
         if not self._device.grab():
             self._missed()
             return None
         captured_at = self._clock.now()
-        decoded, bgr = self._device.retrieve(self._bgr)
-        if not decoded:
+        picture = retrieved(self._device, self._decoded)
+        if picture is None:
             self._missed()
             return None
-        if bgr.shape != (self.height, self.width, 3):
-            raise SourceLost(f"{self._camera} changed the size of its pictures")
+        self._decoded = picture
         self._last_at = captured_at
-        pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=self._pool.take())
-        frame = Frame(np.asarray(pixels, np.uint8), self._seq, captured_at)
+        if picture.shape[:2] != (self.height, self.width):
+            self.height, self.width = picture.shape[:2]
+            self._pool = FramePool(self.width, self.height)
+        frame = Frame(to_rgb(picture, self._pool.take()), self._seq, captured_at)
         self._seq += 1
         return frame
-
-    def close(self) -> None:
-        """Release the camera. May be called twice."""
-        self._device.release()
 
     def _missed(self) -> None:
         if self._clock.now() - self._last_at > _SILENCE:
@@ -155,13 +186,19 @@ class CameraSource:
         """(height, width) of what really comes, which is not always what was agreed."""
         until = self._clock.now() + _FIRST_PICTURE
         while self._clock.now() < until:
-            if self._device.grab():
-                decoded, picture = self._device.retrieve(None)
-                if decoded and picture.ndim == 3:
-                    self._bgr = picture
-                    return picture.shape[0], picture.shape[1]
+            picture = retrieved(self._device, None) if self._device.grab() else None
+            if picture is not None:
+                self._decoded = picture
+                height, width = picture.shape[:2]
+                to_rgb(picture, np.empty((height, width, 3), np.uint8))  # can all that follow be?
+                return height, width
             self._clock.sleep(_PAUSE)
         raise UsageError(f"{self._camera} delivers no picture: {why_closed(self._camera.path)}")
+
+
+def _cannot_open(camera: Camera, error: Exception) -> UsageError:
+    reason = f"{words(error, cv2.error)}; {why_closed(camera.path)}"
+    return UsageError(f"{camera} cannot be opened: {reason}")
 
 
 def _is_ours(camera: Camera) -> bool:

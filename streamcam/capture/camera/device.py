@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any, Protocol
 
 import cv2
+import numpy as np
 from cv2.utils import logging
 from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
+from streamcam.frames import Pixels
 
 # One interface a system, so that numbers mean the same in every list. On Windows DirectShow:
 # it opens at once and shows virtual cameras such as OBS's, which Media Foundation does not.
@@ -25,6 +28,7 @@ _MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
 # One buffer for the driver to fill while we read the other. With a single one it has to leave
 # out every picture that begins while we decode: half the rate.
 _BUFFERS = 2
+_TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}  # by channels
 
 
 class Device(Protocol):
@@ -46,7 +50,7 @@ class Device(Protocol):
         """Wait for the next picture."""
         ...
 
-    def retrieve(self, image: NDArray[Any] | None) -> tuple[bool, NDArray[Any]]:
+    def retrieve(self, image: NDArray[Any] | None) -> tuple[bool, NDArray[Any] | None]:
         """Decode the grabbed picture, BGR, into `image` if that fits."""
         ...
 
@@ -86,6 +90,34 @@ def _ask(device: Device, wanted: Wanted) -> tuple[tuple[int, int], float]:
     device.set(cv2.CAP_PROP_FPS, wanted.fps)
     width, height = device.get(cv2.CAP_PROP_FRAME_WIDTH), device.get(cv2.CAP_PROP_FRAME_HEIGHT)
     return (int(width), int(height)), device.get(cv2.CAP_PROP_FPS)
+
+
+def release(device: Device) -> None:
+    """Close the camera, once more if need be. What the driver says of one that is gone is lost."""
+    with suppress(Exception):
+        device.release()
+
+
+def retrieved(device: Device, into: NDArray[Any] | None) -> NDArray[Any] | None:
+    """The grabbed picture, decoded `into` an earlier one if that fits; None if it is damaged.
+
+    (height, width) or (height, width, channels): OpenCV gives BGR, other drivers' backends grey
+    and BGRA as well.
+    """
+    decoded, picture = device.retrieve(into)
+    return picture if decoded and picture is not None and picture.size else None
+
+
+def to_rgb(picture: NDArray[Any], rgb: Pixels) -> Pixels:
+    """Grey, BGR and BGRA pictures of 8 or 16 bits as RGB, in `rgb`, which is (height, width, 3)
+    uint8. Raises `ValueError` for others.
+    """
+    channels = picture.shape[2] if picture.ndim == 3 else 1
+    if channels not in _TO_RGB or picture.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"its pictures have {channels} channels of {picture.dtype}")
+    if picture.dtype == np.uint16:
+        picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
+    return np.asarray(cv2.cvtColor(picture, _TO_RGB[channels], dst=rgb), np.uint8)
 
 
 def reaches(fps: float, wanted: Wanted) -> bool:

@@ -1,4 +1,7 @@
-"""Source `screen`: a monitor or a region of the desktop, through mss or, on Wayland, its portal."""
+"""Source `screen`: a monitor or a region of the desktop, through mss or, on Wayland, its portal.
+
+The mouse pointer is in the picture on X11 and Wayland. On Windows and macOS mss leaves it out.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,28 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from mss.exception import ScreenShotError
 
 from streamcam.capture import Source, Wanted
 from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.capture.screen.desktop import (
     Grabber,
-    Monitors,
-    Screen,
+    NoPicture,
+    Shot,
     bgra,
     check_visible,
     connect,
-    current_monitors,
-    find,
-    rectangle,
+    is_black,
+    is_hidden,
     release,
-    screens,
     shoot,
 )
+from streamcam.capture.screen.monitors import Screen, find, rectangle, screens
 from streamcam.capture.screen.wayland import is_wayland, portal_obstacle
 from streamcam.errors import SourceLost, UsageError
-from streamcam.frames import Frame, FramePool
+from streamcam.frames import Frame, FramePool, Pixels
 
 _LOOK = 1.0  # seconds between looks at where the monitors are; each takes about one millisecond
+_BLACK = 1.0  # seconds of nothing but black after which that is said
 
 
 def open_source(argument: str, wanted: Wanted) -> Source:
@@ -43,7 +45,7 @@ def open_source(argument: str, wanted: Wanted) -> Source:
         from streamcam.capture.screen.shared import open_shared_screen
 
         return open_shared_screen(argument, wanted)
-    grabber, _ = connect()
+    grabber = connect()
     try:
         return ScreenSource(grabber, argument, wanted)
     except BaseException:
@@ -53,7 +55,7 @@ def open_source(argument: str, wanted: Wanted) -> Source:
 
 def is_shared() -> bool:
     """Whether the desktop shares its screen when its user agrees, as Wayland's do. Does not ask."""
-    return is_wayland() and portal_obstacle() is None
+    return (is_wayland() or is_hidden()) and portal_obstacle() is None
 
 
 def list_screens() -> list[Screen]:
@@ -68,9 +70,9 @@ def list_screens() -> list[Screen]:
 
 def visible_screens() -> list[Screen]:
     """The monitors that can be captured. Raises `UsageError` saying why there is none."""
-    grabber, monitors = connect()
+    grabber = connect()
     try:
-        found = screens(monitors)
+        found = screens(grabber.monitors)
         check_visible(grabber, found[0])
     finally:
         release(grabber)
@@ -81,8 +83,8 @@ class ScreenSource:
     """Captures one rectangle `wanted.fps` times a second. See `streamcam.capture.Source`.
 
     `captured_at` is the moment before the picture is taken, which may take some milliseconds.
-    Belongs to the thread that made `grabber`; closes it. `look` gives the monitors as they are
-    now, which tells when the one that `argument` names has become larger or moved.
+    Belongs to the thread that made `grabber`; closes it. `connect` makes another one, which knows
+    where the monitors are now: a monitor that became larger, smaller or moved is followed.
     """
 
     rate: Fraction | None = None
@@ -93,57 +95,95 @@ class ScreenSource:
         argument: str,
         wanted: Wanted,
         clock: Clock = SYSTEM_CLOCK,
-        look: Callable[[], Monitors] = current_monitors,
+        connect: Callable[[], Grabber] = connect,
     ) -> None:
         self._name, box = find(argument, grabber.monitors)
         first = check_visible(grabber, box)
         self.width, self.height = first.width, first.height  # high-density displays have more
         self.fps = wanted.fps
         self.label = f"{self._name}, {self.width}x{self.height} at {self.fps:g} fps"
+        self.notice = ""
         self._grabber = grabber
         self._argument = argument
         self._box = rectangle(box)
         self._pool = FramePool(self.width, self.height)
         self._pace = Pace(wanted.fps, clock)
         self._clock = clock
-        self._look = look
+        self._connect = connect
         self._next_look = clock.now() + _LOOK
+        self._black_until: float | None = clock.now() + _BLACK  # None: there was something to see
         self._open = True
         self._seq = 0
 
     def read(self) -> Frame | None:
         """The screen at the next tick, waiting for it at most half a second; None: not yet.
 
-        Raises `SourceLost` when the display went away, was locked, moved or changed its size.
+        The picture itself takes as long as the display needs to answer. Raises `SourceLost` when
+        the display went away or was locked, and when the monitor or the region is not there now.
         """
         if not self._pace.due():
             return None
         if self._clock.now() >= self._next_look:
-            self._check_place()
+            self._follow()
         captured_at = self._clock.now()
-        try:
-            shot = shoot(self._grabber, self._box)
-        except ScreenShotError as error:
-            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
+        shot = self._shot()
         if (shot.width, shot.height) != (self.width, self.height):
-            raise SourceLost(f"{self._name} changed its size")
+            self.width, self.height = shot.width, shot.height
+            self._pool = FramePool(self.width, self.height)
         pixels = cv2.cvtColor(bgra(shot), cv2.COLOR_BGRA2RGB, dst=self._pool.take())
         frame = Frame(np.asarray(pixels, np.uint8), self._seq, captured_at)
         self._seq += 1
+        if self._black_until is not None:
+            self._watch_for_black(self._black_until, frame.pixels)
         return frame
-
-    def _check_place(self) -> None:
-        """A monitor that became larger can still be captured as it was: as a corner of itself."""
-        self._next_look = self._clock.now() + _LOOK
-        try:
-            _, box = find(self._argument, self._look())
-        except UsageError as error:
-            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
-        if rectangle(box) != self._box:
-            raise SourceLost(f"{self._name} changed its size or place")
 
     def close(self) -> None:
         """Let go of the display. May be called twice."""
         if self._open:
             self._open = False
             release(self._grabber)
+
+    def _shot(self) -> Shot:
+        """A picture; once more if it failed because the monitor is another one since."""
+        try:
+            return shoot(self._grabber, self._box)
+        except NoPicture as error:
+            if not self._follow():
+                raise SourceLost(f"{self._name} cannot be captured: {error}") from error
+        try:
+            return shoot(self._grabber, self._box)
+        except NoPicture as error:
+            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
+
+    def _follow(self) -> bool:
+        """Look where the monitors are; whether ours has another place or size, and is followed.
+
+        One that became larger could still be captured as it was: as a corner of itself. Raises
+        `SourceLost` if it is not there now. What else is wrong the next picture tells.
+        """
+        self._next_look = self._clock.now() + _LOOK
+        try:
+            grabber = self._connect()
+        except UsageError:
+            return False
+        try:
+            _, found = find(self._argument, grabber.monitors)
+        except UsageError as error:
+            release(grabber)
+            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
+        if rectangle(found) == self._box:
+            release(grabber)
+            return False
+        release(self._grabber)
+        self._grabber, self._box = grabber, rectangle(found)
+        return True
+
+    def _watch_for_black(self, until: float, picture: Pixels) -> None:
+        """A desktop that shows nothing from the start is most likely asleep or hidden from us."""
+        if not is_black(picture):
+            self._black_until, self.notice = None, ""
+        elif self._clock.now() >= until:
+            self.notice = (
+                f"{self._name} is black all over: wake or unlock it, or take another --source "
+                "(streamcam devices lists them)"
+            )

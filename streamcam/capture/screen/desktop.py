@@ -1,49 +1,46 @@
-"""The desktop as mss sees it: its monitors, regions of it, and whether it shows itself at all."""
+"""The desktop as a program can take pictures of it: with mss, and on X11 with its pointer."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import mss
 import numpy as np
 from mss.exception import ScreenShotError
+from numpy.typing import NDArray
 
+from streamcam.capture._words import words
+from streamcam.capture.screen.monitors import Monitors, Screen, rectangle, screens
 from streamcam.capture.screen.wayland import is_wayland, no_screen
+from streamcam.capture.screen.x11 import XFault, XServer
+from streamcam.capture.screen.x11.depth import DepthReader
+from streamcam.capture.screen.x11.pointer import draw
 from streamcam.errors import UsageError
 from streamcam.frames import Pixels
 
 _NO_DISPLAY = (
     "there is no screen here ({reason}): use --source camera, --source demo or a video file."
 )
-Monitors = list[dict[str, Any]]  # the whole desktop, then each monitor, as mss lists them
-_REGION = re.compile(r"(-?\d+),(-?\d+),(\d+),(\d+)", re.ASCII)
+_NO_PICTURE = (
+    "the screen cannot be captured ({reason}): use --source camera, --source demo or a video file."
+)
+_XWAYLAND = "XWAYLAND"  # the extension of new ones (23.1), and how older ones name their monitors
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """A monitor: its number from 1, place on the desktop and size in desktop pixels."""
-
-    number: int
-    x: int
-    y: int
-    width: int
-    height: int
-    primary: bool
-
-    def __str__(self) -> str:
-        main = ", primary" if self.primary else ""
-        return f"{self.number} ({self.width}x{self.height} at {self.x},{self.y}{main})"
+class NoPicture(Exception):
+    """The screen cannot be captured now. The message says why."""
 
 
 class Shot(Protocol):
-    """A picture of the screen: `height` x `width` BGRA bytes in `raw`."""
+    """A picture of the screen: `height` x `width` BGRA bytes in `raw`, until the next one."""
 
-    raw: bytearray
+    @property
+    def raw(self) -> bytearray | NDArray[np.uint8]:
+        """Can be drawn into."""
+        ...
 
     @property
     def width(self) -> int:
@@ -57,101 +54,133 @@ class Shot(Protocol):
 
 
 class Grabber(Protocol):
-    """What is used of `mss.MSS`. Belongs to the thread that made it."""
+    """What takes pictures of the desktop. Belongs to the thread that made it.
+
+    xwayland  it is the X server of a Wayland session, which may show X programs no desktop
+    """
+
+    xwayland: bool
 
     @property
     def monitors(self) -> Monitors:
         """The whole desktop, then each monitor: left, top, width, height, is_primary."""
         ...
 
-    def grab(self, monitor: dict[str, int], /) -> Shot:
-        """Take a picture. Raises `ScreenShotError`."""
+    def grab(self, box: dict[str, int], /) -> Shot:
+        """Take a picture of a rectangle. May raise any exception: see `shoot`."""
         ...
 
     def close(self) -> None:
-        """Let go of the display."""
+        """Let go of the display. May raise any exception: see `release`."""
         ...
 
 
-def connect() -> tuple[Grabber, Monitors]:
-    """Connect to the display, on the calling thread; its monitors as mss lists them.
+class Desktop:
+    """Pictures from mss; on X11 with the mouse pointer, and of screens that mss does not take.
 
-    Raises `UsageError` saying what to do.
+    On Windows and macOS mss gives the desktop without its pointer.
     """
+
+    def __init__(self) -> None:
+        """Connect. May raise any exception, with nothing left open."""
+        self._server: XServer | None = None
+        self._mss: Any = None
+        self._reader: DepthReader | None = None
+        try:
+            self._server = _x_server()
+            self.monitors = self._connect()
+            self.xwayland = self._is_xwayland()
+        except BaseException:
+            with suppress(Exception):
+                self.close()
+            raise
+
+    def grab(self, box: dict[str, int], /) -> Shot:
+        """A picture of a rectangle, with the pointer if that is in it."""
+        shot: Shot = self._mss.grab(box) if self._reader is None else self._reader.take(box)
+        if self._server is not None:
+            pointer = self._server.pointer()
+            if pointer is not None:
+                draw(pointer, bgra(shot), box["left"], box["top"])
+        return shot
+
+    def close(self) -> None:
+        """Let go of the display. May be called twice."""
+        if self._server is not None:
+            self._server.close()
+        made, self._mss = self._mss, None
+        if made is not None:
+            made.close()
+
+    def _connect(self) -> Monitors:
+        try:
+            self._mss = mss.MSS()
+        except ScreenShotError:
+            if self._server is None:
+                raise
+            # mss takes 24 bits a pixel, in one order, and says so before it can be asked more.
+            self._reader = DepthReader(self._server)
+            return self._server.monitors()
+        monitors: Monitors = self._mss.monitors
+        return monitors
+
+    def _is_xwayland(self) -> bool:
+        if self._server is None:
+            return False
+        named = any(one.get("output", "").startswith(_XWAYLAND) for one in self.monitors)
+        return named or self._server.has(_XWAYLAND)
+
+
+def _x_server() -> XServer | None:
+    """None where there is none; what keeps mss from one as well, mss says."""
+    if sys.platform != "linux":
+        return None
     try:
-        grabber: Grabber = mss.MSS()
-        monitors = grabber.monitors
-    except ScreenShotError as error:
+        return XServer()
+    except XFault:
+        return None
+
+
+def connect() -> Grabber:
+    """Connect to the display, on the calling thread. Raises `UsageError` saying what to do."""
+    try:
+        return Desktop()
+    except Exception as error:
         raise UsageError(_no_screen(error)) from error
-    return grabber, monitors
 
 
-def current_monitors() -> Monitors:
-    """The monitors as they are now: a grabber remembers those of its start.
-
-    Raises `UsageError` if the display is gone.
+def is_hidden() -> bool:
+    """Whether the X server is Xwayland and shows X programs no desktop, as it does in a Wayland
+    session. Tells also where nothing else does: after su, in tmux, in a service.
     """
-    grabber, monitors = connect()
-    release(grabber)
-    return monitors
+    if sys.platform != "linux":
+        return False
+    try:
+        grabber = connect()
+    except UsageError:
+        return False
+    try:
+        if not grabber.xwayland:
+            return False
+        return is_black(bgra(shoot(grabber, rectangle(screens(grabber.monitors)[0]))))
+    except NoPicture:
+        return True
+    finally:
+        release(grabber)
 
 
 def release(grabber: Grabber) -> None:
     """Let go of the display, once. One that broke off is gone already."""
-    with suppress(ScreenShotError):
+    with suppress(Exception):
         grabber.close()
 
 
 def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
-    """Take a picture. Raises `ScreenShotError`, also for a display that is gone."""
+    """Take a picture. Raises `NoPicture`, also for a display that is gone."""
     try:
         return grabber.grab(box)
-    except AssertionError as error:  # all that mss has to say about a broken connection to X
-        raise ScreenShotError("the connection to the display broke") from error
-
-
-def screens(monitors: Monitors) -> list[Screen]:
-    """mss's list without its first entry, the desktop, unless that is all there is.
-
-    Where no monitor says it is the primary one, the first is.
-    """
-    single = monitors[1:] or monitors
-    primary = next((i for i, one in enumerate(single) if one.get("is_primary")), 0)
-    return [
-        Screen(i + 1, one["left"], one["top"], one["width"], one["height"], primary=i == primary)
-        for i, one in enumerate(single)
-    ]
-
-
-def find(argument: str, monitors: Monitors) -> tuple[str, Screen]:
-    """The name and the rectangle that `argument` asks for. Raises `UsageError`."""
-    known = screens(monitors)
-    listed = f"Monitors: {'; '.join(map(str, known))}."
-    if not argument:
-        one = next(one for one in known if one.primary)
-        return f"screen {one.number}", one
-    if argument.isdecimal():
-        for one in known:
-            if one.number == int(argument):
-                return f"screen {one.number}", one
-        raise UsageError(f"there is no monitor {argument}. {listed}")
-    numbers = parse_region(argument)
-    if numbers is None:
-        raise UsageError(f"screen:{argument} is neither a monitor number nor x,y,w,h. {listed}")
-    x, y, width, height = numbers
-    region = Screen(0, x, y, width, height, primary=False)
-    if not _inside(region, monitors[0]):
-        raise UsageError(f"the region {argument} (x,y,w,h) is not on the screen. {listed}")
-    return f"screen region {x},{y}", region
-
-
-def parse_region(argument: str) -> tuple[int, int, int, int] | None:
-    """x, y, width and height, if `argument` says them."""
-    match = _REGION.fullmatch(argument.replace(" ", ""))
-    if match is None:
-        return None
-    x, y, width, height = map(int, match.groups())
-    return x, y, width, height
+    except Exception as error:
+        raise NoPicture(_said(error)) from error
 
 
 def check_visible(grabber: Grabber, box: Screen) -> Shot:
@@ -160,36 +189,36 @@ def check_visible(grabber: Grabber, box: Screen) -> Shot:
     """
     try:
         shot = shoot(grabber, rectangle(box))
-    except ScreenShotError as error:
-        raise UsageError(_no_screen(error)) from error
-    if is_wayland() and not bgra(shot)[::4, ::4, :3].any():
+    except NoPicture as error:
+        if grabber.xwayland or is_wayland():
+            raise UsageError(no_screen()) from error
+        raise UsageError(_NO_PICTURE.format(reason=error)) from error
+    if (grabber.xwayland or is_wayland()) and is_black(bgra(shot)):
         raise UsageError(no_screen())
     return shot
 
 
-def _no_screen(error: ScreenShotError) -> str:
-    if is_wayland():
-        return no_screen()
-    unset = sys.platform == "linux" and not os.environ.get("DISPLAY")
-    return _NO_DISPLAY.format(reason="DISPLAY is not set" if unset else error)
-
-
-def _inside(region: Screen, desktop: dict[str, Any]) -> bool:
-    return (
-        region.width > 0
-        and region.height > 0
-        and region.x >= desktop["left"]
-        and region.y >= desktop["top"]
-        and region.x + region.width <= desktop["left"] + desktop["width"]
-        and region.y + region.height <= desktop["top"] + desktop["height"]
-    )
-
-
-def rectangle(box: Screen) -> dict[str, int]:
-    """For `shoot`."""
-    return {"left": box.x, "top": box.y, "width": box.width, "height": box.height}
+def is_black(picture: Pixels) -> bool:
+    """Whether there is nothing in it: 0 everywhere, as far as every fourth pixel tells."""
+    return not picture[::4, ::4, :3].any()
 
 
 def bgra(shot: Shot) -> Pixels:
     """The picture as (height, width, 4), without a copy."""
     return np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
+
+
+def _no_screen(error: Exception) -> str:
+    if is_wayland():
+        return no_screen()
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        return _NO_DISPLAY.format(reason="DISPLAY is not set")
+    if isinstance(error, XFault):  # there is one, of a kind that cannot be read
+        return _NO_PICTURE.format(reason=_said(error))
+    return _NO_DISPLAY.format(reason=_said(error))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, AssertionError) and not str(error):
+        return "the connection to the display broke"  # all that mss has to say about it
+    return words(error, ScreenShotError, XFault)

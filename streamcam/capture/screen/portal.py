@@ -6,8 +6,9 @@ wants, and is started. Each of these is a request that is answered later, by a s
 
 from __future__ import annotations
 
-import os
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -21,8 +22,10 @@ from jeepney import (
     message_bus,
     new_method_call,
 )
-from jeepney.io.blocking import DBusConnection, open_dbus_connection
 from jeepney.wrappers import unwrap_msg
+
+from streamcam.capture._words import words
+from streamcam.capture.screen.session_bus import connect
 
 _PORTAL = "org.freedesktop.portal"
 _DESKTOP = f"{_PORTAL}.Desktop"
@@ -73,25 +76,73 @@ class ScreenCast:
         self._session = ""
         self._tokens = 0
         self._signals: deque[Message] = deque()
-        self._bus = _connect()
         try:
-            self._bus.filter(MatchRule(type="signal"), queue=self._signals)
-            for rule in (MatchRule(type="signal", sender=_DESKTOP), _owner_changes()):
-                self._call(message_bus.AddMatch(rule))
-            (found,) = self._call(Properties(_SCREEN_CAST).get_all())
+            self._bus = connect()
+        except ConnectionError as error:
+            raise NoPortal(str(error)) from error
+        try:
+            sources, cursors = self._offers()
         except Failed as error:
             self.close()
             raise NoPortal(f"no desktop portal offers the screen ({error})") from error
-        if not found.get("AvailableSourceTypes", ("u", 0))[1] & _MONITOR:
+        if not sources & _MONITOR:
             self.close()
             raise NoPortal("the desktop portal that runs has no screens to offer")
-        self._cursor = found.get("AvailableCursorModes", ("u", 0))[1] & _CURSOR_EMBEDDED
+        self._cursor = cursors & _CURSOR_EMBEDDED
 
     def share(self, token: str) -> Shared:
         """Have the user choose a screen, unless `token` says that they did.
 
         Waits for the user for as long as they take. Raises `Refused` and `Failed`.
         """
+        with _as_failed():
+            return self._share(token)
+
+    def remote(self) -> int:
+        """A connection to PipeWire that can see the screen, a file descriptor to be closed by
+        the caller. Raises `Failed`.
+        """
+        call = new_method_call(_SCREEN_CAST, "OpenPipeWireRemote", "oa{sv}", (self._session, {}))
+        with _as_failed():
+            (descriptor,) = self._call(call)
+            number: int = descriptor.to_raw_fd()
+            return number
+
+    def ended(self, patience: float = 0.0) -> bool:
+        """Whether the desktop has ended the session, most likely because its user wanted so.
+
+        patience  seconds to wait for the news
+        """
+        deadline = monotonic() + patience
+        while True:
+            try:
+                signal = self._next_signal(max(deadline - monotonic(), 0.0))
+                if self._is_end(signal):
+                    return True
+            except TimeoutError:
+                return False
+            except Exception:  # noqa: BLE001  # the bus is gone, and with it the portal
+                return True
+
+    def close(self) -> None:
+        """Share the screen no longer. May be called twice."""
+        with suppress(Exception):  # what is gone is shared no longer
+            self._bus.close()
+
+    def _offers(self) -> tuple[int, int]:
+        """What the portal can share, and how it can show the pointer, as bits."""
+        with _as_failed():
+            self._bus.filter(MatchRule(type="signal"), queue=self._signals)
+            for rule in (MatchRule(type="signal", sender=_DESKTOP), _owner_changes()):
+                self._call(message_bus.AddMatch(rule))
+            (found,) = self._call(Properties(_SCREEN_CAST).get_all())
+            sources, cursors = (
+                int(found.get(f"Available{kind}", ("u", 0))[1])
+                for kind in ("SourceTypes", "CursorModes")
+            )
+            return sources, cursors
+
+    def _share(self, token: str) -> Shared:
         created = self._request(
             "CreateSession", "a{sv}", (), {"session_handle_token": ("s", "streamcam")}
         )
@@ -111,36 +162,7 @@ class ScreenCast:
         streams = started.get("streams", ("a(ua{sv})", []))[1]
         if not streams:
             raise Failed("it shared no screen")
-        return Shared(streams[0][0], _text(started, "restore_token"))
-
-    def remote(self) -> int:
-        """A connection to PipeWire that can see the screen, a file descriptor to be closed by
-        the caller. Raises `Failed`.
-        """
-        call = new_method_call(_SCREEN_CAST, "OpenPipeWireRemote", "oa{sv}", (self._session, {}))
-        (descriptor,) = self._call(call)
-        number: int = descriptor.to_raw_fd()
-        return number
-
-    def ended(self, patience: float = 0.0) -> bool:
-        """Whether the desktop has ended the session, most likely because its user wanted so.
-
-        patience  seconds to wait for the news
-        """
-        deadline = monotonic() + patience
-        while True:
-            try:
-                signal = self._next_signal(max(deadline - monotonic(), 0.0))
-            except TimeoutError:
-                return False
-            except OSError:  # the bus is gone, and with it the portal
-                return True
-            if self._is_end(signal):
-                return True
-
-    def close(self) -> None:
-        """Share the screen no longer. May be called twice."""
-        self._bus.close()
+        return Shared(int(streams[0][0]), _text(started, "restore_token"))
 
     def _request(
         self,
@@ -186,9 +208,8 @@ class ScreenCast:
 
     def _call(self, message: Message) -> tuple[Any, ...]:
         try:
-            answer: tuple[Any, ...] = unwrap_msg(
-                self._bus.send_and_get_reply(message, timeout=_ANSWER)
-            )
+            reply = self._bus.send_and_get_reply(message, timeout=_ANSWER)
+            answer: tuple[Any, ...] = unwrap_msg(reply)
         except DBusErrorResponse as error:
             said = error.data[0] if error.data else error.name
             raise Failed(str(said).rstrip(".")) from error
@@ -197,15 +218,15 @@ class ScreenCast:
         return answer
 
 
-def _connect() -> DBusConnection:
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or (runtime and f"unix:path={runtime}/bus")
-    if not address:
-        raise NoPortal("there is no D-Bus session here (DBUS_SESSION_BUS_ADDRESS is not set)")
+@contextmanager
+def _as_failed() -> Iterator[None]:
+    """Whatever else goes wrong in a conversation, such as an answer of another shape, `Failed`."""
     try:
-        return open_dbus_connection(address, enable_fds=True)
-    except (OSError, ValueError, RuntimeError) as error:  # as jeepney says that it cannot
-        raise NoPortal(f"the D-Bus session at {address} does not answer ({error})") from error
+        yield
+    except (Refused, Failed):
+        raise
+    except Exception as error:
+        raise Failed(f"the conversation with it went wrong ({words(error)})") from error
 
 
 def _owner_changes() -> MatchRule:

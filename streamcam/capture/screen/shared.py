@@ -11,7 +11,8 @@ from platformdirs import user_state_path
 
 from streamcam.capture import Wanted
 from streamcam.capture._pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
-from streamcam.capture.screen.desktop import parse_region
+from streamcam.capture._words import words
+from streamcam.capture.screen.monitors import parse_region
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
 from streamcam.capture.screen.stream import Place, ScreenStream
 from streamcam.errors import SourceLost, SourceRefused, UsageError
@@ -37,12 +38,12 @@ class Consent:
         """ "" if there is none."""
         try:
             return self._file.read_text("utf-8")
-        except OSError:
+        except (OSError, ValueError):  # a file that is damaged shows nothing
             return ""
 
     def keep(self, token: str) -> None:
         """In place of the one before. "": there is none any more."""
-        with suppress(OSError):  # then the desktop asks again
+        with suppress(OSError, ValueError):  # then the desktop asks again
             self._file.unlink(missing_ok=True)
             if token:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def open_shared_screen(argument: str, wanted: Wanted) -> SharedScreen:
     try:
         return SharedScreen((cast, stream, consent), argument, wanted)
     except BaseException:
-        stream.close()
+        _close(stream)
         cast.close()
         raise
 
@@ -119,6 +120,13 @@ def _begin(cast: ScreenCast, consent: Consent, fps: float) -> ScreenStream:
             f"the screen is shared, but PipeWire does not deliver it: {error}; to restart it: "
             "systemctl --user restart pipewire wireplumber"
         ) from error
+    except Exception as error:
+        raise UsageError(f"the shared screen cannot be opened: {words(error)}") from error
+
+
+def _close(stream: Pictures) -> None:
+    with suppress(Exception):  # what broke off is closed
+        stream.close()
 
 
 class SharedScreen:
@@ -129,6 +137,7 @@ class SharedScreen:
     """
 
     rate: Fraction | None = None
+    notice = ""
 
     def __init__(
         self,
@@ -162,10 +171,10 @@ class SharedScreen:
             raise self._ended()
         try:
             picture = self._stream.newest(self._pool, self._place)
-        except Broken as error:
+        except Exception as error:
             if self._cast.ended(_NEWS):
                 raise self._ended() from error
-            raise SourceLost(f"{self._name} is lost: {error}") from error
+            raise SourceLost(f"{self._name} is lost: {words(error, Broken)}") from error
         if picture is not None:
             self._picture = picture
         if self._picture is None:
@@ -176,7 +185,7 @@ class SharedScreen:
 
     def close(self) -> None:
         """Share the screen no longer. May be called twice."""
-        self._stream.close()
+        _close(self._stream)
         self._cast.close()
 
     def _ended(self) -> SourceLost:

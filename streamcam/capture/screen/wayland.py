@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from streamcam.capture._words import words
 from streamcam.packages import install_command
 from streamcam.pipewire import library
 
@@ -24,7 +25,9 @@ _NO_SCREEN = (
 
 
 def is_wayland() -> bool:
-    """Whether this is a Wayland session."""
+    """Whether the environment says that this is a Wayland session. After su, in tmux and in a
+    service it says nothing: see `desktop.is_hidden`.
+    """
     return os.environ.get("XDG_SESSION_TYPE") == "wayland" or "WAYLAND_DISPLAY" in os.environ
 
 
@@ -39,6 +42,8 @@ def portal_obstacle() -> str | None:
         library.load()
     except OSError:
         return f"{library.NAME} is not installed"
+    except Exception as error:  # noqa: BLE001  # such as one so old that it lacks a function
+        return f"{library.NAME} cannot be used ({words(error)})"
     try:
         ScreenCast().close()
     except NoPortal as error:
@@ -53,6 +58,11 @@ def no_screen() -> str:
 
 
 def _remedy() -> str:
+    if not is_wayland():  # the X server alone has told
+        return (
+            "start streamcam in a terminal of that desktop, as its user (su, sudo, ssh, tmux and "
+            "services are outside of its session)"
+        )
     again = "then log out and in again"
     for name in os.environ.get("XDG_CURRENT_DESKTOP", "").lower().split(":"):
         if name in _PORTALS:

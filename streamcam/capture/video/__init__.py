@@ -42,6 +42,7 @@ class VideoSource:
     """
 
     rate: Fraction | None = None
+    notice = ""
 
     def __init__(self, decoder: Decoder, wanted: Wanted, clock: Clock = SYSTEM_CLOCK) -> None:
         self._decoder = decoder

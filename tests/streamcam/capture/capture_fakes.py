@@ -109,7 +109,8 @@ class FakeShot:
 class FakeGrabber:
     """A desktop of two monitors side by side, the second one primary.
 
-    bgra  the colour of everything; without it a red
+    bgra      the colour of everything; without it a red
+    xwayland  it is the X server of a Wayland session
     """
 
     def __init__(self, monitors=None, bgra=None, scale: int = 1) -> None:
@@ -120,6 +121,7 @@ class FakeGrabber:
         ]
         self.bgra = bgra
         self.scale = scale
+        self.xwayland = False
         self.failing = False
         self.closed = 0
         self.grabbed: list[dict[str, int]] = []
@@ -141,6 +143,7 @@ class ScriptedSource:
 
     label, width, height, fps = "scripted, 4x2 at 10 fps", 4, 2, 10.0
     rate = None
+    notice = ""
 
     def __init__(self, script, media: bool = True) -> None:
         self.script = list(script)

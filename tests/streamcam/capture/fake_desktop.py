@@ -13,7 +13,6 @@ from jeepney import DBusAddress, HeaderFields, new_error, new_method_return, new
 
 from streamcam.pipewire import library as pw
 from streamcam.pipewire import pods
-from streamcam.pipewire.stream import Broken
 
 RED, GREEN, BLUE = (200, 20, 30), (20, 200, 30), (20, 30, 200)
 VIDEO, LARGER = pods.Video(pods.BGRX, 48, 32), pods.Video(pods.BGRX, 64, 48)
@@ -278,7 +277,7 @@ class FakePictures:
         if not self.waiting:
             return None
         item = self.waiting.popleft()
-        if isinstance(item, Broken):
+        if isinstance(item, Exception):
             raise item
         picture = np.full((self.video.height, self.video.width, 3), item, np.uint8)
         buffer = pool.take()

@@ -144,6 +144,30 @@ def test_a_loss_is_told_until_the_source_is_back():
     assert stats.snapshot().notice == ""
 
 
+def test_what_a_source_wants_to_be_known_is_told_until_it_takes_it_back():
+    told, stats = [], Stats()
+    sources = [ScriptedSource([1, 2, 3, 4, lost()]), ScriptedSource([5, 6])]
+    notices = iter(["", "it is dark", "it is dark", "", "gone", "", "", ""])
+
+    class Told(Ring):
+        def put(self, frame):
+            told.append(stats.snapshot().notice)
+            super().put(frame)
+
+    for source in sources:
+        read = source.read
+
+        def reading(source=source, read=read):
+            source.notice = next(notices)
+            return read()
+
+        source.read = reading
+    work(*sources, queue=Told(9), stats=stats)
+    # Each picture is put before its notice is told.
+    assert told == ["", "", "it is dark", "it is dark", "", ""]
+    assert stats.snapshot().notice == ""
+
+
 def test_who_said_no_is_not_asked_again_and_the_run_goes_on():
     stop, stats = ImpatientEvent(), Stats()
     no = SourceRefused("the screen is not shared")

@@ -6,7 +6,7 @@ pytest.importorskip("jeepney", reason="portals are a thing of Linux")
 
 from fake_desktop import FakeBus
 
-from streamcam.capture.screen import portal
+from streamcam.capture.screen import session_bus
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast, Shared
 
 
@@ -14,7 +14,7 @@ from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCas
 def bus(monkeypatch):
     made = FakeBus()
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/bus")
-    monkeypatch.setattr(portal, "open_dbus_connection", lambda address, enable_fds: made)
+    monkeypatch.setattr(session_bus, "open_dbus_connection", lambda address, enable_fds: made)
     return made
 
 
@@ -110,6 +110,53 @@ def test_an_error_is_repeated_in_the_portals_words(bus, cast):
     bus.errors["OpenPipeWireRemote"] = "Failed to connect to PipeWire."
     with pytest.raises(Failed, match=r"Failed to connect to PipeWire$"):
         cast.remote()
+
+
+ODD = [
+    ("CreateSession", (0, {"session_handle": 7}), "TypeError"),
+    ("CreateSession", ("no", "dict"), "Create"),
+    ("Start", (0, {"streams": ("a(ua{sv})", 5)}), "TypeError"),
+    ("Start", (0, {"streams": ("a(ua{sv})", [()])}), "IndexError"),
+    ("Start", (0, None), "AttributeError"),
+]
+
+
+@pytest.mark.parametrize(("method", "answer", "said"), ODD)
+def test_answers_of_another_shape_are_a_failure(bus, cast, method, answer, said):
+    bus.answers[method] = answer
+    with pytest.raises(Failed, match=said):
+        cast.share("")
+
+
+WHATEVER = [ValueError("bad header"), KeyError("path"), UnicodeDecodeError("utf-8", b"", 0, 1, "")]
+
+
+@pytest.mark.parametrize("error", WHATEVER, ids=lambda error: type(error).__name__)
+def test_whatever_the_bus_raises_is_no_traceback(bus, error):
+    cast = ScreenCast()
+    cast.share("")
+    bus.broken = error
+    with pytest.raises(
+        Failed, match=f"the conversation with it went wrong .{type(error).__name__}"
+    ):
+        cast.remote()
+    with pytest.raises(Failed, match=type(error).__name__):
+        cast.share("")
+    assert cast.ended()
+    with pytest.raises(NoPortal, match=type(error).__name__):
+        ScreenCast()
+
+    def close():
+        raise error
+
+    bus.close = close
+    cast.close()
+
+
+def test_a_portal_whose_properties_make_no_sense(bus):
+    bus.offers = {"AvailableSourceTypes": ("s", "monitors")}
+    with pytest.raises(NoPortal, match=r"no desktop portal offers the screen .*ValueError"):
+        ScreenCast()
 
 
 def test_no_portal_or_none_with_screens(bus):

@@ -87,6 +87,29 @@ def test_a_screen_that_is_lost_may_come_back_without_a_question(cast, consent, c
     assert (cast.closed, pictures.closed) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError(99), "KeyError: 99"),
+        (ValueError("NULL pointer access"), "ValueError: NULL pointer access"),
+        (OSError(5, "Input/output error"), r"OSError: \[Errno 5\] Input/output error"),
+    ],
+)
+def test_whatever_pipewire_raises_is_a_lost_source(cast, consent, clock, error, said):
+    pictures = FakePictures(LARGER, RED, error)
+    source = opened(cast, pictures, consent, clock)
+    source.read()
+    with pytest.raises(SourceLost, match=f"^the shared screen is lost: {said}$"):
+        source.read()
+
+    def close():
+        raise error
+
+    pictures.close = close
+    source.close()
+    assert cast.closed == 1
+
+
 @pytest.mark.parametrize("news", ["over", "late"])
 def test_a_screen_whose_user_ended_it_is_asked_for_again(cast, consent, clock, news):
     """Also if the pictures end before the bus says why."""
@@ -117,6 +140,12 @@ def test_consent_is_kept_for_the_user_alone_and_for_each_number(tmp_path):
     assert Consent("", tmp_path / "a" / "b").token() == ""
 
 
+def test_consent_that_is_damaged_is_asked_for_again(consent):
+    consent.keep("agreed")
+    consent._file.write_bytes(b"\xff\xfe")
+    assert consent.token() == ""
+
+
 def test_consent_that_cannot_be_kept_is_asked_for_again(tmp_path):
     (tmp_path / "file").touch()
     consent = Consent("", tmp_path / "file")
@@ -144,7 +173,7 @@ class Desktop:
 
     def stream(self, library, remote, node, fps):
         assert (remote, node, fps) == (7, 42, 10)
-        if isinstance(self.error, Unreachable):
+        if self.error:
             raise self.error
         return self.pictures
 
@@ -181,6 +210,7 @@ def test_nobody_is_asked_for_what_makes_no_sense(desktop, argument):
         (Refused(), SourceRefused, "the desktop's dialog was answered with no"),
         (Failed("no answer"), UsageError, "portal does not share the screen: no answer"),
         (Unreachable("host is down"), UsageError, "does not deliver it: host is down; to restart"),
+        (AttributeError("no pw_init"), UsageError, "cannot be opened: AttributeError: no pw_init$"),
     ],
 )
 def test_what_goes_wrong_is_said_and_leaves_nothing_shared(desktop, error, kind, text):
@@ -227,6 +257,7 @@ def test_without_a_portal_the_package_of_this_desktop_is_named(monkeypatch, desk
     monkeypatch.setattr("streamcam.pipewire.library.load", lambda: None)
     monkeypatch.setattr("streamcam.capture.screen.portal.ScreenCast", missing)
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", desktop_name)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     text = wayland.no_screen()
     assert "but no desktop portal offers the screen; to have both: sudo dnf install" in text
     assert package in text
@@ -239,5 +270,11 @@ def test_without_pipewire_there_is_nothing_to_share(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("streamcam.pipewire.library.load", missing)
     assert wayland.portal_obstacle() == "libpipewire-0.3.so.0 is not installed"
+
+    def old():
+        raise AttributeError("undefined symbol: pw_stream_trigger_process")
+
+    monkeypatch.setattr("streamcam.pipewire.library.load", old)
+    assert "cannot be used (AttributeError: undefined symbol: pw_" in wayland.portal_obstacle()
     monkeypatch.setattr(sys, "platform", "freebsd")
     assert wayland.portal_obstacle() == "streamcam knows portals on Linux only"

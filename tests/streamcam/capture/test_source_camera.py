@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import pytest
 from capture_fakes import RED, FakeDevice
 
@@ -230,12 +231,123 @@ def read_until_lost(source):
         assert source.read() is None
 
 
-def test_a_camera_that_changes_its_size_is_opened_anew(clock):
+def test_a_camera_that_changes_its_size_goes_on_in_the_new_one(clock):
+    source, device = opened(clock)
+    frames = [source.read(), source.read()]
+    for size in ((32, 24), (48, 64), (64, 48)):
+        device.modes[None] = (*size, 30.0)
+        frames += [source.read(), source.read()]
+        assert (source.width, source.height) == size
+    assert [frame.size for frame in frames[::2]] == [(64, 48), (32, 24), (48, 64), (64, 48)]
+    assert [frame.size for frame in frames[1::2]] == [(64, 48), (32, 24), (48, 64), (64, 48)]
+    assert [frame.seq for frame in frames] == list(range(8))
+    assert np.diff([frame.captured_at for frame in frames]) == pytest.approx([1 / 30] * 7)
+
+
+def channels(picture):
+    """What backends of OpenCV give beside BGR, with the RGB that it means."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    rgb, grey_rgb = picture[..., ::-1], np.dstack([grey] * 3)
+    return [
+        (picture, rgb),
+        (np.dstack([picture, np.full(picture.shape[:2], 7, np.uint8)]), rgb),
+        (grey, grey_rgb),
+        (grey[..., None], grey_rgb),
+        (picture.astype(np.uint16) * 257, rgb),
+        (grey.astype(np.uint16) * 257, grey_rgb),
+    ]
+
+
+@pytest.mark.parametrize("kind", range(6))
+def test_grey_alpha_and_sixteen_bits_become_rgb(clock, kind):
+    noise = np.random.default_rng(7).integers(0, 256, (48, 64, 3), np.uint8)
+    given, wanted = channels(noise)[kind]
+    device = FakeDevice(clock)
+    device.retrieve = lambda _into: (True, given)
+    source = CameraSource(device, WEBCAM, Wanted(64, 48, 30), clock)
+    frame = source.read()
+    assert frame.pixels.dtype == np.uint8
+    assert np.array_equal(frame.pixels, wanted)
+    device.retrieve = lambda _into: (True, noise)  # and another kind in mid-stream
+    assert np.array_equal(source.read().pixels, noise[..., ::-1])
+
+
+@pytest.mark.parametrize("nothing", [None, np.zeros((0, 0, 3), np.uint8)])
+def test_no_picture_at_all_is_passed_over_until_it_is_a_loss(clock, nothing):
+    source, device = opened(clock)
+    retrieve = device.retrieve
+    device.retrieve = lambda _into: (True, nothing)
+    assert [source.read() for _ in range(3)] == [None] * 3
+    device.retrieve = retrieve
+    assert source.read().seq == 0
+    device.retrieve = lambda _into: (True, nothing)
+    with pytest.raises(SourceLost, match="was unplugged or stopped delivering"):
+        read_until_lost(source)
+
+
+OPENCV = cv2.error("OpenCV(5.0.0) color.cpp:199: error: (-215:Assertion failed)\n !_src.empty()\n")
+WHATEVER = [
+    (OPENCV, r"OpenCV\(5.0.0\) color.cpp:199: error: \(-215:Assertion failed\) !_src.empty\(\)"),
+    (SystemError("<built-in> returned NULL"), "SystemError: <built-in> returned NULL"),
+    (OSError(19, "No such device"), r"OSError: \[Errno 19\] No such device"),
+    (MemoryError(), "MemoryError"),
+]
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("call", ["grab", "retrieve"])
+@pytest.mark.parametrize(("error", "said"), WHATEVER)
+def test_whatever_a_camera_raises_is_a_lost_source(clock, call, error, said):
     source, device = opened(clock)
     source.read()
-    device.modes[None] = (32, 24, 30.0)
-    with pytest.raises(SourceLost, match="changed the size"):
+    setattr(device, call, raising(error))
+    device.release = raising(error)
+    with pytest.raises(SourceLost, match=f'^camera 0 "HD Webcam" broke off: {said}$'):
         source.read()
+    source.close()
+
+
+def test_a_picture_that_is_none_of_these_is_a_lost_source(clock):
+    source, device = opened(clock)
+    device.retrieve = lambda _into: (True, np.zeros((48, 64, 2), np.uint8))
+    with pytest.raises(SourceLost, match="its pictures have 2 channels of uint8"):
+        source.read()
+    device.retrieve = lambda _into: (True, np.zeros((48, 64), np.float32))
+    with pytest.raises(SourceLost, match="its pictures have 1 channels of float32"):
+        source.read()
+
+
+@pytest.mark.parametrize("call", ["isOpened", "set", "get", "grab", "retrieve"])
+@pytest.mark.parametrize(("error", "said"), WHATEVER)
+def test_whatever_a_camera_raises_while_it_is_opened_is_one_line(clock, call, error, said):
+    device = FakeDevice(clock)
+    setattr(device, call, raising(error))
+    with pytest.raises(UsageError, match=rf'^camera 0 "HD Webcam" cannot be opened: {said}; '):
+        CameraSource(device, WEBCAM, Wanted(), clock)
+    assert device.released == 1
+    device.release = raising(error)
+    with pytest.raises(UsageError, match="cannot be opened"):
+        CameraSource(device, WEBCAM, Wanted(), clock)
+
+
+@pytest.mark.parametrize(("error", "said"), WHATEVER)
+def test_whatever_opencv_raises_before_there_is_a_device(monkeypatch, error, said):
+    monkeypatch.setattr(camera, "list_cameras", lambda: ALL)
+    monkeypatch.setattr(cv2, "VideoCapture", raising(error))
+    with pytest.raises(UsageError, match=rf'^camera 0 "HD Webcam" cannot be opened: {said}; '):
+        open_source("camera:0", Wanted())
+
+
+def test_cameras_that_cannot_be_listed_are_one_line(monkeypatch):
+    monkeypatch.setattr(camera, "enumerate_cameras", raising(ValueError("invalid literal: 'zz'")))
+    with pytest.raises(UsageError, match=r"cannot be listed \(ValueError: invalid literal: 'zz'\)"):
+        open_source("camera:0", Wanted())
 
 
 @pytest.mark.parametrize("prefix", ["", "video:", "camera:"])

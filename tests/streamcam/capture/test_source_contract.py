@@ -34,8 +34,7 @@ def an_image(make_film, clock):
 
 
 def a_screen(_make_film, clock):
-    grabber = FakeGrabber()
-    return ScreenSource(grabber, "1", WANTED, clock, lambda: grabber.monitors)
+    return ScreenSource(FakeGrabber(), "1", WANTED, clock, FakeGrabber)
 
 
 def a_shared_screen(_make_film, clock):
@@ -94,6 +93,7 @@ def test_says_what_it_is(source):
     assert source.height > 0
     assert 1 <= source.fps <= 240
     assert f"{source.width}x{source.height}" in source.label
+    assert source.notice == ""
 
 
 def test_pixels_are_rgb_of_the_size_that_was_said(source):

@@ -5,26 +5,29 @@ import subprocess
 from pathlib import Path
 
 import cv2
+import mss
 import numpy as np
 from debian import program
 
 
 class VirtualDisplay:
-    """An X display of 24 bits, black at first. `start` it; after `stop` the same one can return.
+    """An X display, black at first. `start` it; after `stop` the same one can return.
 
-    name  what DISPLAY is for its programs, such as ":5"
+    name     what DISPLAY is for its programs, such as ":5"
+    options  more of Xvfb's
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, depth: int = 24, *options: str) -> None:
         self.name = ""
-        self._size = f"{width}x{height}"
+        self._size = f"{width}x{height}x{depth}"
+        self._options = options
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Run the server, and wait until it takes clients."""
         reading, writing = os.pipe()
         place = [self.name] if self.name else []  # the server looks for a free one itself
-        screen = ("-screen", "0", f"{self._size}x24")
+        screen = ("-screen", "0", self._size, *self._options)
         self._server = subprocess.Popen(
             # -noreset: what is drawn stays when the program that drew it has gone
             [program("Xvfb"), *place, *screen, "-displayfd", str(writing), "-noreset"],
@@ -61,6 +64,17 @@ class VirtualDisplay:
         words = self._run("xrandr").replace(",", "").split()
         width = words.index("current") + 1
         return int(words[width]), int(words[width + 2])
+
+    def fill(self, rgb: tuple[int, int, int]) -> None:
+        """One colour all over, as near as the depth allows."""
+        self._run("xsetroot", "-solid", "#{:02x}{:02x}{:02x}".format(*rgb))
+
+    def picture(self) -> np.ndarray:
+        """What is on it, RGB."""
+        with mss.MSS(display=self.name) as taker:
+            shot = taker.grab(taker.monitors[0])
+        bgra = np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
+        return bgra[..., 2::-1].copy()
 
     def resize(self, width: int, height: int) -> None:
         """Change the resolution, up to the one of the start."""

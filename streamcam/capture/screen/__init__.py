@@ -22,6 +22,7 @@ from streamcam.capture.screen.desktop import (
     connect,
     is_black,
     is_hidden,
+    point,
     release,
     shoot,
 )
@@ -126,15 +127,19 @@ class ScreenSource:
         if self._clock.now() >= self._next_look:
             self._follow()
         captured_at = self._clock.now()
-        shot = self._shot()
+        try:
+            shot = self._shot()
+            if self._black_until is not None:
+                self._watch_for_black(self._black_until, bgra(shot))
+            point(self._grabber, shot, self._box)
+        except NoPicture as error:
+            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
         if (shot.width, shot.height) != (self.width, self.height):
             self.width, self.height = shot.width, shot.height
             self._pool = FramePool(self.width, self.height)
         pixels = cv2.cvtColor(bgra(shot), cv2.COLOR_BGRA2RGB, dst=self._pool.take())
         frame = Frame(np.asarray(pixels, np.uint8), self._seq, captured_at)
         self._seq += 1
-        if self._black_until is not None:
-            self._watch_for_black(self._black_until, frame.pixels)
         return frame
 
     def close(self) -> None:
@@ -147,13 +152,10 @@ class ScreenSource:
         """A picture; once more if it failed because the monitor is another one since."""
         try:
             return shoot(self._grabber, self._box)
-        except NoPicture as error:
+        except NoPicture:
             if not self._follow():
-                raise SourceLost(f"{self._name} cannot be captured: {error}") from error
-        try:
-            return shoot(self._grabber, self._box)
-        except NoPicture as error:
-            raise SourceLost(f"{self._name} cannot be captured: {error}") from error
+                raise
+        return shoot(self._grabber, self._box)
 
     def _follow(self) -> bool:
         """Look where the monitors are; whether ours has another place or size, and is followed.

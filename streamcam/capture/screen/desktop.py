@@ -67,11 +67,15 @@ class Grabber(Protocol):
         ...
 
     def grab(self, box: dict[str, int], /) -> Shot:
-        """Take a picture of a rectangle. May raise any exception: see `shoot`."""
+        """Take a picture of a rectangle, without the mouse pointer. May raise any exception."""
+        ...
+
+    def point(self, shot: Shot, box: dict[str, int]) -> None:
+        """Draw the pointer into a picture of `box`, if it is there. May raise any exception."""
         ...
 
     def close(self) -> None:
-        """Let go of the display. May raise any exception: see `release`."""
+        """Let go of the display. May raise any exception."""
         ...
 
 
@@ -96,13 +100,15 @@ class Desktop:
             raise
 
     def grab(self, box: dict[str, int], /) -> Shot:
-        """A picture of a rectangle, with the pointer if that is in it."""
+        """See Grabber."""
         shot: Shot = self._mss.grab(box) if self._reader is None else self._reader.take(box)
-        if self._server is not None:
-            pointer = self._server.pointer()
-            if pointer is not None:
-                draw(pointer, bgra(shot), box["left"], box["top"])
         return shot
+
+    def point(self, shot: Shot, box: dict[str, int]) -> None:
+        """See Grabber."""
+        pointer = None if self._server is None else self._server.pointer()
+        if pointer is not None:
+            draw(pointer, bgra(shot), box["left"], box["top"])
 
     def close(self) -> None:
         """Let go of the display. May be called twice."""
@@ -176,9 +182,20 @@ def release(grabber: Grabber) -> None:
 
 
 def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
-    """Take a picture. Raises `NoPicture`, also for a display that is gone."""
+    """Take a picture without the pointer, which shows on a black desktop as well.
+
+    Raises `NoPicture`, also for a display that is gone.
+    """
     try:
         return grabber.grab(box)
+    except Exception as error:
+        raise NoPicture(_said(error)) from error
+
+
+def point(grabber: Grabber, shot: Shot, box: dict[str, int]) -> None:
+    """Draw the pointer into a picture of `box`. Raises `NoPicture`."""
+    try:
+        grabber.point(shot, box)
     except Exception as error:
         raise NoPicture(_said(error)) from error
 

@@ -111,6 +111,7 @@ class FakeGrabber:
 
     bgra      the colour of everything; without it a red
     xwayland  it is the X server of a Wayland session
+    pointing  there is a mouse pointer in the corner of every picture, which is blue
     """
 
     def __init__(self, monitors=None, bgra=None, scale: int = 1) -> None:
@@ -121,7 +122,7 @@ class FakeGrabber:
         ]
         self.bgra = bgra
         self.scale = scale
-        self.xwayland = False
+        self.xwayland = self.pointing = False
         self.failing = False
         self.closed = 0
         self.grabbed: list[dict[str, int]] = []
@@ -133,6 +134,10 @@ class FakeGrabber:
         bgra = self.bgra or (*red(len(self.grabbed))[::-1], 0)
         width, height = monitor["width"] * self.scale, monitor["height"] * self.scale
         return FakeShot(bytearray(bytes(bgra) * (width * height)), width, height)
+
+    def point(self, shot, box):
+        if self.pointing:
+            shot.raw[:4] = (200, 30, 20, 255)
 
     def close(self) -> None:
         self.closed += 1

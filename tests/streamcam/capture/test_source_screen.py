@@ -347,12 +347,25 @@ def raising(error):
     return fail
 
 
+def test_the_pointer_is_in_the_picture_and_what_it_raises_is_a_loss(clock):
+    grabber = FakeGrabber()
+    source = ScreenSource(grabber, "", WANTED, clock, FakeGrabber)
+    assert source.read().pixels[0, 0].tolist() == list(red(2))
+    grabber.pointing = True
+    pixels = source.read().pixels
+    assert (pixels[0, 0].tolist(), pixels[0, 1].tolist()) == ([20, 30, 200], list(red(3)))
+    grabber.point = raising(XFault("the connection to the display broke"))
+    with pytest.raises(SourceLost, match="cannot be captured: the connection to the display broke"):
+        source.read()
+
+
 def test_a_screen_that_is_black_from_the_start_is_said_until_it_is_not(clock):
     grabber = FakeGrabber(bgra=(0, 0, 0, 255))
+    grabber.pointing = True  # it shows on a black desktop, too
     source = ScreenSource(grabber, "", WANTED, clock, FakeGrabber)
     notices = []
     for _ in range(20):
-        source.read()
+        assert source.read().pixels[0, 0].tolist() == [20, 30, 200]
         notices.append(source.notice)
     assert notices[:8] == [""] * 8
     assert notices[-1].startswith("screen 2 is black all over: wake or unlock it, or take another")

@@ -47,8 +47,9 @@ class Monitor(Stream):
         self._code = cv2.COLOR_RGB2BGRA if pixels == pods.BGRX else cv2.COLOR_RGB2RGBA
         self._padded = np.zeros((height, width * 4 + _PADDING), np.uint8)
         self._shown = False
-        offer = pods._format([pods._id(pixels)], [pods._size(*size)], [pods._rate(Fraction(0))])
-        self._open(pw.OUTPUT, pw.ANY_NODE, pw.DRIVER | pw.MAP_BUFFERS, offer)
+        self._pixels = pixels
+        flags = pw.DRIVER | pw.MAP_BUFFERS
+        self._open(pw.OUTPUT, pw.ANY_NODE, flags, self._offer(width, height))
 
     @property
     def watched(self) -> bool:
@@ -60,6 +61,18 @@ class Monitor(Stream):
             self._padded[:, : width * 4] = cv2.cvtColor(rgb, self._code).reshape(height, -1)
             self._shown = True
             self._library.pw_stream_trigger_process(self._stream)
+
+    def resize(self, width: int, height: int) -> None:
+        """Another resolution, in the same node, as compositors do it. The next picture has it."""
+        with self._locked():
+            self._padded = np.zeros((height, width * 4 + _PADDING), np.uint8)
+            self._shown = False
+            self._update(self._offer(width, height))
+
+    def _offer(self, width: int, height: int) -> bytes:
+        return pods._format(
+            [pods._id(self._pixels)], [pods._size(width, height)], [pods._rate(Fraction(0))]
+        )
 
     def _make(self, loop: int) -> int | None:
         properties = self._properties(_KEYS | {b"node.name": self._name})

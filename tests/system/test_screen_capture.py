@@ -129,6 +129,7 @@ def test_another_resolution(capture, folder: Path, display: VirtualDisplay) -> N
         wait_until(shows(command, number), f"the whole screen at {size}")
     assert command.stats()["notice"] == ""
     finish(command)
+    assert not any("trying again" in line for line in command.said)
 
 
 def show_on_all(display: VirtualDisplay, number: int, size: tuple[int, int], folder: Path) -> None:

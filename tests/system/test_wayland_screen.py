@@ -211,6 +211,29 @@ def test_pipewire_that_dies_and_comes_back(capture, monitors, portals, session) 
     assert command.stop() == 0
 
 
+def test_another_resolution_of_the_same_screen(capture, monitors, portals) -> None:
+    """Nothing is lost meanwhile, and nobody is asked."""
+    monitor = monitors("eDP-1", (WIDTH, HEIGHT))
+    portal = portals("eDP-1")
+    command = begin(capture("screen"), monitor, card(5))
+    show(command, monitor, 5)
+    for number, scale in ((6, 2), (7, 1)):
+        monitor.resize(scale * WIDTH, scale * HEIGHT)
+        whole = card(number).repeat(scale, 0).repeat(scale, 1)
+
+        def shown(whole=whole, number=number) -> bool:
+            if monitor.watched:
+                monitor.show(whole)
+            seen, off = numbered_card.read(command.picture())
+            return seen == number and off <= CLOSE
+
+        wait_until(shown, "the whole of it")
+        assert command.stats()["notice"] == ""
+    assert command.stop() == 0
+    assert not any("lost" in line for line in command.said)
+    assert len(portal.wishes) == 1
+
+
 def test_another_resolution(capture, monitors, portals, session) -> None:
     monitor = monitors("eDP-1", (WIDTH, HEIGHT))
     portal = portals("eDP-1")

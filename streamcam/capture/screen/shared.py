@@ -14,7 +14,7 @@ from streamcam.capture._pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
 from streamcam.capture._words import words
 from streamcam.capture.screen.monitors import parse_region
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
-from streamcam.capture.screen.stream import Place, ScreenStream
+from streamcam.capture.screen.stream import Fit, Place, ScreenStream
 from streamcam.errors import SourceLost, SourceRefused, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.pipewire import library
@@ -68,8 +68,8 @@ class Pictures(Protocol):
 
     video: Video
 
-    def newest(self, pool: FramePool, place: Place) -> Pixels | None:
-        """A picture, if there is a new one. Raises `Broken`."""
+    def newest(self, fit: Fit) -> Pixels | None:
+        """The part that `fit` wants of a picture, if there is a new one. Raises `Broken`."""
         ...
 
     def close(self) -> None:
@@ -147,13 +147,10 @@ class SharedScreen:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._cast, self._stream, self._consent = shared
-        video = self._stream.video
-        self._name, self._place = _find(argument, video)
-        rows, columns = self._place
-        self.width, self.height = columns.stop - columns.start, rows.stop - rows.start
+        self._argument = argument
+        self._follow(self._stream.video)
         self.fps = wanted.fps
         self.label = f"{self._name}, {self.width}x{self.height} at {self.fps:g} fps"
-        self._pool = FramePool(self.width, self.height)
         self._pace = Pace(wanted.fps, clock)
         self._clock = clock
         self._picture: Pixels | None = None
@@ -162,7 +159,8 @@ class SharedScreen:
     def read(self) -> Frame | None:
         """The screen at the next tick, waiting for it at most half a second; None: not yet.
 
-        Raises `SourceLost` when the screen is not shared any more or has another size.
+        Of another size once the screen has one. Raises `SourceLost` when it is not shared any more
+        and when the region is not on it.
         """
         if not self._pace.due():
             return None
@@ -170,7 +168,9 @@ class SharedScreen:
         if self._cast.ended():
             raise self._ended()
         try:
-            picture = self._stream.newest(self._pool, self._place)
+            picture = self._stream.newest(self._fit)
+        except SourceLost:
+            raise
         except Exception as error:
             if self._cast.ended(_NEWS):
                 raise self._ended() from error
@@ -187,6 +187,22 @@ class SharedScreen:
         """Share the screen no longer. May be called twice."""
         _close(self._stream)
         self._cast.close()
+
+    def _fit(self, video: Video) -> tuple[FramePool, Place]:
+        if video != self._video:
+            try:
+                self._follow(video)
+            except UsageError as error:
+                raise SourceLost(f"{self._name} is lost: {error}") from error
+        return self._pool, self._place
+
+    def _follow(self, video: Video) -> None:
+        """Find what is asked for in pictures like this. Raises `UsageError`."""
+        self._name, self._place = _find(self._argument, video)
+        rows, columns = self._place
+        self.width, self.height = columns.stop - columns.start, rows.stop - rows.start
+        self._pool = FramePool(self.width, self.height)
+        self._video = video
 
     def _ended(self) -> SourceLost:
         """Whoever ended it may not want it to begin again without being asked."""

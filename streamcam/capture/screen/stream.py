@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from fractions import Fraction
 
 import cv2
@@ -28,13 +29,14 @@ _KEYS = {
     b"node.name": b"streamcam",
 }
 Place = tuple[slice, slice]  # rows and columns of the picture
+Fit = Callable[[pods.Video], tuple[FramePool, Place]]
 
 
 class ScreenStream(Stream):
     """The pictures of the node `node`, at most about `fps` a second, fewer while nothing changes.
 
     remote  a connection to PipeWire that can see the node; belongs to the stream from now on
-    video   what was agreed on; with another one the stream is broken, and wants a successor
+    video   what is agreed on; another one when the resolution changes
     """
 
     def __init__(self, library: ctypes.CDLL, remote: int, node: int, fps: float) -> None:
@@ -50,10 +52,12 @@ class ScreenStream(Stream):
         rate = Fraction(fps).limit_denominator(1001)
         self._open(pw.INPUT, node, flags, pods.screen_format(rate))
 
-    def newest(self, pool: FramePool, place: Place) -> Pixels | None:
-        """The part of the picture at `place`, RGB, in a buffer of `pool`; None: nothing new.
+    def newest(self, fit: Fit) -> Pixels | None:
+        """A part of the picture, RGB; None: nothing new.
 
-        Raises `Broken`.
+        fit  says which part is wanted of what comes now, and has the buffers for it. Called on this
+             thread; `video` does not change meanwhile
+        Raises `Broken`, and what `fit` raises.
         """
         self.check()
         with self._locked():
@@ -61,6 +65,7 @@ class ScreenStream(Stream):
             if buffer is None:
                 return None
             try:
+                pool, place = fit(self.video)
                 picture = self._pixels(buffer.contents.buffer.contents.datas[0])[place]
                 code = _TO_RGB[self.video.pixels]
                 return np.asarray(cv2.cvtColor(picture, code, dst=pool.take()), np.uint8)
@@ -91,16 +96,12 @@ class ScreenStream(Stream):
         return made
 
     def _format_changed(self, pod: int | None) -> None:
-        agreed = self.video.pixels != 0
         if not pod:
-            if agreed:
+            if self.video.pixels:  # there was one
                 self._lose("the desktop ended it")
             return
-        video = pods.read_video(pod)
-        if agreed and video != self.video:
-            self._lose(f"it changed from {_size(self.video)} to {_size(video)}")
-            return
-        self.video = video
+        # The buffers of the format before have been taken away by now.
+        self.video = pods.read_video(pod)
         self._update(pods.screen_buffers())
         self._settled.set()
 
@@ -136,7 +137,3 @@ def _has_picture(buffer: pw.BufferPointer) -> bool:
 
 def _address(buffer: pw.BufferPointer) -> int:
     return ctypes.addressof(buffer.contents)
-
-
-def _size(video: pods.Video) -> str:
-    return f"{video.width}x{video.height}"

@@ -273,12 +273,13 @@ class FakePictures:
         self.waiting = deque(waiting)
         self.closed = 0
 
-    def newest(self, pool, place):
+    def newest(self, fit):
         if not self.waiting:
             return None
         item = self.waiting.popleft()
         if isinstance(item, Exception):
             raise item
+        pool, place = fit(self.video)
         picture = np.full((self.video.height, self.video.width, 3), item, np.uint8)
         buffer = pool.take()
         buffer[:] = picture[place]
@@ -291,7 +292,7 @@ class FakePictures:
 class EndlessPictures(FakePictures):
     """A new one each time: a red, in which the blue rises."""
 
-    def newest(self, pool, place):
+    def newest(self, fit):
         self.number = getattr(self, "number", 0) + 1
         self.waiting.append((RED[0], RED[1], RED[2] + 6 * (self.number % 10)))
-        return super().newest(pool, place)
+        return super().newest(fit)

@@ -47,6 +47,10 @@ def pool():
     return FramePool(WIDTH, HEIGHT)
 
 
+def whole(pool):
+    return lambda _video: (pool, WHOLE)
+
+
 def halves(left, right):
     picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     picture[:, : WIDTH // 2], picture[:, WIDTH // 2 :] = left, right
@@ -69,31 +73,31 @@ def test_pictures_are_rgb_however_they_come(pool, remote, pixels, padding, offse
     stream = ScreenStream(pipewire, remote, 42, 30)
     picture = halves(RED, BLUE)
     pipewire.deliver(picture, padding, offset)
-    assert np.array_equal(stream.newest(pool, WHOLE), picture)
+    assert np.array_equal(stream.newest(whole(pool)), picture)
     stream.close()
 
 
 def test_a_compositor_may_leave_the_stride_out(pipewire, stream, pool):
     pipewire.deliver(halves(RED, BLUE), stride=0)
-    assert np.array_equal(stream.newest(pool, WHOLE), halves(RED, BLUE))
+    assert np.array_equal(stream.newest(whole(pool)), halves(RED, BLUE))
 
 
 def test_a_part_of_it(pipewire, stream):
     picture = np.arange(HEIGHT * WIDTH * 3, dtype=np.uint32).astype(np.uint8)
     picture = picture.reshape(HEIGHT, WIDTH, 3)
     pipewire.deliver(picture, padding=12)
-    part = stream.newest(FramePool(10, 7), (slice(5, 12), slice(30, 40)))
+    part = stream.newest(lambda _: (FramePool(10, 7), (slice(5, 12), slice(30, 40))))
     assert np.array_equal(part, picture[5:12, 30:40])
 
 
 def test_the_newest_wins_and_all_buffers_are_given_back(pipewire, stream, pool):
-    assert stream.newest(pool, WHOLE) is None
+    assert stream.newest(whole(pool)) is None
     for colour in (RED, GREEN, BLUE):
         pipewire.deliver(halves(colour, colour))
     assert len(pipewire.free) == 2
-    assert stream.newest(pool, WHOLE)[0, 0].tolist() == list(BLUE)
+    assert stream.newest(whole(pool))[0, 0].tolist() == list(BLUE)
     assert len(set(pipewire.free)) == 3
-    assert stream.newest(pool, WHOLE) is None
+    assert stream.newest(whole(pool)) is None
     assert pipewire.locked == 0
 
 
@@ -102,7 +106,7 @@ def test_buffers_without_a_picture_are_passed_over(pipewire, stream, pool, chunk
     pipewire.deliver(halves(RED, RED))
     pipewire.deliver(halves(BLUE, BLUE), **chunk)
     assert len(pipewire.free) == 1
-    assert stream.newest(pool, WHOLE)[0, 0].tolist() == list(RED)
+    assert stream.newest(whole(pool))[0, 0].tolist() == list(RED)
 
 
 def test_a_buffer_that_is_taken_away_is_not_read(pipewire, stream, pool):
@@ -110,31 +114,56 @@ def test_a_buffer_that_is_taken_away_is_not_read(pipewire, stream, pool):
     second = pipewire.deliver(halves(GREEN, GREEN))
     pipewire.remove(first)
     pipewire.remove(second)
-    assert stream.newest(pool, WHOLE) is None
+    assert stream.newest(whole(pool)) is None
     pipewire.deliver(halves(BLUE, BLUE))
     pipewire.remove(first)
-    assert stream.newest(pool, WHOLE)[0, 0].tolist() == list(BLUE)
+    assert stream.newest(whole(pool))[0, 0].tolist() == list(BLUE)
 
 
-@pytest.mark.parametrize(
-    ("video", "reason"),
-    [
-        (pods.Video(pods.BGRX, 96, 64), "it changed from 48x32 to 96x64"),
-        (None, "the desktop ended it"),
-    ],
-)
-def test_another_size_or_none_is_the_end(pipewire, stream, pool, video, reason):
-    pipewire.agree(pipewire.video)  # the same again is not
-    assert stream.newest(pool, WHOLE) is None
-    pipewire.agree(video)
-    with pytest.raises(Broken, match=reason):
-        stream.newest(pool, WHOLE)
+def test_another_size_and_other_colours_go_on(pipewire, stream, pool):
+    pipewire.deliver(halves(RED, BLUE))
+    assert np.array_equal(stream.newest(whole(pool)), halves(RED, BLUE))
+    larger = np.random.default_rng(2).integers(0, 256, (64, 96, 3), np.uint8)
+    for pixels in (pods.BGRX, pods.RGBX):
+        pipewire.video = pods.Video(pixels, 96, 64)
+        pipewire.agree(pipewire.video)
+        assert stream.newest(whole(pool)) is None
+        pipewire.deliver(larger, padding=8)
+        asked = []
+
+        def fit(video, asked=asked):
+            asked.append(video)
+            return FramePool(96, 64), (slice(0, 64), slice(0, 96))
+
+        assert np.array_equal(stream.newest(fit), larger)
+        assert asked == [pipewire.video]
+    assert pipewire.wishes == [pods.screen_buffers()] * 3
+    assert (len(pipewire.free), pipewire.locked) == (3, 0)
+
+
+def test_what_the_fit_raises_leaves_nothing_locked(pipewire, stream, pool):
+    pipewire.deliver(halves(RED, BLUE))
+
+    def fit(_video):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stream.newest(fit)
+    assert (len(pipewire.free), pipewire.locked) == (1, 0)
+    pipewire.deliver(halves(GREEN, GREEN))
+    assert np.array_equal(stream.newest(whole(pool)), halves(GREEN, GREEN))
+
+
+def test_no_format_any_more_is_the_end(pipewire, stream, pool):
+    pipewire.agree(None)
+    with pytest.raises(Broken, match="the desktop ended it"):
+        stream.newest(whole(pool))
 
 
 def test_a_lost_daemon_is_the_end(pipewire, stream, pool):
     pipewire.become(pw.UNCONNECTED, b"connection error")
     with pytest.raises(Broken, match="connection error"):
-        stream.newest(pool, WHOLE)
+        stream.newest(whole(pool))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +179,7 @@ def test_a_lost_daemon_is_the_end(pipewire, stream, pool):
 def test_nothing_is_read_beside_a_buffer(pipewire, stream, pool, size, chunk):
     pipewire.enqueue(np.zeros(size, np.uint8), pw.Chunk(size=1, **chunk))
     with pytest.raises(Broken, match=f"PipeWire gave {size} bytes for a picture"):
-        stream.newest(pool, WHOLE)
+        stream.newest(whole(pool))
     assert (len(pipewire.free), pipewire.locked) == (1, 0)
 
 
@@ -190,4 +219,4 @@ def test_callbacks_find_the_stream_until_pipewires_thread_has_stopped(pipewire, 
     stream.close()
     assert stream._error is None
     with pytest.raises(Broken, match="it is closed"):
-        stream.newest(pool, WHOLE)
+        stream.newest(whole(pool))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from streamcam.cli.terminal import Terminal
+from streamcam.errors import UsageError
+
+_T = TypeVar("_T")
 
 _VIRTUALCAM = ("virtualcam", "a camera for OBS, Zoom, Discord and browsers")
 _PIPEWIRE = ("pipewire", "a camera for programs that read PipeWire's, such as Chromium")
@@ -18,21 +24,27 @@ _OUTPUTS = (
 
 def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
-    from streamcam.capture.screen import is_shared, list_screens
+    from streamcam.capture.screen import is_shared, visible_screens
     from streamcam.doctor.cameras import real_cameras
     from streamcam.sink._devices import how_to_get_one, list_devices
     from streamcam.sink._pipewire_presence import obstacle
 
     virtual = list_devices()
-    sources = [(f"camera:{one.index}", one.name, one.path) for one in real_cameras()]
-    screens = [
+    cameras, no_cameras = _listed(real_cameras)
+    sources = [(f"camera:{one.index}", one.name, one.path) for one in cameras]
+    shared = is_shared()
+    screens, no_screens = ([], "") if shared else _listed(visible_screens)
+    sources += [_SHARED] if shared else []
+    sources += [
         (f"screen:{one.number}", f"{one.width}x{one.height}", f"at {one.x},{one.y}")
-        for one in list_screens()
+        for one in screens
     ]
-    sources += [_SHARED] if is_shared() else screens
     sources += [("demo", "the bundled clip", ""), ("FILE or URL", "a video or a picture", "")]
     terminal = Terminal()
     terminal.table("Sources (streamcam --source SOURCE)", ("source", "what", "where"), sources)
+    for kind, missing in (("camera", no_cameras), ("screen", no_screens)):
+        if missing:
+            terminal.say(f"{kind}: none; {missing}")
     outputs = [(f"virtualcam:{one.path}", f'the virtual camera "{one.label}"') for one in virtual]
     outputs += [_VIRTUALCAM] if virtual else []
     outputs += [_PIPEWIRE] if obstacle() is None else []
@@ -40,3 +52,11 @@ def devices() -> None:
     terminal.table("Outputs (streamcam --output OUTPUT)", ("output", "what"), outputs)
     if not virtual:
         terminal.say(f"virtual camera: none; to get one: {how_to_get_one()}")
+
+
+def _listed(look: Callable[[], list[_T]]) -> tuple[list[_T], str]:
+    """What there is, or why nothing can be had."""
+    try:
+        return look(), ""
+    except UsageError as error:
+        return [], str(error)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from streamcam.doctor import Finding, v4l2
+from streamcam.errors import UsageError
 
 if TYPE_CHECKING:
     from streamcam.capture.camera import Camera
@@ -17,7 +18,11 @@ _SHOWN = 4  # sizes in the list; a camera may have fifty
 
 def check() -> Iterator[Finding]:
     """See module."""
-    cameras = real_cameras()
+    try:
+        cameras = real_cameras()
+    except UsageError as error:
+        yield Finding(_TOPIC, "camera", "note", str(error))
+        return
     for camera in cameras:
         name = f"camera:{camera.index}"
         if sys.platform == "linux":

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from streamcam.capture.screen.desktop import is_hidden
 from streamcam.capture.screen.wayland import is_wayland
 from streamcam.doctor import Finding
 from streamcam.errors import UsageError
@@ -38,4 +39,6 @@ def _server() -> str:
     if is_wayland():
         return "Wayland"
     display = os.environ.get("DISPLAY")
+    if display and is_hidden():
+        return f"Xwayland {display}"
     return f"X11 {display}" if display else "no display server"

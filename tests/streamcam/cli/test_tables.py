@@ -5,6 +5,7 @@ import json
 from streamcam.capture.camera import Camera
 from streamcam.capture.screen import Screen
 from streamcam.cli import main
+from streamcam.errors import UsageError
 from streamcam.presets import load_preset
 from streamcam.sink._devices import Device
 
@@ -35,11 +36,29 @@ def test_devices_here(command) -> None:
     assert "FILE.mp4\ta recording" in done.stdout
 
 
+def test_devices_that_cannot_be_had_say_why_and_hide_nothing_else(monkeypatch, capsys) -> None:
+    def fails(text):
+        def look():
+            raise UsageError(text)
+
+        return look
+
+    monkeypatch.setattr("streamcam.capture.camera.list_cameras", fails("they cannot be listed"))
+    monkeypatch.setattr("streamcam.capture.screen.visible_screens", fails("its depth is 1"))
+    monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: False)
+    assert main(["devices"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "camera: none; they cannot be listed" in lines
+    assert "screen: none; its depth is 1" in lines
+    assert "demo\tthe bundled clip\t" in lines
+    assert "window\ta preview on this screen" in lines
+
+
 def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     cameras = [Camera(0, "HD Webcam", "/dev/video0", "V4L2"), Camera(9, "out", "/dev/video9", "")]
     screens = [Screen(1, 0, 0, 1920, 1080, primary=True)]
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: cameras)
-    monkeypatch.setattr("streamcam.capture.screen.list_screens", lambda: screens)
+    monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: screens)
     monkeypatch.setattr(
         "streamcam.sink._devices.list_devices", lambda: [Device("/dev/video9", "out")]
     )

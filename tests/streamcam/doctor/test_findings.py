@@ -203,6 +203,24 @@ def test_a_camera_that_cannot_be_asked(webcam, monkeypatch, error, fix):
     assert found.fix.startswith(fix)
 
 
+def test_cameras_that_cannot_be_listed(monkeypatch):
+    monkeypatch.setattr(
+        "streamcam.capture.camera.list_cameras", raising(UsageError("they cannot be listed"))
+    )
+    (found,) = cameras.check()
+    assert (found.name, found.state, found.text) == ("camera", "note", "they cannot be listed")
+
+
+def test_a_screen_behind_xwayland_is_named_so(monkeypatch):
+    monkeypatch.setattr("streamcam.capture.screen.is_shared", lambda: True)
+    monkeypatch.setattr(screens, "is_hidden", lambda: True)
+    monkeypatch.setenv("DISPLAY", ":7")
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    (found,) = screens.check()
+    assert found.text.startswith("on Xwayland :7: the desktop portal is there")
+
+
 def test_screens(monkeypatch):
     one = Screen(1, 0, 0, 1920, 1080, primary=True)
     monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: [one])

@@ -68,6 +68,37 @@ def test_without_a_display_it_is_refused(monkeypatch, environment, reason):
         require_display(environment)
 
 
+ANY = ["wayland", "offscreen", "wayland-egl;xcb", "", None]
+
+
+@pytest.mark.parametrize("asked", ANY)
+def test_qt_is_asked_for_the_platform_that_opencv_carries(monkeypatch, asked):
+    """With another one it ends the process at the first window: tests/system has that."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: True)
+    environment = {"DISPLAY": ":93"} | ({} if asked is None else {"QT_QPA_PLATFORM": asked})
+    require_display(environment)
+    assert environment["QT_QPA_PLATFORM"] == "xcb"
+
+
+def test_a_library_that_qt_would_miss_is_named(monkeypatch, tmp_path):
+    plugin = tmp_path / "qt" / "plugins" / "platforms" / "libqxcb.so"
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: True)
+    monkeypatch.setattr("cv2.__file__", str(tmp_path / "__init__.py"))
+
+    def missing(_name):
+        raise OSError("libSM.so.6: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    environment = {"DISPLAY": ":93", "QT_QPA_PLATFORM": "wayland"}
+    with pytest.raises(UsageError, match=r"needs libSM.so.6, .*: sudo .*; or use --output web"):
+        require_display(environment)
+    assert environment["QT_QPA_PLATFORM"] == "wayland"
+
+
 def test_a_display_that_does_not_answer_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr("streamcam.sink._display._answers", lambda display: False)

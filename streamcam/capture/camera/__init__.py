@@ -206,8 +206,8 @@ def _is_ours(camera: Camera) -> bool:
 
 
 def _matches(argument: str, cameras: list[Camera]) -> list[Camera]:
-    if argument.isdecimal():
-        return [one for one in cameras if one.index == int(argument)]
+    if argument.isascii() and argument.isdecimal():
+        return [one for one in cameras if str(one.index) == (argument.lstrip("0") or "0")]
     if argument.startswith(("/", "\\")):
         target = os.path.realpath(argument)  # /dev/v4l/by-id/… are links
         return [one for one in cameras if one.path in (argument, target)]

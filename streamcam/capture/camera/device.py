@@ -28,6 +28,7 @@ _MOTION_JPEG = cv2.VideoWriter.fourcc(*"MJPG")
 # One buffer for the driver to fill while we read the other. With a single one it has to leave
 # out every picture that begins while we decode: half the rate.
 _BUFFERS = 2
+_FASTEST = 1000  # frames per second; a clock's rate, such as 90000, is none
 _TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}  # by channels
 
 
@@ -73,15 +74,15 @@ def open_device(index: int) -> Device:
 
 
 def negotiate(device: Device, wanted: Wanted) -> float:
-    """Ask for size and rate; the rate that was granted. Compressed if it needs to be: USB 2
-    carries 1280x720 ten times a second otherwise.
+    """Ask for size and rate; the rate that was granted, or the wanted one if the driver says what
+    is none. Compressed if it needs to be: USB 2 carries 1280x720 ten times a second otherwise.
     """
     device.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
     size, fps = _ask(device, wanted)
     enough = size == (wanted.width, wanted.height) and reaches(fps, wanted)
     if not enough and device.set(cv2.CAP_PROP_FOURCC, _MOTION_JPEG):
         size, fps = _ask(device, wanted)
-    return fps or wanted.fps
+    return fps if 0 < fps < _FASTEST else wanted.fps
 
 
 def _ask(device: Device, wanted: Wanted) -> tuple[tuple[int, int], float]:

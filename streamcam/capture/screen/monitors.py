@@ -9,7 +9,7 @@ from typing import Any
 from streamcam.errors import UsageError
 
 Monitors = list[dict[str, Any]]  # the whole desktop, then each monitor, as mss lists them
-_REGION = re.compile(r"(-?\d+),(-?\d+),(\d+),(\d+)", re.ASCII)
+_REGION = re.compile(r"(-?\d{1,9}),(-?\d{1,9}),(\d{1,9}),(\d{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ def find(argument: str, monitors: Monitors) -> tuple[str, Screen]:
     if not argument:
         one = next(one for one in known if one.primary)
         return f"screen {one.number}", one
-    if argument.isdecimal():
+    if argument.isascii() and argument.isdecimal():
         for one in known:
-            if one.number == int(argument):
+            if str(one.number) == argument.lstrip("0"):
                 return f"screen {one.number}", one
         raise UsageError(f"there is no monitor {argument}. {listed}")
     numbers = parse_region(argument)

@@ -23,6 +23,8 @@ LISTED = '0 "HD Webcam", 2 "Logitech BRIO", 4 "OBS Virtual Camera", 6 "StreamCam
         ("", WEBCAM),
         ("0", WEBCAM),
         ("2", LOGITECH),
+        ("02", LOGITECH),
+        ("00", WEBCAM),
         ("hd webcam", WEBCAM),
         ("BRIO", LOGITECH),
         ("obs virtual camera", OBS),
@@ -53,6 +55,8 @@ def test_a_link_to_a_device_is_followed(tmp_path):
         ("1", "there is no camera '1' here"),
         ("/dev/video9", "there is no camera '/dev/video9' here"),
         ("Nikon", "there is no camera 'Nikon' here"),
+        ("9" * 5000, "there is no camera '999"),
+        ("²", "there is no camera '²' here"),
         ("cam", "'cam' fits several cameras: give the number"),
         ("6", 'camera 6 "StreamCam output" is streamcam\'s own output'),
         ("streamcam", "own output"),
@@ -136,8 +140,9 @@ def test_asks_for_motion_jpeg_where_the_size_needs_it(clock):
     assert "asked" not in source.label
 
 
-def test_a_camera_that_does_not_know_its_rate_is_taken_at_its_word(clock):
-    source, _ = opened(clock, modes={None: (64, 48, 0.0)})
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 90000.0])
+def test_a_camera_that_does_not_know_its_rate_is_taken_at_its_word(clock, fps):
+    source, _ = opened(clock, modes={None: (64, 48, fps)})
     assert source.fps == 30
 
 

@@ -128,6 +128,8 @@ class Desktop:
             self._reader = DepthReader(self._server)
             return self._server.monitors()
         monitors: Monitors = self._mss.monitors
+        if not monitors:
+            raise ScreenShotError("it has no monitors")
         return monitors
 
     def _is_xwayland(self) -> bool:
@@ -187,9 +189,11 @@ def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
     Raises `NoPicture`, also for a display that is gone.
     """
     try:
-        return grabber.grab(box)
+        shot = grabber.grab(box)
+        bgra(shot)  # as many bytes as the size says
     except Exception as error:
         raise NoPicture(_said(error)) from error
+    return shot
 
 
 def point(grabber: Grabber, shot: Shot, box: dict[str, int]) -> None:

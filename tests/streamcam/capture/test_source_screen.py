@@ -3,7 +3,7 @@ from __future__ import annotations
 import mss
 import numpy as np
 import pytest
-from capture_fakes import FakeGrabber, red
+from capture_fakes import FakeGrabber, FakeShot, red
 from mss.exception import ScreenShotError
 
 from streamcam.capture import Wanted, open_source, screen
@@ -339,6 +339,26 @@ def test_whatever_opening_raises_is_one_line(desktop, monkeypatch, error, said):
     assert desktop.closed
     monkeypatch.setattr(mss, "MSS", raising(error))
     with pytest.raises(UsageError, match=rf"there is no screen here \({said}\): use --source"):
+        open_source("screen", WANTED)
+    assert list_screens() == []
+
+
+@pytest.mark.parametrize("size", [(96, 71), (97, 72), (0, 0)])
+def test_a_picture_that_is_not_all_there_is_none(desktop, clock, size):
+    whole = desktop.grab(place(0, 0, 96, 72))
+    desktop.grab = lambda _box: FakeShot(whole.raw, *size)
+    with pytest.raises(UsageError, match=r"cannot be captured \(ValueError: .*\): use --source"):
+        open_source("screen", WANTED)
+    grabber = FakeGrabber()
+    source = ScreenSource(grabber, "", WANTED, clock, FakeGrabber)
+    grabber.grab = desktop.grab
+    with pytest.raises(SourceLost, match="screen 2 cannot be captured: ValueError: "):
+        source.read()
+
+
+def test_a_desktop_without_any_monitor_is_none(desktop):
+    desktop.monitors = []
+    with pytest.raises(UsageError, match=r"there is no screen here \(it has no monitors\): use"):
         open_source("screen", WANTED)
     assert list_screens() == []
 

@@ -71,7 +71,8 @@ def test_a_black_desktop_is_refused_and_the_way_to_it_named(capture, launch, xwa
     assert "start streamcam in a terminal of that desktop, as its user (su, sudo, ssh" in line
     listing = launch("devices", DISPLAY=xwayland)
     assert listing.end() == 0
-    assert not any(line.startswith("screen") for line in listing.said)
+    (line,) = (line for line in listing.said if line.startswith("screen"))
+    assert line.startswith("screen: none; a Wayland session shows")
 
 
 def test_the_portal_is_taken_where_it_answers(
@@ -87,7 +88,7 @@ def test_the_portal_is_taken_where_it_answers(
         assert command.process.poll() is None, command.errors
         if monitor.watched:
             monitor.show(card(5))
-        if not any("page:" in line for line in command.said):
+        if not any("live:" in line for line in command.said):
             return False
         seen, off = numbered_card.read(command.picture())
         return seen == 5 and off <= CLOSE

@@ -145,9 +145,12 @@ def test_a_black_desktop_under_wayland_is_the_one_x_clients_are_shown(desktop, m
 
 
 @pytest.mark.parametrize("bgra", [(0, 0, 0, 255), None], ids=["black", "no picture"])
-def test_xwayland_tells_where_the_environment_does_not(desktop, monkeypatch, bgra):
+@pytest.mark.parametrize("told", ["by its monitors", "by its extension"])
+def test_xwayland_tells_where_the_environment_does_not(desktop, monkeypatch, bgra, told):
     """After su, in tmux, in a service: there is DISPLAY alone."""
-    desktop.monitors[2]["output"] = "XWAYLAND0"
+    if told == "by its monitors":
+        desktop.monitors[2]["output"] = "XWAYLAND0"
+    monkeypatch.setattr(FakeServer, "known", () if "monitors" in told else ("XWAYLAND",))
     desktop.bgra, desktop.failing = bgra, bgra is None
     monkeypatch.setattr(desktop_module, "XServer", lambda: FakeServer())
     assert list_screens() == []
@@ -162,8 +165,10 @@ def test_xwayland_tells_where_the_environment_does_not(desktop, monkeypatch, bgr
 
 
 class FakeServer:
+    known = ()
+
     def has(self, extension):
-        return False
+        return extension in self.known
 
     def pointer(self):
         return None

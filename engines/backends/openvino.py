@@ -156,7 +156,10 @@ class OpenVinoRunner:
                 request.set_tensor(name, read[name])
                 request.set_tensor(name.removeprefix("delayed_"), write[name])
         try:
-            request.infer()
+            # Not `infer`, which would compute on this thread as well: the app lets the threads of
+            # the engine give way to those that show pictures, and this one is to stay ahead.
+            request.start_async()
+            request.wait()
         except RuntimeError as error:
             raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
 

@@ -8,6 +8,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 from engines.api import Engine, EngineSpec
 from engines.errors import EngineFailed
@@ -27,12 +28,15 @@ from streamcam.pipeline.stages import Loss, Stages
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers
 from streamcam.post.worker import PostWorker
+from streamcam.priority import giving_way, keeping_time
 from streamcam.sink import Sink
 from streamcam.sink._curtain import Covered, Curtain, card
 from streamcam.sink._worker import Delivery, Reopening
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
+
+T = TypeVar("T")
 
 _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
 _ATTENTION = 0.25  # seconds between chances for Ctrl-C while the source opens (Windows)
@@ -78,15 +82,13 @@ class Opening:
         frames, pictures = self._queue(), self._queue()
         capture = self._start_capture(frames)
         source = capture.opened
-        engine, line = open_engine(options, lambda: self._aspect(source), _builder(source))
-        self._unowned.callback(engine.close)
-        encode_looks(options.preset, engine.encode)
+        engine, line = self._open_engine(source)
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         self._say(f"source: {_result(source).label}")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         post = PostWorker(pictures, outboxes, chain_for(options.preset, options))
-        self._stages.start("post", post.work, [pictures, *outboxes], place=_POST)
+        self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(
             (frames, pictures),
             (engine, box),
@@ -97,11 +99,12 @@ class Opening:
         infer.passthrough = options.preset.on_error == "passthrough"
         rebuild = Rebuild(build_engine)
         self._stages.add_queues(rebuild)
-        self._stages.start("rebuild", rebuild.work, [rebuild], place=None)
+        self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)
         live = Live(options, (engine, box), workers, self._say)
         frames.dropped = 0  # what came before there was an engine was never late
-        self._stages.start("infer", infer.work, [frames, pictures, infer], place=_INFER)
+        work = keeping_time(infer.work)
+        self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)
         self._unowned.pop_all()
         if options.realtime:
             self._start_watchdog(workers, live, capture)
@@ -125,6 +128,26 @@ class Opening:
                 self._say(f"output: {opened.label}")
         return sinks
 
+    def _open_engine(self, source: Future[Opened]) -> tuple[Engine, str]:
+        """The first engine, and a line about it. It is built on a thread that gives way, since the
+        pool of threads that an engine works with inherits that."""
+        opened: Future[tuple[Engine, str]] = Future()
+
+        def build() -> None:
+            try:
+                engine, line = open_engine(
+                    self._options, lambda: self._aspect(source), _builder(source)
+                )
+                self._unowned.callback(engine.close)
+                encode_looks(self._options.preset, engine.encode)
+            except BaseException as error:  # noqa: BLE001  # the main thread raises it
+                opened.set_exception(error)
+            else:
+                opened.set_result((engine, line))
+
+        self._stages.start("build", giving_way(build), [], place=None)
+        return _result(opened)
+
     def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
         infer, form = workers.infer, self._options.format
 
@@ -136,7 +159,7 @@ class Opening:
 
         def abandon(reason: str) -> None:
             if infer.abandon():
-                self._stages.replace("infer", infer.work)
+                self._stages.replace("infer", keeping_time(infer.work))
                 live.mend(EngineFailed(reason))
 
         def show_card(reason: str) -> None:
@@ -144,7 +167,7 @@ class Opening:
             workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
 
         watchdog = Watchdog(infer, workers.post, trouble, abandon, show_card, self._stages.stopping)
-        self._stages.start("watchdog", watchdog.work, [], place=None)
+        self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:
         return any(delivery.watched for delivery in self._deliveries)
@@ -157,7 +180,7 @@ class Opening:
             self._stats,
             self._stages.stopping,
         )
-        self._stages.start("capture", worker.run, [frames], place=_SOURCE)
+        self._stages.start("capture", keeping_time(worker.run), [frames], place=_SOURCE)
         return worker
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
@@ -178,7 +201,8 @@ class Opening:
         self._deliveries.append(delivery)
         named = Loss.SHARED if name in self._options.outputs else Loss.NONE
         loss = named if form.realtime else Loss.END
-        self._stages.start(f"sink {name}", delivery, [inbox], place=_SINKS, loss=loss)
+        work = keeping_time(delivery)
+        self._stages.start(f"sink {name}", work, [inbox], place=_SINKS, loss=loss)
         return inbox
 
     def _queue(self, *, counted: bool = True) -> Queue[Frame]:
@@ -215,8 +239,8 @@ def _builder(source: Future[Opened]) -> Callable[[EngineSpec], Engine]:
     return build
 
 
-def _result(source: Future[Opened]) -> Opened:
-    """What the source turned out to be. Raises what kept it from opening."""
-    while not wait_for([source], _ATTENTION).done:
+def _result(future: Future[T]) -> T:
+    """What another thread found, or raised."""
+    while not wait_for([future], _ATTENTION).done:
         pass
-    return source.result()
+    return future.result()

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,21 @@ def test_a_frame_comes_back_in_the_callers_buffer(engine):
     assert fresh.shape == frame.shape
     assert fresh.dtype == np.uint8
     assert fresh is not out
+
+
+def test_openvino_computes_nothing_on_the_calling_thread():
+    """Its pool gives way to threads that show pictures; the caller does not, nor waits for a core.
+    With two threads of its own the caller had half of the work, and 2 % of it now."""
+    engine = build(EngineSpec(width=WIDTH, height=HEIGHT, backend="openvino"))
+    given = params(engine)
+    frame = next(moving_picture(WIDTH, HEIGHT))
+    engine.run(frame, given)
+    own, all_threads = time.thread_time(), time.process_time()
+    for _ in range(10):
+        engine.run(frame, given)
+    own, all_threads = time.thread_time() - own, time.process_time() - all_threads
+    engine.close()
+    assert own < 0.2 * all_threads
 
 
 def test_the_same_frame_and_params_give_the_same_picture(engine):

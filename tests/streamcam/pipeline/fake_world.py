@@ -184,7 +184,7 @@ class World:
 
     def check_closed(self):
         """Everything that was opened is closed, and no thread is left."""
-        stages = ("capture", "infer", "post", "rebuild", "sink")
+        stages = ("build", "capture", "infer", "post", "rebuild", "sink")
         assert [t.name for t in threading.enumerate() if t.name.startswith(stages)] == []
         if isinstance(self.source, Device):
             assert self.source.closes or "source fake" not in self.opened

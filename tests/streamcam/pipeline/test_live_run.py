@@ -1,5 +1,7 @@
 """Live: the newest frame wins, the looks change between two frames, and stopping is prompt."""
 
+import os
+import sys
 import threading
 from dataclasses import replace
 
@@ -353,3 +355,31 @@ def test_without_a_page_there_is_no_web_sink(world, running):
 def test_the_lines_say_what_was_opened(world, running):
     running()
     assert world.said == ["output: fake", "source: fake source", "engine: fake S=1, 128x128"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where a pool inherits its builder's priority")
+def test_the_engine_gives_way_to_what_keeps_time(world, running):
+    """An engine's pool has the priority of the thread that builds it."""
+    nice = {}
+
+    def seen(where):
+        nice.setdefault(where, os.getpriority(os.PRIO_PROCESS, 0))
+
+    class Seen(FakeEngine):
+        def __init__(self, spec):
+            seen("rebuild" if "build" in nice else "build")
+            super().__init__(spec)
+
+        def run(self, frame_HWC, params, out_HWC=None):
+            seen("infer")
+            return super().run(frame_HWC, params, out_HWC)
+
+    world.make_engine = Seen
+    world.sinks["fake"].on = lambda count: seen("sink")
+    pipeline = running()
+    pipeline.apply_preset(make_preset(steps=2))
+    wait_until(lambda: "rebuild" in nice)
+    pipeline.stop()
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["build"] == nice["rebuild"] == ours + 5
+    assert nice["infer"] == nice["sink"] <= ours

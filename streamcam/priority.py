@@ -1,0 +1,70 @@
+"""Priority: what keeps time goes before the engine when the processor is short.
+
+An engine fills every core for most of a period. Its pool of threads and those that encode, send
+and show pictures then share the cores evenly, and a tick that waits for its share is late. So the
+pool gives way, as far as the system lets a program without privileges say so. The thread "infer"
+does not: it computes nothing, and what it holds while it waits for a core (Python's lock) all
+others would wait for.
+
+Linux    a thread may lower its own priority (its "nice" value), and the threads that it starts
+         inherit that: an engine's pool is lowered with the thread that builds it. Raising needs a
+         right that most users lack (RLIMIT_NICE); who has it gets it.
+Windows  a thread may raise its own priority; threads that it starts do not inherit it.
+macOS    a thread may raise its own quality of service class.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+_GIVES_WAY = 5  # nice: a third of the weight of an ordinary thread; see tests/benchmarks/README.md
+_KEEPS_TIME = -5  # nice: three times that weight
+_ABOVE_NORMAL = 1  # THREAD_PRIORITY_ABOVE_NORMAL
+_USER_INTERACTIVE = 0x21  # QOS_CLASS_USER_INTERACTIVE
+
+
+def giving_way(work: Callable[[], None]) -> Callable[[], None]:
+    """`work` for a thread that goes, with all threads that it starts, after those that keep time.
+
+    Only Linux knows it; see above. It cannot be taken back, so the thread is to end with `work`.
+    """
+
+    def run() -> None:
+        if sys.platform == "linux":
+            _renice(_GIVES_WAY)
+        work()
+
+    return run
+
+
+def keeping_time(work: Callable[[], None]) -> Callable[[], None]:
+    """`work` for a thread that goes before the engine's, where the system allows it."""
+
+    def run() -> None:
+        _raise_own()
+        work()
+
+    return run
+
+
+def _raise_own() -> None:
+    if sys.platform == "linux":
+        _renice(_KEEPS_TIME)
+    elif sys.platform == "win32":
+        kernel = ctypes.windll.kernel32
+        kernel.GetCurrentThread.restype = ctypes.c_void_p
+        kernel.SetThreadPriority(ctypes.c_void_p(kernel.GetCurrentThread()), _ABOVE_NORMAL)
+    elif sys.platform == "darwin":
+        ctypes.CDLL(None).pthread_set_qos_class_self_np(_USER_INTERACTIVE, 0)
+
+
+def _renice(steps: int) -> None:
+    """Relative to what the thread has, which is what the user started the program with."""
+    with suppress(OSError):  # not allowed here: all threads are then equal
+        now = os.getpriority(os.PRIO_PROCESS, 0)  # of this thread, on Linux
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), now + steps)

@@ -338,8 +338,6 @@ def test_an_engine_that_never_ran_has_nothing_to_take_over(graphs, tmp_path):
         ("deserialize_cuda_engine", "could not load .*frame_step.plan"),
         ("create_execution_context", "could not prepare .*frame_step.plan"),
         ("set_tensor_address", "could not bind frame_HWC of .*frame_step.plan"),
-        ("set_runtime_cache", "could not use its cache of kernels"),
-        ("serialize", "could not save its cache of kernels"),
         ("execute_async_v3", "could not run a frame"),
     ],
 )
@@ -403,6 +401,26 @@ def test_kernels_are_kept_for_the_next_start(graphs, tmp_path):
     bench.trt.stale_cache = True
     bench.engine()
     assert [file.stat().st_mtime_ns for file in kept] != written, "refused, so written anew"
+
+
+@pytest.mark.parametrize("trouble", ["used", "saved", "written", "read"])
+def test_kernels_that_cannot_be_kept_cost_no_engine(graphs, tmp_path, caplog, trouble):
+    bench = Bench(tmp_path, replace(SPEC, steps=1))
+    bench.trt.failing = {"used": "set_runtime_cache", "saved": "serialize"}.get(trouble, "")
+    folder = tmp_path / "cache" / "tensorrt-kernels"
+    if trouble == "written":
+        folder.parent.mkdir()
+        folder.write_text("a file where a folder should be")
+    if trouble == "read":
+        bench.engine().close()
+        for file in folder.glob("*.cache"):
+            file.unlink()
+            file.mkdir()
+    engine, eager = bench.engine(), toy_engine(bench.networks, bench.spec)
+    for frame, params, _ in edits(3):
+        assert np.array_equal(engine.run(frame, params), eager.run(frame, params))
+    assert f"cannot be {trouble}, so the next start compiles them again: " in caplog.text
+    assert ("out of luck" in caplog.text) == bool(bench.trt.failing)
 
 
 def test_prompts_come_from_the_plan(graphs, tmp_path):

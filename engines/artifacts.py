@@ -11,7 +11,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from platformdirs import user_cache_path
 
 MANIFEST = "manifest.json"
 _UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
+_PATIENCE, _PAUSE = 10.0, 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def writing(place: Path) -> Iterator[Path]:
     unfinished = _unfinished(place)
     try:
         yield unfinished
-        unfinished.replace(place)
+        _patiently(lambda: unfinished.replace(place))
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -77,8 +80,8 @@ def writing_folder(place: Path, content: Mapping[str, object]) -> Iterator[Path]
         yield unfinished
         _write_manifest(unfinished, place.name, content)
         if place.exists():
-            shutil.rmtree(place)  # noqa: TID251  # a place of this cache
-        unfinished.rename(place)
+            _patiently(lambda: shutil.rmtree(place))  # noqa: TID251  # a place of this cache
+        _patiently(lambda: unfinished.rename(place))
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)  # noqa: TID251  # made here
 
@@ -125,6 +128,21 @@ def clear() -> int:
     if root.exists():
         shutil.rmtree(root)  # noqa: TID251  # this cache's own root
     return freed
+
+
+def _patiently(move: Callable[[], object]) -> None:
+    """`move` or delete, on Windows again and again for ten seconds while that is refused: a virus
+    scanner or the search index opens what was just written, and holds the folder that it is in."""
+    until = time.monotonic() + (_PATIENCE if sys.platform == "win32" else 0.0)
+    while True:
+        try:
+            move()
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def file_sha256(path: Path) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from ctypes.util import find_library
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from engines.api import EngineSpec
-from engines.backends._nvidia import Card, card_for, find_card, flavour_for
+from engines.backends._nvidia import (
+    Card,
+    card_for,
+    find_card,
+    flavour_for,
+    has_driver,
+    torch_obstacle,
+)
 from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
 from engines.backends._tensorrt_plan import PORTABLE
 from engines.errors import BackendUnavailable
@@ -78,8 +84,13 @@ def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
 
 
 def _torch_has_gpu(model: Model) -> bool:
-    """Asked without loading torch where there is surely none: that would take seconds."""
-    nvidia = Path("/dev/nvidiactl").exists() or find_library("nvcuda") is not None
+    """Asked without loading torch where there is surely none: that would take seconds. Why an
+    NVIDIA card is left idle is logged, once."""
+    nvidia = has_driver()
+    obstacle = torch_obstacle() if nvidia else None
+    if obstacle is not None:
+        _say_once(f"backend: the NVIDIA card here is not used: {obstacle}.")
+        nvidia = False
     apple = sys.platform == "darwin" and model.family != "nano"
     amd = Path("/dev/kfd").exists()
     if not (nvidia or apple or amd) or find_spec("torch") is None:

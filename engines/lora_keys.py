@@ -29,6 +29,8 @@ _NETWORKS = (
     ("text_model.", TEXT_ENCODER),
     ("diffusion_model.", UNET),
 )
+# A text encoder by itself: transformers 5 has no more "text_model." in front of its layers.
+_OF_TEXT_ENCODERS = ("encoder_layers_", "embeddings_", "final_layer_norm")
 _PEFT = "base_model.model."
 
 # The original Stable Diffusion code's names, which LoRAs for SDXL have.
@@ -66,18 +68,26 @@ def parse_key(name: str) -> Key | None:
     match = _FACTOR.fullmatch(name)
     if match is None:
         return None
-    network, layer = UNET, match["layer"].removeprefix(_PEFT)
-    for prefix, named in _NETWORKS:
+    network, layer = _network(match["layer"].removeprefix(_PEFT))
+    return Key(network, layer, _FACTORS.get(match["factor"], match["factor"]))
+
+
+def _network(layer: str) -> tuple[str, str]:
+    """The network of a layer, and its name within it."""
+    named = None
+    for prefix, network in _NETWORKS:
         if layer.startswith(prefix):
-            network, layer = named, layer.removeprefix(prefix)
+            named, layer = network, layer.removeprefix(prefix).removeprefix(_PEFT)
             break
     layer = layer.replace(".processor.", ".").replace(".", "_")
-    return Key(network, layer, _FACTORS.get(match["factor"], match["factor"]))
+    if named is None:
+        named = TEXT_ENCODER if layer.startswith(_OF_TEXT_ENCODERS) else UNET
+    return named, layer
 
 
 def is_written_by_peft(name: str) -> bool:
     """Whether `name` is peft's own, whose alpha is in an adapter_config.json beside the file."""
-    return name.startswith(_PEFT)
+    return _PEFT in name
 
 
 def spellings(key: Key, layers_per_block: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engines.api import EngineSpec
 from engines.artifacts import artifacts
+from engines.backends import _nvidia
 from engines.export import graph_names
 from engines.families import open_model
 
@@ -78,6 +79,11 @@ def nvidia_cards(command: str = "nvidia-smi") -> list[NvidiaCard]:
     if answer.returncode:
         raise OSError(" ".join((answer.stdout + answer.stderr).split()) or f"{command} failed")
     return [_card(line) for line in answer.stdout.splitlines() if line.strip()]
+
+
+def nvidia_obstacle() -> str | None:
+    """Why a card that the driver sees is not used, with what to do; None if it can be."""
+    return _nvidia.torch_obstacle()
 
 
 def embedded_model() -> Path:

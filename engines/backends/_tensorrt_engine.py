@@ -5,8 +5,9 @@ torch owns all memory and the stream; TensorRT is given addresses that never cha
 
 from __future__ import annotations
 
+import logging
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import Tensor
 from engines.artifacts import cache_folder, key_of, writing
 from engines.backends._tensorrt_flavour import RTX, Flavour
 from engines.errors import BackendUnavailable, EngineFailed
+
+logger = logging.getLogger("engines.backends.tensorrt")
 
 _TYPES = {
     torch.uint8: "UINT8",
@@ -127,7 +130,8 @@ class PlanOnDevice:
 class _KernelCache:
     """TensorRT-RTX compiles an engine's kernels for the card when it is first loaded there; this
     keeps them. A file that does not fit the card, driver or version is refused by TensorRT, and
-    written anew."""
+    written anew. One that cannot be read or written costs the compilation at the next start, never
+    the engine: the disk may be full, or on Windows a second streamcam may have the file open."""
 
     def __init__(self, flavour: Flavour, plan: Path, device: torch.device) -> None:
         self._flavour = flavour
@@ -139,20 +143,45 @@ class _KernelCache:
 
     def attach(self, config: Any) -> None:  # noqa: ANN401
         """Let contexts of this runtime configuration use it."""
-        self._cache = config.create_runtime_cache()
-        if self._file.is_file():
-            self._loaded = bool(self._cache.deserialize(self._file.read_bytes()))
+        cache = config.create_runtime_cache()
+        kept = self._read()
+        if kept is not None:
+            self._loaded = bool(cache.deserialize(kept))
             self._flavour.log.take()  # of one that was refused
-        if not config.set_runtime_cache(self._cache):
-            raise self._flavour.failure(BackendUnavailable, "use its cache of kernels")
+        if config.set_runtime_cache(cache):
+            self._cache = cache
+        else:
+            self._give_up("used", self._flavour.log.take())
 
     def save(self) -> None:
         """Write it, unless that is what was read."""
         if self._cache is None or self._loaded:
-            return
+            return None
         content = self._cache.serialize()
         if content is None:
-            raise self._flavour.failure(BackendUnavailable, "save its cache of kernels")
-        with writing(self._file) as unfinished:
-            unfinished.write_bytes(content)
+            return self._give_up("saved", self._flavour.log.take())
+        try:
+            with writing(self._file) as unfinished:
+                unfinished.write_bytes(content)
+        except OSError as error:
+            return self._give_up("written", [str(error)])
         self._loaded = True
+        return None
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._give_up("read", [str(error)])
+            return None
+
+    def _give_up(self, verb: str, reasons: Sequence[str]) -> None:
+        logger.warning(
+            "%s: the kernels in %s cannot be %s, so the next start compiles them again: %s",
+            self._flavour.label,
+            self._file,
+            verb,
+            "; ".join(reasons) or "no reason given",
+        )

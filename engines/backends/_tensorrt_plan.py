@@ -7,6 +7,7 @@ inputs get static shapes before anything is optimised, so that every size is a c
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ def build_plan(
     tell("reading the graph")
     # Held until the build is over: the network points into the weights that it has read.
     parser = trt.OnnxParser(network, flavour.log)
-    if not parser.parse_from_file(str(graph_file)):
+    # By its bare name: the parser opens a path in the system's code page, so on Windows it finds
+    # no file below a user name that is beyond it. This runs in a process of its own.
+    with chdir(graph_file.parent):
+        parsed = parser.parse_from_file(graph_file.name)
+    if not parsed:
         for index in range(parser.num_errors):
             error = parser.get_error(index)
             flavour.log.add(f"{error.node_operator()} {error.node_name()}: {error.desc()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -91,6 +92,9 @@ def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Cal
     A call must read and write, from one replay to the next, only tensors that live outside it:
     what it allocates lies in one pool that all graphs share. Call with `stream` current. The calls
     run a few times before they are captured. May run beside another engine's frames.
+
+    A graph holds addresses, no tensors: what a call refers to (weights, engines, contexts, scratch
+    memory) stays as long as the function that replays it, which keeps the call.
     """
     benchmark = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True  # the kernels that a graph keeps are chosen by timing
@@ -110,4 +114,8 @@ def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Cal
             graphs.append(graph)
     finally:
         torch.backends.cudnn.benchmark = benchmark
-    return [graph.replay for graph in graphs]
+    return [partial(_replay, graph, call) for graph, call in zip(graphs, calls, strict=True)]
+
+
+def _replay(graph: torch.cuda.CUDAGraph, _held: Callable[[], None]) -> None:
+    graph.replay()

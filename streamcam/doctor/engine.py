@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from engines import survey
 from engines.errors import EngineError
@@ -18,7 +18,7 @@ def check() -> Iterator[Finding]:
     yield _model()
     yield from _openvino()
     installed = survey.packages()
-    yield from _nvidia(installed)
+    yield from _nvidia()
     for name, version in installed.items():
         yield Finding(_TOPIC, name, "ok", version or "not installed")
     for name, size in sorted(survey.hub_models().items()):
@@ -48,7 +48,7 @@ def _openvino() -> Iterator[Finding]:
         yield Finding(_TOPIC, f"OpenVINO {one.device}", "ok", text)
 
 
-def _nvidia(installed: Mapping[str, str | None]) -> Iterator[Finding]:
+def _nvidia() -> Iterator[Finding]:
     try:
         cards = survey.nvidia_cards()
     except OSError as error:
@@ -61,8 +61,10 @@ def _nvidia(installed: Mapping[str, str | None]) -> Iterator[Finding]:
             f"compute capability {card.capability}, driver {card.driver}, "
             f"{free} of {card.memory} MiB free"
         )
-        ready = installed["tensorrt-rtx"] or installed["tensorrt"] or installed["torch"]
-        fix = "" if ready else "pip install 'streamcam[nvidia]' (see README), to run on this card"
-        yield Finding(_TOPIC, card.name, "ok" if ready else "note", text, fix)
+        obstacle = survey.nvidia_obstacle()
+        if obstacle is None:
+            yield Finding(_TOPIC, card.name, "ok", text)
+        else:
+            yield Finding(_TOPIC, card.name, "note", f"{text}; it is not used", obstacle)
     if not cards:
         yield Finding(_TOPIC, "NVIDIA", "ok", "no card, or no driver for it")

@@ -8,15 +8,17 @@ goes on with the addresses that it had when it was captured.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 
 from engines.backends._tensorrt_flavour import RTX, Flavour
-from tests.engines.fake_cuda import LateStream
+from tests.engines.fake_cuda import FakeGraph, IllegalAccess, LateStream
 
 TYPES = {
     torch.uint8: ("UINT8", np.uint8),
@@ -53,6 +55,19 @@ class Plan:
     outputs: tuple
 
 
+class Known:
+    """Objects that somebody else holds; the real module holds none of them."""
+
+    def __init__(self):
+        self.references = []
+
+    def append(self, one):
+        self.references.append(weakref.ref(one))
+
+    def __iter__(self):
+        return iter([one for known in self.references if (one := known()) is not None])
+
+
 @dataclass
 class FakeTensorRt:
     """The module. `plans` by their bytes; the rest is what happens, or shall go wrong."""
@@ -60,7 +75,7 @@ class FakeTensorRt:
     plans: dict = field(default_factory=dict)
     validity: tuple = (EngineValidity.VALID, 0)
     failing: str = ""  # name of a call that answers None or False
-    contexts: list = field(default_factory=list)
+    contexts: Known = field(default_factory=lambda: Known())
     caches: list = field(default_factory=list)
     stale_cache: bool = False
     log: object = None
@@ -113,8 +128,9 @@ class FakeEngine:
     def create_execution_context(self, how):
         if self.trt.fails("create_execution_context"):
             return None
-        self.trt.contexts.append(FakeContext(self, how))
-        return self.trt.contexts[-1]
+        context = FakeContext(self, how)
+        self.trt.contexts.append(context)
+        return context
 
 
 class FakeConfig:
@@ -174,6 +190,9 @@ class FakeContext:
         if graph is CudaGraphStrategy.WHOLE_GRAPH_CAPTURE:
             self.captured = self.captured or dict(self.addresses)
         addresses = dict(self.captured or self.addresses)
+        if FakeGraph.capturing is not None:
+            FakeGraph.capturing.add(partial(_again, weakref.ref(self), addresses))
+            return True
         late = LateStream.by_handle.get(stream)
         if late is None:
             self._run(addresses)
@@ -194,6 +213,14 @@ class FakeContext:
         size = int(np.prod(shape)) * np.dtype(kind).itemsize
         raw = (ctypes.c_uint8 * size).from_address(addresses[name])
         return torch.from_numpy(np.frombuffer(raw, dtype=kind).reshape(shape))
+
+
+def _again(known, addresses, made):
+    """A context's run within somebody's graph, which keeps nothing of it alive."""
+    context = known()
+    if context is None:
+        raise IllegalAccess("a graph runs kernels of a context that was destroyed")
+    context._run(addresses)
 
 
 def fake_flavour(trt, name=RTX):

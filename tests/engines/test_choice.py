@@ -1,5 +1,6 @@
 """Which backend a machine gets: every kind of card, what is installed, what was asked for."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,8 +41,8 @@ def flavour(name):
 def machine(monkeypatch):
     """Call with a card's name, the flavours that are installed and those plans that are ready."""
 
-    def has(card, installed=(RTX,), ready=()):
-        found = Card(f"NVIDIA {card}", CARDS[card]) if card else None
+    def has(card, installed=(RTX,), ready=(), cuda=13_000):
+        found = Card(f"NVIDIA {card}", CARDS[card], cuda) if card else None
         for module in (choice, _nvidia):
             monkeypatch.setattr(module, "find_card", lambda device: found)
         monkeypatch.setattr(choice, "_torch_has_gpu", lambda model: card is not None)
@@ -170,3 +171,118 @@ def test_no_architecture_is_this_machines_card_or_every_card(machine):
     assert tensorrt_for(None)[1] == tensorrt_for("portable")[1] == PORTABLE
     with pytest.raises(BackendUnavailable, match=r"'7\.0': .* builds for portable, sm75"):
         tensorrt_for("7.0")
+
+
+def test_a_driver_too_old_for_tensorrt_is_said_before_anything_is_built(machine, caplog):
+    machine("RTX 4090", cuda=12_080)
+    caplog.set_level("INFO")
+    assert backends() == ("torch",)
+    (line,) = caplog.messages
+    assert "TensorRT-RTX 1.7 needs a driver for CUDA 13, and this NVIDIA RTX 4090 has one" in line
+    assert "for CUDA 12.8. Update NVIDIA's driver." in line
+
+
+# -- cards that torch cannot use -----------------------------------------------------------------
+
+CUDA_BUILD = "__version__ = '2.9.1+cu130'\ncuda = '13.0'\nhip = None\n"
+
+
+@pytest.fixture
+def driver(monkeypatch, tmp_path):
+    """Call with the text of torch's version.py (None: not installed), what its start raises, the
+    architectures that it is built for and the card's capability: a machine with NVIDIA's driver."""
+    asked = []
+
+    def has(build, raised=None, built_for=("sm_89",), capability=(8, 9)):
+        folder = tmp_path / "torch"
+        folder.mkdir()
+        if build is not None:
+            (folder / "version.py").write_text(build)
+        found = SimpleNamespace(submodule_search_locations=[str(folder)])
+        there = found if build is not None else None
+        monkeypatch.setattr(_nvidia, "find_spec", lambda name: there)
+        monkeypatch.setattr(choice, "find_spec", lambda name: there)
+        monkeypatch.setattr(choice, "has_driver", lambda: True)
+
+        def init():
+            asked.append("init")
+            if raised is not None:
+                raise raised
+
+        monkeypatch.setattr("torch.cuda.init", init)
+        monkeypatch.setattr("torch.cuda.get_arch_list", lambda: list(built_for))
+        monkeypatch.setattr("torch.cuda.get_device_capability", lambda index: capability)
+        choice._say_once.cache_clear()
+        return asked
+
+    return has
+
+
+@pytest.mark.parametrize(
+    ("build", "raised", "built_for", "capability", "said"),
+    [
+        (None, None, (), (8, 9), "torch is not installed. Install it: pip install"),
+        (
+            "__version__ = '2.13.0+cpu'\ncuda = None\nhip = None\n", None, (), (8, 9),
+            r"torch 2.13.0\+cpu is built for CPUs alone. Install the build for your card",
+        ),
+        (
+            CUDA_BUILD, RuntimeError("The NVIDIA driver on your system is too old"), (), (8, 9),
+            r"torch 2.9.1\+cu130 \(CUDA 13.0\) cannot use it: The NVIDIA driver on your system is "
+            "too old. Update NVIDIA's driver, or take a torch for an older CUDA.",
+        ),
+        (CUDA_BUILD, AttributeError(), (), (8, 9), "cannot use it: AttributeError. Update"),
+        (
+            CUDA_BUILD, None, ("sm_80", "sm_86", "sm_90", "compute_130"), (12, 0),
+            "has no kernels for cards of compute capability 12.0",
+        ),
+    ],
+)  # fmt: skip
+def test_a_card_that_torch_cannot_use_is_named_once_with_the_command(
+    driver, caplog, build, raised, built_for, capability, said
+):
+    asked = driver(build, raised, built_for, capability)
+    caplog.set_level("INFO")
+    for _ in range(2):
+        assert backends() == ("openvino",)
+    (line,) = caplog.messages
+    assert re.search(rf"backend: the NVIDIA card here is not used: .*{said}", line)
+    assert bool(asked) == (build == CUDA_BUILD), "torch is loaded only if it may have a device"
+
+
+@pytest.mark.parametrize(
+    ("built_for", "capability", "runs"),
+    [
+        (["sm_80", "sm_90"], (8, 9), True),
+        (["sm_86"], (8, 0), False),
+        (["sm_89"], (9, 0), False),
+        (["sm_90", "compute_90"], (12, 0), True),
+        (["sm_90a"], (9, 0), True),
+        (["sm_120"], (12, 0), True),
+        (["sm_100", "sm_120"], (7, 5), False),
+        (["gfx1100"], (8, 9), False),
+    ],
+)
+def test_which_kernels_run_on_a_card(built_for, capability, runs):
+    """As CUDA says: binary code within a generation, upwards; portable code on all later cards."""
+    assert _nvidia._runs_on(built_for, *capability) is runs
+
+
+@pytest.mark.parametrize(
+    ("paths", "libraries", "there"),
+    [
+        (["/dev/nvidiactl"], [], True),
+        ([], ["nvcuda"], True),
+        (["/dev/dxg"], ["cuda"], True),
+        (["/dev/dxg"], [], False),
+        ([], ["cuda"], False),
+    ],
+)
+def test_the_driver_on_linux_windows_and_wsl(monkeypatch, paths, libraries, there):
+    monkeypatch.setattr(_nvidia.Path, "exists", lambda path: path.as_posix() in paths)
+    monkeypatch.setattr(_nvidia, "find_library", lambda name: name if name in libraries else None)
+    assert _nvidia.has_driver() is there
+
+
+def test_the_cuda_that_the_installed_tensorrt_is_built_for():
+    assert _nvidia._rtx_cuda() == 13, "of tensorrt-rtx 1.7.1, which the tests install"

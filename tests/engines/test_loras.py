@@ -216,6 +216,36 @@ def test_text_encoders(tmp_path, form):
         torch.testing.assert_close(read_text(encoder), hidden, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("prefix", ["", "text_model.", "text_encoder."])
+@pytest.mark.parametrize("peft", ["base_model.model.", ""])
+def test_a_text_encoder_by_itself(tmp_path, prefix, peft):
+    """peft wraps the module that it is given, which in transformers 5 is the encoder's inside; who
+    puts several into one file writes the network's name before that."""
+    encoder = tiny_text_encoder().double()
+    layers = changeable(encoder, only="layers.")
+    factors = random_factors(layers)
+    reference = copy.deepcopy(encoder)
+    beside(changeable(reference), factors, 1.0)
+    before = f"{prefix}{peft}" if prefix == "text_encoder." else f"{peft}{prefix}"
+    inner = {f"{n.removeprefix('text_model.')}": f for n, f in factors.items()}
+    path = written(tmp_path, peft_form(inner, before))
+    path.with_name("adapter_config.json").write_text(json.dumps({"lora_alpha": RANK}))
+    fuse(tiny_unet().double(), [encoder], [(path, 1.0)])
+    torch.testing.assert_close(read_text(encoder), read_text(reference), rtol=0, atol=1e-10)
+
+
+def test_a_network_before_the_name_that_peft_gives(tmp_path, networks):
+    """Its alpha is in the configuration beside it, as of all that peft wrote."""
+    unet = copy.deepcopy(networks[torch.float64])
+    factors = random_factors(changeable(unet, only=".attn2"))
+    reference = copy.deepcopy(unet)
+    beside(changeable(reference), factors, 2.0)
+    path = written(tmp_path, peft_form(factors, "unet.base_model.model."))
+    path.with_name("adapter_config.json").write_text(json.dumps({"lora_alpha": 2 * RANK}))
+    fuse(unet, (), [(path, 1.0)])
+    torch.testing.assert_close(predict(unet), predict(reference), rtol=0, atol=1e-10)
+
+
 def test_several_in_any_order_are_the_same_weights(tmp_path, networks):
     unet = networks[torch.float32]
     loras = []

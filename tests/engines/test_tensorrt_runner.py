@@ -1,5 +1,7 @@
 """The TensorRT backend over a runtime played by the CPU: addresses, state, failures, swaps."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from engines.api import GUIDANCE_MODES
 from engines.backends import tensorrt
 from engines.backends._device_buffers import StagedInput
 from engines.backends._frame_step_shapes import frame_step_signature, input_shapes
+from engines.backends._tensorrt_engine import PlanOnDevice
 from engines.backends._tensorrt_flavour import CLASSIC, RTX
 from engines.backends._tensorrt_plan import FRAME_STEP, TEXT_ENCODER
 from engines.errors import BackendUnavailable, EngineFailed
@@ -241,8 +244,34 @@ def test_only_what_changed_is_uploaded(graphs, tmp_path, monkeypatch):
 def test_the_other_tensorrt_is_captured_by_us(graphs, tmp_path):
     spec = replace(SPEC, steps=3)
     bench = Bench(tmp_path, spec, ToyNetworks(detail=True))
-    bench.engine(CLASSIC)
+    ours, eager = bench.engine(CLASSIC), toy_engine(bench.networks, spec)
     assert len(graphs) == 4, "one CUDA graph a phase"
+    for frame, params, _ in edits(12):
+        assert np.array_equal(ours.run(frame, params), eager.run(frame, params))
+
+
+@pytest.mark.parametrize("flavour", [CLASSIC, RTX])
+def test_what_a_graph_uses_stays_until_the_engine_is_closed(graphs, tmp_path, monkeypatch, flavour):
+    """TensorRT frees an engine's weights, and torch its scratch memory, with the last reference."""
+    held = {}
+    opened = PlanOnDevice.__init__
+
+    def spied(plan, flavour, path, device, *, graph):
+        opened(plan, flavour, path, device, graph=graph)
+        held[path.name] = [weakref.ref(one) for one in (plan, plan._engine, plan._scratch)]
+
+    monkeypatch.setattr(PlanOnDevice, "__init__", spied)
+    bench = Bench(tmp_path, replace(SPEC, steps=1))
+    engine = bench.engine(flavour)
+    gc.collect()
+    assert [one() is not None for refs in held.values() for one in refs] == [True] * 6
+    assert len(list(bench.trt.contexts)) == 2
+    engine.close()
+    del engine
+    graphs.clear()
+    gc.collect()
+    assert [one() is not None for refs in held.values() for one in refs] == [False] * 6
+    assert list(bench.trt.contexts) == []
 
 
 def test_without_graphs(graphs, tmp_path):
@@ -309,8 +338,6 @@ def test_an_engine_that_never_ran_has_nothing_to_take_over(graphs, tmp_path):
         ("deserialize_cuda_engine", "could not load .*frame_step.plan"),
         ("create_execution_context", "could not prepare .*frame_step.plan"),
         ("set_tensor_address", "could not bind frame_HWC of .*frame_step.plan"),
-        ("set_runtime_cache", "could not use its cache of kernels"),
-        ("serialize", "could not save its cache of kernels"),
         ("execute_async_v3", "could not run a frame"),
     ],
 )
@@ -374,6 +401,26 @@ def test_kernels_are_kept_for_the_next_start(graphs, tmp_path):
     bench.trt.stale_cache = True
     bench.engine()
     assert [file.stat().st_mtime_ns for file in kept] != written, "refused, so written anew"
+
+
+@pytest.mark.parametrize("trouble", ["used", "saved", "written", "read"])
+def test_kernels_that_cannot_be_kept_cost_no_engine(graphs, tmp_path, caplog, trouble):
+    bench = Bench(tmp_path, replace(SPEC, steps=1))
+    bench.trt.failing = {"used": "set_runtime_cache", "saved": "serialize"}.get(trouble, "")
+    folder = tmp_path / "cache" / "tensorrt-kernels"
+    if trouble == "written":
+        folder.parent.mkdir()
+        folder.write_text("a file where a folder should be")
+    if trouble == "read":
+        bench.engine().close()
+        for file in folder.glob("*.cache"):
+            file.unlink()
+            file.mkdir()
+    engine, eager = bench.engine(), toy_engine(bench.networks, bench.spec)
+    for frame, params, _ in edits(3):
+        assert np.array_equal(engine.run(frame, params), eager.run(frame, params))
+    assert f"cannot be {trouble}, so the next start compiles them again: " in caplog.text
+    assert ("out of luck" in caplog.text) == bool(bench.trt.failing)
 
 
 def test_prompts_come_from_the_plan(graphs, tmp_path):

@@ -13,7 +13,7 @@ from engines.backends._device_buffers import StagedInput
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import STAGES
 from engines.build import build
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, EngineFailed
 from tests.engines import fake_cuda
 from tests.engines.fake_cuda import CAPTURED, FakeEvent
 from tests.engines.pictures import moving_picture
@@ -92,6 +92,19 @@ def test_replay_equals_eager_and_no_address_moves(graphs, steps, batching, detai
     assert len({graph.pool() for graph in graphs}) == 1, (
         "the graphs of an engine share their memory"
     )
+
+
+def test_a_graph_whose_weights_were_freed_fails_as_on_a_card(graphs):
+    """The stand-in itself: it holds no more than a CUDA graph does."""
+    networks = ToyNetworks()
+    engine = toy_engine(networks, SPEC, placement=CAPTURED)
+    frame, params, _ = next(edits(1))
+    engine.run(frame, params)
+    networks.weight_OC = networks.weight_OC.clone()
+    with pytest.raises(
+        EngineFailed, match=r"a graph reads \(4, 3\) torch.float64, which was freed"
+    ):
+        engine.run(frame, params)
 
 
 @pytest.mark.parametrize("mode", GUIDANCE_MODES)

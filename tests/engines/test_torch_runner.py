@@ -19,7 +19,7 @@ from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec
 from engines.frame_step_signature import signature
 from tests.engines.test_torch_graph import SPEC, addresses, edits
 from tests.engines.toy import TOKENS, WIDTH, ToyNetworks
-from tests.engines.toy_runner import BufferedToy, toy_engine, toy_model
+from tests.engines.toy_runner import toy_engine, toy_model
 
 CPU = torch.device("cpu")
 
@@ -65,7 +65,7 @@ def test_a_prompt_of_another_model_is_refused_by_its_shape():
 
 
 def test_closing_frees_the_networks_and_the_buffers():
-    engine = toy_engine(BufferedToy(detail=True), replace(SPEC, steps=2))
+    engine = toy_engine(ToyNetworks(detail=True), replace(SPEC, steps=2))
     frame, params, _ = next(edits(1))
     engine.run(frame, params)
     runner = engine._runner
@@ -198,7 +198,7 @@ compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_equals_an_eager_one():
     """Live edits and a restart, on buffers that stay: one level apart at most."""
     spec = replace(SPEC, steps=2, guidance_mode="self")
-    networks = BufferedToy(detail=True)
+    networks = ToyNetworks(detail=True)
     eager = toy_engine(networks, spec)
     compiled = toy_engine(networks, replace(spec, execution="compile"))
     assert compiled.spec.execution == "compile"
@@ -217,7 +217,7 @@ def test_a_process_may_compile_many_engines(monkeypatch):
     """torch would stop after eight kinds of one function; here with no compiler behind it."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     for size in range(128, 288, 16):
-        toy_engine(BufferedToy(), replace(SPEC, width=size, execution="compile")).close()
+        toy_engine(ToyNetworks(), replace(SPEC, width=size, execution="compile")).close()
 
 
 @compiles
@@ -227,4 +227,4 @@ def test_compile_without_a_compiler_is_refused_not_replaced(monkeypatch):
     monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
     spec = replace(SPEC, width=144, execution="compile")
     with pytest.raises(BackendUnavailable, match=r"'compile'.*no-such-compiler.*another execution"):
-        toy_engine(BufferedToy(), spec)
+        toy_engine(ToyNetworks(), spec)

@@ -27,11 +27,14 @@ class ToyNetworks(Networks):
         random = np.random.default_rng(7)
         self.mix = random.normal(size=(CHANNELS, 3)) * 0.5
         self.unmix = random.normal(size=(3, CHANNELS)) * 0.3
+        # Weights live in the networks: a graph is captured over them, not over what a call makes.
+        self.register_buffer("weight_OC", torch.tensor(self.mix, dtype=torch.float64))
+        self.register_buffer("unweight_OC", torch.tensor(self.unmix, dtype=torch.float64))
         self.latent_gain, self.prompt_gain, self.time_gain = 0.8, 0.3, 0.001
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         means = torch.nn.functional.avg_pool2d(image_BCHW, 8)
-        mix = torch.tensor(self.mix, dtype=image_BCHW.dtype)
+        mix = self.weight_OC.to(image_BCHW.dtype)
         features = [image_BCHW * 0.1] if self.features else []
         return torch.einsum("oc,bchw->bohw", mix, means), features
 
@@ -41,7 +44,7 @@ class ToyNetworks(Networks):
         return self.latent_gain * latent_RChw + self.prompt_gain * prompt + self.time_gain * time
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
-        unmix = torch.tensor(self.unmix, dtype=latent_BChw.dtype)
+        unmix = self.unweight_OC.to(latent_BChw.dtype)
         image = torch.einsum("oc,bchw->bohw", unmix, latent_BChw)
         image = image.repeat_interleave(8, 2).repeat_interleave(8, 3)
         return image + features[0] if features else image

@@ -130,16 +130,14 @@ def test_a_driver_that_hangs(tmp_path, monkeypatch):
         survey.nvidia_cards(str(program))
 
 
-@pytest.mark.parametrize(("torch", "state"), [("2.13.0", "ok"), (None, "note")])
-def test_a_card_that_nothing_uses_says_what_to_install(monkeypatch, torch, state):
+@pytest.mark.parametrize("obstacle", [None, "torch is not installed. Install it: pip install …"])
+def test_a_card_that_nothing_uses_says_what_to_install(monkeypatch, obstacle):
     card = NvidiaCard("NVIDIA RTX 4090", "580.1", 24564, 564, "8.9")
     monkeypatch.setattr(survey, "nvidia_cards", lambda: [card])
-    installed = dict.fromkeys(survey.packages()) | {"torch": torch}
-    monkeypatch.setattr(survey, "packages", lambda: installed)
+    monkeypatch.setattr(survey, "nvidia_obstacle", lambda: obstacle)
     found = by_name(engine.check())["NVIDIA RTX 4090"]
     assert "24000 of 24564 MiB free" in found.text
-    assert found.state == state
-    assert bool(found.fix) == (state == "note")
+    assert (found.state, found.fix) == (("note", obstacle) if obstacle else ("ok", ""))
 
 
 def test_models_from_the_hub_with_their_size(tmp_path, monkeypatch):

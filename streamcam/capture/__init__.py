@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from streamcam import plugins
+from streamcam.capture._pipes import is_pipe
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+NEVER = Event()  # the stop of whom nobody stops
 _FILES = ("image", "video")  # choices that nobody has to name: the file itself is given
 
 
@@ -28,6 +31,7 @@ class Wanted:
     fps            frames per second asked of cameras and screens
     realtime       True: deliver at the pace of the clock. False (files): as fast as read
     loop           files start again at their end; False: they end with `EOFError`
+    stop           set when nobody wants the source any more: opening it need not be waited for
     """
 
     width: int = 1280
@@ -35,6 +39,7 @@ class Wanted:
     fps: float = 30.0
     realtime: bool = True
     loop: bool = True
+    stop: Event = NEVER
 
 
 class Source(Protocol):
@@ -46,6 +51,7 @@ class Source(Protocol):
     rate         exact frames per second of a file whose pictures all last equally long; None where
                  they do not, where nobody knows, and of what is live
     notice       what people should know now about what it delivers; "" if all is well
+    sound        there is sound, too, which no source takes along
     """
 
     label: str
@@ -54,11 +60,13 @@ class Source(Protocol):
     fps: float
     rate: Fraction | None
     notice: str
+    sound: bool
 
     def read(self) -> Frame | None:
-        """The next frame, waiting for its time at most half a second; None: nothing new yet.
+        """The next frame, waiting for it at most half a second; None: nothing new yet.
 
-        A camera is waited for up to a second, and a display until it answers.
+        A camera is waited for up to a second, and a display or a disk until it answers. What is on
+        a network or comes from another program is waited for on another thread.
 
         Raises `EOFError` when a finite source is over and `SourceLost` when a device or a
         connection broke (the caller closes it and opens it again).
@@ -93,7 +101,7 @@ def parse(choice: str) -> tuple[str, str]:
     if kind in known:
         argument = argument.strip('"')
         return ("camera" if kind == "video" and _is_device(argument) else kind), argument
-    if "://" in choice:
+    if "://" in choice or is_pipe(choice):
         return "video", choice
     if _is_device(choice):
         return "camera", choice

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from threading import Event
 from typing import Protocol
 
+from streamcam.capture import NEVER
 from streamcam.clock import Ticker
 
 # Source.read returns None after this many seconds, so that the thread can see a stop.
@@ -14,7 +14,6 @@ LONGEST_WAIT = 0.5
 _LATE_ALLOWED = 2  # of this many late pictures in a row, one is shown
 _CATCH_UP = 0.2  # seconds late from which the decoder is asked to leave pictures out
 _GIVE_UP = 1.0  # seconds late from which playback goes on from where it is
-_NEVER = Event()  # the stop that a source does not have: its waits are short
 
 
 class Clock(Protocol):
@@ -64,35 +63,7 @@ class Pace:
 
     def due(self) -> bool:
         """Wait for the next tick, but at most half a second. False if it is still to come."""
-        return reached(self._ticker.deadline, self._clock) and self._ticker.wait(_NEVER)
-
-
-class Timeline:
-    """Turns the times of decoded pictures into one that starts at 0 and only rises.
-
-    A time that is not after the one before (a file starts again, a stream's clock wraps) and
-    one more than `gap` seconds after it continue the timeline one `period` later.
-    """
-
-    def __init__(self, period: float, gap: float) -> None:
-        self._period = period
-        self._gap = gap
-        self._last: float | None = None
-        self._offset = 0.0
-
-    def place(self, time: float | None) -> float:
-        """Seconds on the timeline of the next picture, whose own time is `time` if it has one."""
-        if self._last is None:
-            self._offset, self._last = -(time or 0.0), 0.0
-            return 0.0
-        following = self._last + self._period
-        placed = following if time is None else time + self._offset
-        if not self._last < placed <= self._last + self._gap:
-            placed = following
-        if time is not None:
-            self._offset = placed - time
-        self._last = placed
-        return placed
+        return reached(self._ticker.deadline, self._clock) and self._ticker.wait(NEVER)
 
 
 class Schedule:

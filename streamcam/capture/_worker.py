@@ -6,10 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from threading import Event
+from traceback import extract_tb
 
 from streamcam.capture import Source
-from streamcam.errors import SourceLost, SourceRefused, StreamcamError
+from streamcam.errors import SourceRefused, StreamcamError
 from streamcam.frames import Frame, Queue
 from streamcam.stats import Stats
 
@@ -26,12 +28,19 @@ class Opened:
     height: int
     fps: float
     rate: Fraction | None = None
+    sound: bool = False
 
 
 class CaptureWorker:
     """Runs on the thread "capture", which alone opens, reads and closes the source.
 
+    Whatever a source raises while it is read, opened again or closed is a loss: nothing that a
+    library or a source of ours gets wrong may end a show. What is no `StreamcamError` is told with
+    its type and place. Where nothing is live there is nothing to keep up, and to begin a file
+    again would put it into the recording twice: there, a loss ends the work by what was raised.
+
     open_source  makes the source, and makes it again after a loss
+    live         False: a loss ends the work
     queue        gets every frame; with the queue closed the work ends by `RingClosed`
     stats        counts "in"; its notice "source" is the source's own, and tells of a loss until
                  the source is back
@@ -48,6 +57,8 @@ class CaptureWorker:
         queue: Queue[Frame],
         stats: Stats,
         stop: Event,
+        *,
+        live: bool = True,
     ) -> None:
         self.lost = False
         self.opened: Future[Opened] = Future()
@@ -55,6 +66,7 @@ class CaptureWorker:
         self._queue = queue
         self._stats = stats
         self._stop = stop
+        self._live = live
         self._source: Source | None = None
         self._told = ""  # the source's own notice, as it stands in `stats`
         # Frames go on counting where the source before the loss ended.
@@ -74,7 +86,14 @@ class CaptureWorker:
             return
         try:
             self.opened.set_result(
-                Opened(source.label, source.width, source.height, source.fps, source.rate)
+                Opened(
+                    source.label,
+                    source.width,
+                    source.height,
+                    source.fps,
+                    source.rate,
+                    source.sound,
+                )
             )
             self._deliver()
         finally:
@@ -89,10 +108,10 @@ class CaptureWorker:
                 frame = source.read()
             except EOFError:
                 return
-            except SourceLost as error:
-                self._close()
-                self.lost = True
-                self._stats.notice("source", f"{error}; trying again")
+            except Exception as error:  # see the class
+                if not self._live:
+                    raise
+                self._lose(error)
                 continue
             if frame is not None:
                 self._put(frame)
@@ -126,6 +145,9 @@ class CaptureWorker:
                 return None
             except StreamcamError:  # still not there; the notice says what was lost
                 continue
+            except Exception as error:  # noqa: BLE001  # see the class
+                self._tell(error)
+                continue
             self._seq_offset = self._next_seq
             self._time_offset = self._last_time + 1 / source.fps
             self.lost = False
@@ -134,7 +156,29 @@ class CaptureWorker:
             return source
         return None
 
+    def _lose(self, error: Exception) -> None:
+        self.lost = True
+        self._tell(error)
+        self._close()
+
+    def _tell(self, error: Exception) -> None:
+        said = str(error)
+        if not isinstance(error, StreamcamError):
+            said = f"{self.opened.result().label}: {_described(error)}"
+        self._stats.notice("source", f"{said}; trying again")
+
     def _close(self) -> None:
         source, self._source = self._source, None
-        if source is not None:
+        if source is None:
+            return
+        try:
             source.close()
+        except Exception as error:  # noqa: BLE001  # it is gone, however it went
+            self._tell(error)
+
+
+def _described(error: Exception) -> str:
+    """What is a mistake, ours or a library's, as who mends it needs it."""
+    place = extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

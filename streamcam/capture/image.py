@@ -41,6 +41,7 @@ class ImageSource:
 
     rate: Fraction | None = None
     notice = ""
+    sound = False
 
     def __init__(
         self, name: str, pixels: Pixels, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

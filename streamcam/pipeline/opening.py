@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
@@ -85,6 +86,8 @@ class Opening:
         engine, line = self._open_engine(source)
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         self._say(f"source: {_result(source).label}")
+        if _result(source).sound and any(sink.parse(name)[0] == "record" for name in sinks):
+            self._say("sound: left out, recordings hold the picture alone")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         post = PostWorker(pictures, outboxes, chain_for(options.preset, options))
@@ -174,11 +177,13 @@ class Opening:
 
     def _start_capture(self, frames: Queue[Frame]) -> CaptureWorker:
         options = self._options
+        wanted = replace(options.wanted, stop=self._stages.stopping)
         worker = CaptureWorker(
-            lambda: options.open_source(options.source, options.wanted),
+            lambda: options.open_source(options.source, wanted),
             frames,
             self._stats,
             self._stages.stopping,
+            live=options.realtime,
         )
         self._stages.start("capture", keeping_time(worker.run), [frames], place=_SOURCE)
         return worker

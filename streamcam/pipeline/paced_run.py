@@ -41,6 +41,7 @@ class PacedClip:
 
     rate: Fraction | None = None
     notice = ""
+    sound = False
 
     def __init__(self, frames: list[Pixels], fps: float) -> None:
         self.label, self.fps = "bundled clip, from memory", fps

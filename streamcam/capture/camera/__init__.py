@@ -111,6 +111,7 @@ class CameraSource:
 
     rate: Fraction | None = None
     notice = ""
+    sound = False
 
     def __init__(
         self, device: Device, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

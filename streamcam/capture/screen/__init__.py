@@ -89,6 +89,7 @@ class ScreenSource:
     """
 
     rate: Fraction | None = None
+    sound = False
 
     def __init__(
         self,

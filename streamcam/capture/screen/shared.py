@@ -138,6 +138,7 @@ class SharedScreen:
 
     rate: Fraction | None = None
     notice = ""
+    sound = False
 
     def __init__(
         self,

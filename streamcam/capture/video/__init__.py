@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,8 +10,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from streamcam.capture import Wanted
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Schedule, Timeline
+from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Schedule
+from streamcam.capture.video.address import parse_address
 from streamcam.capture.video.decoder import Decoder
+from streamcam.capture.video.faults import reason
+from streamcam.capture.video.film import Film, Shot
+from streamcam.capture.video.waiting import ReadAhead, opened_aside
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 
@@ -22,6 +25,7 @@ _TURNS = {
     180: cv2.ROTATE_180,
     -180: cv2.ROTATE_180,
 }
+_UNSHOWN = 100  # pictures in a row that cannot be shown: some seconds, so it is more than damage
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _HIGH_DEFINITION = 720  # lines from which players take unlabelled colours as BT.709
 
@@ -30,6 +34,11 @@ def open_source(argument: str, wanted: Wanted) -> VideoSource:
     """Open a file or URL. Raises `UsageError` if it cannot be read or has no video."""
     if not argument:
         raise UsageError("--source video needs a file or URL: --source FILE or --source URL.")
+    address = parse_address(argument)
+    if address.remote or address.pipe:
+        return opened_aside(
+            lambda: VideoSource(Decoder(argument, wanted.stop), wanted), wanted.stop
+        )
     return VideoSource(Decoder(argument), wanted)
 
 
@@ -41,81 +50,79 @@ class VideoSource:
     picture comes, as fast as it is read. `media_time` starts at 0 and rises over loops.
     """
 
-    rate: Fraction | None = None
     notice = ""
 
     def __init__(self, decoder: Decoder, wanted: Wanted, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._decoder = decoder
-        self._loop = wanted.loop
         self._clock = clock
-        self.fps = decoder.fps
-        try:
-            self._first: VideoFrame | None = decoder.next()
-        except (EOFError, SourceLost) as error:
-            decoder.close()
-            raise UsageError(
-                f"{decoder.name} holds no picture that can be read. {decoder.remedy}"
-            ) from error
+        self.fps, self.rate, self.sound = decoder.fps, decoder.rate, decoder.sound
+        self._film = Film(decoder, clock, loop=wanted.loop)
+        self._first = self._film.first
         self._turn = _TURNS.get(round(self._first.rotation))
         self._coded = _shown_size(self._first, decoder.pixel_aspect)
         turned = self._turn is not None and self._turn != cv2.ROTATE_180
         self.width, self.height = self._coded[::-1] if turned else self._coded
-        name = decoder.name if decoder.remote else Path(decoder.name).name
+        name = decoder.name if decoder.waits else Path(decoder.name).name
         self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps"
         self._pool = FramePool(self.width, self.height)
         self._reformatter = VideoReformatter()
-        self._timeline = Timeline(1 / self.fps, decoder.gap)
-        paced = wanted.realtime and not decoder.live
-        self._schedule = Schedule(1 / self.fps, clock) if paced else None
-        self._ready: tuple[Pixels, float] | None = None  # decoded ahead of its time
+        self._realtime = wanted.realtime
+        self._schedule = Schedule(1 / self.fps, clock)
+        # Last, as from here on the film may be read on a thread of its own.
+        self._shots = ReadAhead(self._film, clock) if decoder.waits else self._film
+        self._unshown = 0  # pictures in a row
+        self._ready: tuple[Pixels, Shot] | None = None  # decoded ahead of its time
         self._seq = 0
 
     def read(self) -> Frame | None:
-        """The next picture, waiting for its time at most half a second; None: not yet.
-
-        A network stream that falls silent takes longer: two seconds until it counts as lost,
-        twenty for HLS and DASH, whose pieces come seconds apart.
-        """
+        """The next picture, waiting for its time at most half a second; None: not yet."""
         if self._ready is None:
             self._ready = self._prepare()
-        pixels, media_time = self._ready
-        if self._schedule is not None and not self._schedule.reached(media_time):
+            if self._ready is None:
+                return None
+        pixels, shot = self._ready
+        if self._paced and not self._schedule.reached(shot.time):
             return None
         self._ready = None
-        frame = Frame(pixels, self._seq, self._clock.now(), media_time)
+        now = self._clock.now()
+        frame = Frame(pixels, self._seq, now, shot.time, duration=shot.duration)
         self._seq += 1
         return frame
 
     def close(self) -> None:
         """Release the file or connection. May be called twice."""
-        self._decoder.close()
+        self._shots.close()
 
-    def _prepare(self) -> tuple[Pixels, float]:
-        """Decode up to the next picture worth showing."""
+    @property
+    def _paced(self) -> bool:
+        return self._realtime and self._film.paced
+
+    def _prepare(self) -> tuple[Pixels, Shot] | None:
+        """Decode up to the next picture worth showing; None: it has not arrived."""
         while True:
-            picture = self._next_picture()
-            media_time = self._timeline.place(picture.time)
-            if self._schedule is None:
-                return self._pixels(picture), media_time
-            shown = self._schedule.wants(media_time)
-            self._decoder.hurry(skip=self._schedule.behind)
-            if shown:
-                return self._pixels(picture), media_time
+            shot = self._shots.next()
+            if shot is None:
+                return None
+            if self._paced:
+                shown = self._schedule.wants(shot.time)
+                self._film.decoder.hurry(skip=self._schedule.behind)
+                if not shown:
+                    continue
+            pixels = self._shown(shot.picture)
+            if pixels is not None:
+                return pixels, shot
 
-    def _next_picture(self) -> VideoFrame:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
+    def _shown(self, picture: VideoFrame) -> Pixels | None:
+        """Its pixels; None for a picture so damaged that there is no way to show it."""
         try:
-            return self._decoder.next()
-        except EOFError:
-            if not self._loop:
-                raise
-        self._decoder.rewind()
-        try:
-            return self._decoder.next()
-        except EOFError as error:
-            raise SourceLost(f"{self._decoder.name} cannot be read any more") from error
+            pixels = self._pixels(picture)
+        except Exception as error:  # whatever FFmpeg makes of it
+            self._unshown += 1
+            if self._unshown == _UNSHOWN:
+                name = self._film.decoder.name
+                raise SourceLost(f"{name}: no way to show it, {reason(error)}") from error
+            return None
+        self._unshown = 0
+        return pixels
 
     def _pixels(self, picture: VideoFrame) -> Pixels:
         """RGB, upright, in the size of the first picture.

@@ -1,164 +1,221 @@
-"""Decoder: the pictures of a video file or stream, through PyAV."""
+"""Decoder: the pictures of a video file, a stream or a pipe, through PyAV."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
+from fractions import Fraction
+from threading import Event
+from time import perf_counter
+from typing import Literal, cast
 
-import av
-from av.container import InputContainer
-from av.error import ExitError, FFmpegError, InvalidDataError
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamcam.capture import NEVER
+from streamcam.capture.video.address import parse_address
+from streamcam.capture.video.container import Opened, open_video
+from streamcam.capture.video.faults import is_disconnection, is_input_output, reason
+from streamcam.capture.video.length import SEGMENTED, Length, length_of, longest_gap, stated_length
+from streamcam.capture.video.timing import stated_rate
 from streamcam.errors import SourceLost, UsageError
 
-_OPEN_TIMEOUT = 10.0  # seconds for a connection
-_READ_TIMEOUT = 2.0  # seconds without data after which a stream counts as broken
-_SEGMENT_TIMEOUT = 20.0  # the same where data comes in pieces of several seconds
-_SEGMENTED = frozenset({"hls", "dash"})
-_CHECK_ADDRESS = "Check the address, and whether it plays in a browser or in VLC."
-_OTHER_FILE = "Give another video or picture file."
-_NOT_VIDEO = frozenset({"tty"})  # FFmpeg reads any text file as a film of a terminal
 _THREADS = 4  # enough for 4K; the engine needs the cores
 _USUAL_RATE = 30.0
-_LONGEST_GAP = 10.0  # seconds; a longer one in a stream is a mistake in its timestamps
+# A decoder that refuses this many packets in a row will take none: they are half a minute of film.
+# What is damaged, or cut in where nothing can be decoded yet, comes right within seconds.
+_REFUSALS = 1000
+_GARBLED = 100  # the same for reading, which starts over where the next packet seems to be
+# Packets read ahead to tell a constant rate. What records at an uneven one does so from the first
+# second, as its clock is that of a screen or a telephone; these are four seconds or more.
+_SAMPLE, _SAMPLE_BYTES = 250, 16 << 20
 
 
 class Decoder:
-    """Reads the first real video stream of a file or URL. Used by one thread.
+    """Reads the film in a file, a stream or a pipe. Used by one thread at a time.
 
-    name   the address for people, without password and query
-    remedy what to do if it cannot be read, a sentence
-    fps    average frames per second
-    live   pictures come when they are made: waiting for their time would only add delay
-    gap    seconds between two pictures that are still to be believed
+    name    the address for people, without password and query
+    remedy  what to do if it cannot be read, a sentence
+    remote  it is on the network; `pipe`: another program writes it
+    length  whether it has an end; `live`: it is shown as it arrives, as waiting for the times
+            of its pictures would only add delay
+    ends    its end is the end for good: of a pipe that nobody else can write to
+    waits   reading it may wait for somebody else: for a network or another program
+    fps     average frames per second
+    rate    exact frames per second of a film whose pictures all last equally long, else None
+    gap     seconds between two pictures that are still to be believed
+    lasts   seconds from the first picture to the end of the last one, where they do not say
+    sound   it has a sound track
+    took    seconds for which it was being opened
     """
 
-    def __init__(self, address: str) -> None:
-        self.remote = "://" in address
-        self.name = _without_secrets(address) if self.remote else address
-        self.remedy = _CHECK_ADDRESS if self.remote else _OTHER_FILE
-        self._address = address if self.remote else str(Path(address).expanduser().absolute())
-        self._container, self._stream = self._open()
+    def __init__(self, address: str, stop: Event = NEVER) -> None:
+        """Raises `UsageError` if it cannot be read or has no video.
+
+        stop  ends the wait for another program that writes into a pipe
+        """
+        self._address = parse_address(address)
+        self._stop = stop
+        self.name, self.remedy = self._address.name, self._address.remedy
+        self.remote, self.pipe = self._address.remote, self._address.pipe
         self._decoded: deque[VideoFrame] = deque()
+        self._ahead: deque[Packet[VideoStream]] = deque()
         self._packets: Iterator[Packet[VideoStream]] | None = None
-        self._started = False
+        self._over: Exception | None = None  # what comes once all that is decoded has been taken
+        self._started = self._given_up = False
+        self._skip: Literal["DEFAULT", "NONREF"] = "DEFAULT"
         self._begin: int | None = None  # timestamp of the very first picture
-        rate = float(self._stream.average_rate or self._stream.guessed_rate or 0)
-        self.fps = rate if 0 < rate <= 240 else _USUAL_RATE
-        self._endless = self.remote and not self._container.duration
-        self.live = self._endless and self._container.format.name not in _SEGMENTED
-        self.gap = _LONGEST_GAP if self._endless else float("inf")
+        begin = perf_counter()
+        opened = self._opened = self._open()
+        self.took = perf_counter() - begin
+        form = opened.container.format.name
+        self.length = length_of(opened, self._address)
+        self.live = self.length is not Length.FINITE and form not in SEGMENTED
+        self.ends = opened.pipe is not None and opened.pipe.ends
+        self.waits = self.remote or self.pipe or self.length is not Length.FINITE
+        self.gap = longest_gap(opened, self.length)
+        self.lasts = stated_length(opened, self._address)
+        self.sound = bool(opened.container.streams.audio)
+        self.rate = self._constant_rate()
+        stream = opened.stream
+        rate = float(self.rate or stream.average_rate or stream.guessed_rate or 0)
+        self.fps = rate if self.rate or 0 < rate <= 240 else _USUAL_RATE
 
     @property
     def pixel_aspect(self) -> float:
         """Width of a pixel over its height; 1.0 if the file does not say."""
-        return float(self._stream.sample_aspect_ratio or 1)
+        return float(self._opened.stream.sample_aspect_ratio or 1)
 
     def next(self) -> VideoFrame:
         """The next picture. `EOFError` at the end, `SourceLost` if the connection broke.
 
-        Damaged pictures are passed over.
+        What is damaged is passed over; where nothing else comes any more is the end.
         """
+        refusals = 0
         while not self._decoded:
-            packet = self._next_packet()
+            if self._over is not None:
+                raise self._over
             try:
-                self._decoded.extend(packet.decode())
-            except InvalidDataError:
+                packet = self._ahead.popleft() if self._ahead else self._read_packet()
+            except (EOFError, SourceLost) as end:
+                self._over = end
+                self._decode(None)
                 continue
+            error = self._decode(packet)
+            refusals += error is not None
+            if error is not None and refusals == _REFUSALS:
+                raise self._end(error) from error
         picture = self._decoded.popleft()
         if not self._started:
             self._started, self._begin = True, picture.pts
         return picture
 
     def hurry(self, *, skip: bool) -> None:
-        """Leave out the pictures that no other one needs (True) or decode all of them (False)."""
-        self._stream.codec_context.skip_frame = "NONREF" if skip else "DEFAULT"
+        """Leave out the pictures that no other one needs (True) or decode all of them (False).
+        From any thread."""
+        self._skip = "NONREF" if skip else "DEFAULT"
 
     def rewind(self) -> None:
         """Go back to the beginning. Raises `SourceLost` if it is not there any more."""
-        self._packets = None
+        self._forget()
         try:
-            self._container.seek(self._stream.start_time or 0, stream=self._stream)
+            stream = self._opened.stream
+            self._opened.container.seek(stream.start_time or 0, stream=stream)
             first = self.next()
-        except (FFmpegError, EOFError):  # what cannot be searched can still be opened again
+        except Exception:  # noqa: BLE001  # what cannot be searched can still be opened again
             first = None
         if first is not None and first.pts == self._begin:
             self._decoded.appendleft(first)
         else:
             self._reopen()
 
+    def give_up(self) -> None:
+        """End the wait for another program; `next` comes to its end then. From any thread."""
+        self._given_up = True
+        if self._opened.pipe is not None:
+            self._opened.pipe.give_up()
+
     def close(self) -> None:
         """Release the file or connection. May be called twice."""
-        self._packets = None
-        self._decoded.clear()
-        self._container.close()
+        self._forget()
+        self._opened.close()
+
+    def _decode(self, packet: Packet[VideoStream] | None) -> Exception | None:
+        """Decode a packet; None: what the decoder has kept back. Returns what was raised."""
+        context = self._opened.stream.codec_context
+        try:
+            context.skip_frame = self._skip
+            self._decoded.extend(context.decode(packet) if packet is None else packet.decode())
+        except Exception as error:  # noqa: BLE001  # see faults
+            return error
+        return None
+
+    def _open(self) -> Opened:
+        opened = open_video(self._address, self._stop)
+        # Threads that work on several pictures at once delay the newest one by as many.
+        finite = length_of(opened, self._address) is Length.FINITE
+        opened.stream.thread_type = "AUTO" if finite else "SLICE"
+        opened.stream.thread_count = _THREADS
+        return opened
 
     def _reopen(self) -> None:
         self.close()
         try:
-            self._container, self._stream = self._open()
+            self._opened = self._open()
         except UsageError as error:
             raise SourceLost(str(error)) from error
 
-    def _next_packet(self) -> Packet[VideoStream]:
-        if self._packets is None:
-            self._packets = self._container.demux(self._stream)
+    def _forget(self) -> None:
+        self._packets, self._over = None, None
+        self._ahead.clear()
+        self._decoded.clear()
+
+    def _read_packet(self) -> Packet[VideoStream]:
+        """The next packet of the film. Raises as `next`.
+
+        What comes over a network is read whole, sound and all: so this looks up now and then,
+        though the film itself may have fallen silent.
+        """
+        container, stream = self._opened.container, self._opened.stream
+        garbled = 0
+        while not self._given_up:
+            if self._packets is None:
+                wanted = container.streams if self.remote else [stream]
+                self._packets = cast("Iterator[Packet[VideoStream]]", container.demux(*wanted))
+            try:
+                packet = next(self._packets, None)
+            except Exception as error:  # see faults
+                self._packets = None
+                garbled += 1
+                if garbled == _GARBLED or (self.remote and is_disconnection(error)):
+                    raise self._end(error) from error
+                continue
+            if packet is None:
+                break
+            if packet.stream.index == stream.index:
+                return packet
+        raise EOFError(f"{self.name}: the end")
+
+    def _end(self, error: Exception) -> Exception:
+        """What it means that nothing more can be read: a file that is cut short ends there, and so
+        does what a server sends without its size, which FFmpeg cannot tell from a failure."""
+        unsized = self._opened.container.size <= 0
+        if self.remote and not (unsized and is_input_output(error)):
+            return SourceLost(f"{self.name}: {reason(error)}")
+        return EOFError(f"{self.name}: {reason(error)}")
+
+    def _constant_rate(self) -> Fraction | None:
+        """The rate of a file that keeps it throughout: that of its first pictures, if all of
+        them keep it, and so does their number, where the container counts them."""
+        if self.length is not Length.FINITE or self.waits:
+            return None
+        stream, size = self._opened.stream, 0
         try:
-            packet = next(self._packets, None)
-        except InvalidDataError as error:
-            if self._endless:
-                raise SourceLost(f"{self.name}: {_reason(error)}") from error
-            packet = None  # a file cut short ends where it is cut
-        except FFmpegError as error:
-            raise SourceLost(f"{self.name}: {_reason(error)}") from error
-        if packet is not None:
-            return packet
-        if self._endless:
-            raise SourceLost(f"{self.name}: the stream ended")
-        raise EOFError(f"{self.name}: end of file")
-
-    def _open(self) -> tuple[InputContainer, VideoStream]:
-        try:
-            container = self._connect(_READ_TIMEOUT)
-            if self.remote and container.format.name in _SEGMENTED:
-                container.close()
-                container = self._connect(_SEGMENT_TIMEOUT)
-        except FFmpegError as error:
-            raise UsageError(f"cannot open {self.name}: {_reason(error)}. {self.remedy}") from error
-        pictures = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & Disposition.attached_pic
-        ]
-        if not pictures or container.format.name in _NOT_VIDEO:
-            container.close()
-            raise UsageError(f"{self.name} has no video in it. {self.remedy}")
-        # Threads that work on several pictures at once delay the newest one by as many.
-        pictures[0].thread_type = "AUTO" if container.duration else "SLICE"
-        pictures[0].thread_count = _THREADS
-        return container, pictures[0]
-
-    def _connect(self, read_timeout: float) -> InputContainer:
-        if not self.remote:
-            return av.open(self._address)
-        options = {"rtsp_transport": "tcp"} if self._address.startswith("rtsp") else {}
-        return av.open(self._address, options=options, timeout=(_OPEN_TIMEOUT, read_timeout))
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _reason(error: FFmpegError) -> str:
-    if isinstance(error, InvalidDataError):
-        return "it is damaged or no video"
-    if isinstance(error, ExitError):
-        return "no answer in time"
-    return (error.strerror or str(error)).lower()
+            while len(self._ahead) < _SAMPLE and size < _SAMPLE_BYTES:
+                packet = self._read_packet()
+                self._ahead.append(packet)
+                size += packet.size
+        except EOFError:
+            pass
+        return stated_rate(stream, self._ahead)

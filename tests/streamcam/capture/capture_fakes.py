@@ -149,6 +149,7 @@ class ScriptedSource:
     label, width, height, fps = "scripted, 4x2 at 10 fps", 4, 2, 10.0
     rate = None
     notice = ""
+    sound = False
 
     def __init__(self, script, media: bool = True) -> None:
         self.script = list(script)
@@ -186,6 +187,18 @@ class ImpatientEvent(Event):
         if len(self.waits) >= self.patience:
             self.set()
         return self.is_set()
+
+
+def until(error: type[Exception], read):
+    """What `read` returns before it raises `error`, but for None, and what it raises."""
+    found = []
+    while True:
+        try:
+            item = read()
+        except error as end:
+            return found, end
+        if item is not None:
+            found.append(item)
 
 
 def lost(text: str = "gone") -> SourceLost:

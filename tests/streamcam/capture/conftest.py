@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -27,8 +28,11 @@ def make_film(tmp_path: Path) -> Callable[..., Path]:
     ) -> Path:
         path = tmp_path / name
         pictures = more.get("pictures")
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, 10, options=more.get("options", {}))
+        with av.open(str(path), "w", options=more.get("container", {})) as container:
+            rate = more.get("rate", 10)
+            stream = container.add_stream(codec, rate, options=more.get("options", {}))
+            stream.codec_context.time_base = more.get("tick", 1 / Fraction(rate))
+            container.metadata.update(more.get("metadata", {}))
             stream.width, stream.height = size
             stream.pix_fmt = more.get("format", "yuv420p")
             if "rotation" in more:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import CancelledError
 from threading import Event, Thread
 
+import av
 import pytest
 from capture_fakes import ImpatientEvent, ScriptedSource, lost
 
@@ -28,11 +29,11 @@ class Openings:
         return result
 
 
-def work(*openings, stop=None, queue=None, stats=None):
+def work(*openings, stop=None, queue=None, stats=None, live=True):
     """Run a worker to its end on this thread: the worker, its queue and statistics."""
     queue = queue or Ring(1000)
     stats = stats or Stats()
-    worker = CaptureWorker(Openings(*openings), queue, stats, stop or ImpatientEvent())
+    worker = CaptureWorker(Openings(*openings), queue, stats, stop or ImpatientEvent(), live=live)
     worker.run()
     return worker, queue, stats
 
@@ -211,10 +212,71 @@ def test_a_closed_queue_ends_the_work_and_closes_the_source():
     assert source.closed
 
 
-def test_a_mistake_while_reading_ends_the_work_and_closes_the_source():
-    source = ScriptedSource([1, ZeroDivisionError("bug")])
-    with pytest.raises(ZeroDivisionError):
-        work(source)
+MISTAKES = [
+    ZeroDivisionError("bug"),
+    UnicodeDecodeError("utf-8", b"M\xfcnchen", 1, 2, "invalid start byte"),
+    av.error.ArgumentError(22, "avcodec_send_packet()"),
+    MemoryError(),
+    UsageError("two\nlines"),
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: type(mistake).__name__)
+def test_whatever_is_raised_while_reading_is_a_loss(mistake):
+    told, stats = [], Stats()
+    first, second = ScriptedSource([1, mistake]), ScriptedSource([2])
+    opened = [first, second]
+
+    def open_source():
+        told.append(stats.snapshot().notice)
+        return opened.pop(0)
+
+    queue = Ring(9)
+    CaptureWorker(open_source, queue, stats, ImpatientEvent()).run()
+    assert [int(frame.pixels[0, 0, 0]) for frame in drained(queue)] == [1, 2]
+    assert (first.closed, second.closed) == (1, 1)
+    assert told[1].endswith("; trying again")
+    assert stats.snapshot().notice == ""
+    if not isinstance(mistake, UsageError):  # what nobody foresaw says where it was, on one line
+        assert told[1].startswith("scripted, 4x2 at 10 fps: ")
+        assert type(mistake).__name__ in told[1]
+        assert "(capture_fakes.py:" in told[1]
+
+
+def test_whatever_is_raised_while_it_is_opened_again_or_closed_is_borne():
+    stats, stop = Stats(), ImpatientEvent()
+    told = []
+    first, second = ScriptedSource([1, lost()]), ScriptedSource([2])
+    opened = [first, IndexError("list index out of range"), OSError(5, "a driver"), second]
+
+    def open_source():
+        told.append(stats.snapshot().notice)
+        result = opened.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def breaks():
+        raise RuntimeError("cannot close")
+
+    first.close = breaks
+    queue = Ring(9)
+    CaptureWorker(open_source, queue, stats, stop).run()
+    assert [int(frame.pixels[0, 0, 0]) for frame in drained(queue)] == [1, 2]
+    assert "RuntimeError: cannot close (test_capture_worker.py:" in told[1]
+    assert "IndexError: list index out of range (test_capture_worker.py:" in told[2]
+    assert "OSError: [Errno 5] a driver" in told[3]
+    assert stop.waits == [0.5, 1, 2]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("bug"), lost()])
+def test_where_nothing_is_live_a_loss_ends_the_work(error):
+    """Begun again, a file would be in the recording twice."""
+    source = ScriptedSource([1, error])
+    queue = Channel(9)
+    with pytest.raises(type(error)):
+        work(source, ScriptedSource([1, 2]), queue=queue, live=False)
+    assert len(drained(queue)) == 1
     assert source.closed
 
 

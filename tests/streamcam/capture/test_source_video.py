@@ -9,31 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from capture_fakes import RED
+from capture_fakes import RED, until
 
 from streamcam.capture import Wanted, open_source
-from streamcam.capture.video import VideoSource, decoder
+from streamcam.capture.video import VideoSource, container, waiting
 from streamcam.capture.video.decoder import Decoder
 from streamcam.errors import SourceLost, UsageError
 
 AT_ONCE = Wanted(realtime=False, loop=False)
 
 
-def until(error, source):
-    """The frames that come before `error` is raised, and the error."""
-    found = []
-    while True:
-        try:
-            frame = source.read()
-        except error as end:
-            return found, end
-        if frame is not None:
-            found.append(frame)
-
-
 def everything(source):
     """All frames up to the end of the file."""
-    return until(EOFError, source)[0]
+    return until(EOFError, source.read)[0]
 
 
 def corners(pixels):
@@ -89,14 +77,15 @@ def test_uneven_timestamps_are_kept(make_film, clock):
 
 
 def test_pictures_are_left_out_when_decoding_is_slow(make_film, clock):
-    source = VideoSource(Decoder(str(make_film(times=60))), Wanted(loop=False), clock)
-    decode = source._decoder.next
+    decoder = Decoder(str(make_film(times=60)))
+    source = VideoSource(decoder, Wanted(loop=False), clock)
+    decode = decoder.next
 
     def slowly():
         clock.time += 0.15
         return decode()
 
-    source._decoder.next = slowly
+    decoder.next = slowly
     frames = everything(source)
     assert 15 <= len(frames) < 60
     assert clock.now() - 1000 < 60 * 0.15 - 1  # the decoder left pictures out as well
@@ -289,31 +278,20 @@ def test_a_missing_page_is_refused(make_film, serve):
         open_source(url, Wanted())
 
 
-def test_a_live_stream_comes_as_it_arrives_and_is_lost_when_it_ends(make_film, serve, clock):
-    data = make_film("live.ts", times=30).read_bytes()
-    url = serve(partial(Live, data=data), "live.ts")
-    source = VideoSource(Decoder(url), Wanted(), clock)
-    got, end = until(SourceLost, source)
-    assert len(got) > 20
-    assert url in str(end)
-    assert clock.sleeps == []
-    source.close()
-
-
 def test_a_live_stream_that_falls_silent_is_lost(make_film, serve, monkeypatch):
-    monkeypatch.setattr(decoder, "_READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(waiting, "_SHORTEST_SILENCE", 0.3)
     data = make_film("live.ts", times=30).read_bytes()
     over = threading.Event()
     url = serve(partial(Live, data=data, over=over), "live.ts")
     source = open_source(url, Wanted())
-    _, end = until(SourceLost, source)
+    _, end = until(SourceLost, source.read)
     assert "no answer in time" in str(end)
     over.set()
     source.close()
 
 
 def test_a_live_stream_that_never_says_anything_is_refused(serve, monkeypatch):
-    monkeypatch.setattr(decoder, "_OPEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(container, "_OPEN_TIMEOUT", 0.3)
     over = threading.Event()
     url = serve(partial(Live, data=b"", over=over), "live.ts")
     with pytest.raises(UsageError, match="no answer in time"):

@@ -35,6 +35,7 @@ class FakeSource(Device):
     label, fps = "fake source", 25.0
     rate = None
     notice = ""
+    sound = False
 
     def __init__(self, count, *, size=(128, 128), pace=0.0, fails=None, still=False):
         super().__init__()

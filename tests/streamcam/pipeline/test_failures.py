@@ -7,7 +7,7 @@ from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import BackendUnavailable, EngineFailed, InvalidPrompt
-from streamcam.errors import SinkFailed, UnknownChoice, UsageError
+from streamcam.errors import SinkFailed, SourceLost, UnknownChoice, UsageError
 
 MODES = pytest.mark.parametrize("realtime", [True, False])
 
@@ -25,11 +25,25 @@ def _raised_by_wait(pipeline, error):
         pipeline.wait(30)
 
 
-@MODES
-def test_a_source_that_breaks(world, realtime):
-    error = Surprise("read")
+@pytest.mark.parametrize("error", [SourceLost("unplugged"), Surprise("read")])
+def test_a_source_that_breaks_while_a_file_is_rendered(world, error):
     world.source = FakeSource(1000, pace=0.001, fails=error)
-    _raised_by_wait(world.pipeline(realtime=realtime), error)
+    _raised_by_wait(world.pipeline(realtime=False), error)
+    world.check_closed()
+
+
+@pytest.mark.parametrize("error", [SourceLost("unplugged"), Surprise("read")])
+def test_a_source_that_breaks_live_is_opened_again(world, error):
+    sources = [FakeSource(1000, pace=0.001, fails=error), FakeSource(10**6, pace=0.001)]
+    opened = []
+    pipeline = world.pipeline(open_source=lambda *_: opened.append(sources.pop(0)) or opened[-1])
+    pipeline.start()
+    wait_until(lambda: "trying again" in pipeline.stats.snapshot().notice)
+    assert str(error) in pipeline.stats.snapshot().notice
+    wait_until(lambda: len(opened) == 2 and pipeline.stats.total("in") > 10)
+    assert pipeline.stats.snapshot().notice == ""
+    pipeline.stop()
+    assert all(source.closes for source in opened)
     world.check_closed()
 
 

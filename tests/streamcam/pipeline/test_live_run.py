@@ -352,6 +352,16 @@ def test_without_a_page_there_is_no_web_sink(world, running):
     assert running(web=False).web_sink is None
 
 
+@pytest.mark.parametrize("sound", [True, False])
+@pytest.mark.parametrize("output", ["film.mp4", "fake"])
+def test_a_line_says_that_a_recording_has_no_sound(world, running, sound, output):
+    world.source.sound = sound
+    world.sinks = {output: FakeSink()}
+    running()
+    line = "sound: left out, recordings hold the picture alone"
+    assert (line in world.said) == (sound and output == "film.mp4")
+
+
 def test_the_lines_say_what_was_opened(world, running):
     running()
     assert world.said == ["output: fake", "source: fake source", "engine: fake S=1, 128x128"]

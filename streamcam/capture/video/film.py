@@ -1,0 +1,163 @@
+"""Film: the pictures of a decoder in order, each with its place in time, round after round."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from av.video.frame import VideoFrame
+
+from streamcam.capture._pace import Clock
+from streamcam.capture.video.decoder import Decoder
+from streamcam.capture.video.length import Length
+from streamcam.capture.video.timing import Timeline
+from streamcam.errors import SourceLost, UsageError
+
+# Live streams begin with what their server has kept: a group of pictures, some seconds at most.
+_BURST = 10.0  # seconds ahead of the clock at which a stream turns out to be a film
+_SHORTEST_FILM = 1.0  # seconds of one that is over, in half the time, and turns out to be one
+_STILL = 0.5  # seconds between two looks at a single picture on the network
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A decoded picture.
+
+    time      seconds on a timeline that starts at 0 and rises over rounds
+    duration  seconds until the next picture, or until the film is over; None: not known
+    """
+
+    picture: VideoFrame
+    time: float
+    duration: float | None
+
+
+class Film:
+    """Plays a decoder. Used by one thread at a time. Closes the decoder.
+
+    first  the first picture, which `next` gives as well
+    paced  pictures are to be shown when their time has come, not as they arrive
+    """
+
+    def __init__(self, decoder: Decoder, clock: Clock, *, loop: bool) -> None:
+        """`loop`: begin again at the end. Raises `UsageError` if there is no picture in it."""
+        self.decoder = decoder
+        self.paced = not decoder.live
+        self._loop = loop
+        self._clock = clock
+        self._begun = False
+        self._timeline = Timeline(1 / decoder.fps, decoder.gap)
+        try:
+            self.first = decoder.next()
+        except (EOFError, SourceLost) as error:
+            decoder.close()
+            raise UsageError(
+                f"{decoder.name} holds no picture that can be read. {decoder.remedy}"
+            ) from error
+        # What has come while FFmpeg found out what it is was made, or sent, in that time.
+        self._began_at = clock.now() - decoder.took
+        self._shots = self._play()
+
+    def next(self) -> Shot:
+        """The next picture. `EOFError` at the end, `SourceLost` if the connection broke."""
+        shot = next(self._shots, None)
+        if shot is None:
+            raise EOFError(f"{self.decoder.name}: the end")
+        return shot
+
+    def close(self) -> None:
+        """Release what is decoded. May be called twice."""
+        self._shots.close()
+        self.decoder.close()
+
+    def _play(self) -> Generator[Shot]:
+        while True:
+            last = None
+            for last in self._round():
+                yield last
+            if not self._loop or self.decoder.ends:
+                return
+            self._check_end(last)
+            self.decoder.rewind()
+            self._timeline.restart()
+
+    def _round(self) -> Iterator[Shot]:
+        """The film once. What need not be hurried is kept until it is known what follows it."""
+        held: VideoFrame | None = None
+        count, begin = 0, None
+        for picture in self._pictures():
+            if count == 0:
+                begin = _time(picture)
+            count += 1
+            if not self.paced:
+                yield self._arrived(picture)
+                continue
+            if held is not None:
+                yield self._placed(held, self._until(held, picture))
+            held = picture
+        if held is not None:
+            lasts = self._last_one(held, begin)
+            if count == 1 and self.decoder.remote:
+                lasts = max(lasts or 0.0, _STILL)
+            yield self._placed(held, lasts)
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        """From the first picture of the film to its last."""
+        if not self._begun:
+            self._begun = True
+            yield self.first
+        while True:
+            try:
+                picture = self.decoder.next()
+            except EOFError:
+                return
+            yield picture
+
+    def _arrived(self, picture: VideoFrame) -> Shot:
+        """Live: nobody knows when the next one comes. Too much at once is no live stream."""
+        shot = self._placed(picture, None)
+        if self.decoder.length is Length.UNKNOWN:
+            self.paced = shot.time - (self._clock.now() - self._began_at) > _BURST
+        return shot
+
+    def _placed(self, picture: VideoFrame, lasts: float | None) -> Shot:
+        return Shot(picture, self._timeline.place(_time(picture), lasts), lasts)
+
+    def _until(self, picture: VideoFrame, following: VideoFrame) -> float | None:
+        begin, end = _time(picture), _time(following)
+        if begin is not None and end is not None and 0 < end - begin <= self.decoder.gap:
+            return end - begin
+        return self._own_duration(picture)
+
+    def _own_duration(self, picture: VideoFrame) -> float | None:
+        """What the container says of it."""
+        if not picture.duration or picture.time_base is None:
+            return None
+        stated = float(picture.duration * picture.time_base)
+        return stated if 0 < stated <= self.decoder.gap else None
+
+    def _last_one(self, picture: VideoFrame, begin: float | None) -> float | None:
+        """How long the last picture of a film is shown that begins at `begin`."""
+        stated, lasts, time = self._own_duration(picture), self.decoder.lasts, _time(picture)
+        if lasts is None or begin is None or time is None:
+            return stated
+        rest = begin + lasts - time
+        return max(stated or 0.0, rest) if 0 < rest <= self.decoder.gap else stated
+
+    def _check_end(self, last: Shot | None) -> None:
+        """Raise `SourceLost` if the end that was met is none to begin again at."""
+        decoder = self.decoder
+        if last is None:
+            raise SourceLost(f"{decoder.name} cannot be read any more")
+        if decoder.pipe:
+            raise SourceLost(f"{decoder.name}: who wrote into it has ended")
+        if decoder.length is Length.UNKNOWN and not self.paced:
+            took = self._clock.now() - self._began_at
+            self.paced = last.time >= _SHORTEST_FILM and last.time > 2 * took
+        if decoder.length is Length.ENDLESS or not self.paced:
+            raise SourceLost(f"{decoder.name}: the stream ended")
+
+
+def _time(picture: VideoFrame) -> float | None:
+    """Its own time in seconds, which not every container gives it, whatever PyAV's stubs say."""
+    return picture.time

@@ -37,6 +37,7 @@ class Recording:
 
     main_thread = False
     reopen_as: str | None = None
+    finishes: str | None = None
     watched = True
 
     def __init__(

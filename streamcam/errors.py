@@ -10,8 +10,10 @@ StreamcamError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class StreamcamError(Exception):
@@ -46,3 +48,29 @@ class SourceLost(StreamcamError):
 
 class SinkFailed(StreamcamError):
     """An output that was open could not take a frame (disk full, device gone)."""
+
+
+def told(error: BaseException, *foreseen: type[BaseException]) -> str:
+    """The error on one line, with its type and place unless it is ours or one of the `foreseen`."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, (StreamcamError, *foreseen)):
+        return text
+    places = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
+    return f"{type(error).__name__}: {text}{place}"
+
+
+def raise_all(errors: Sequence[BaseException]) -> None:
+    """Raise the error; several as a group; nothing if there are none."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise BaseExceptionGroup("several parts of the program failed", errors)
+
+
+def flat(errors: Iterable[BaseException]) -> list[BaseException]:
+    """The errors, with groups dissolved into what they hold."""
+    found: list[BaseException] = []
+    for error in errors:
+        found += flat(error.exceptions) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

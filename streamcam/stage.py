@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Thread
 from typing import Protocol
 
@@ -25,13 +25,14 @@ class Stage:
     """Runs `work` on a thread of its own. Only the pipeline starts and joins stages.
 
     `work` loops until its queue raises `RingClosed`, which is a normal end. Any other
-    exception is kept in `error`. Either way the `ends` (the queues it reads and writes, the
-    device it owns) are closed, so a failure in one stage wakes and ends all the others.
+    exception is kept in `errors`. Either way the `ends` (the queues it reads and writes, the
+    device it owns) are closed, so a failure in one stage wakes and ends all the others; what an
+    end raises is kept as well.
     """
 
     def __init__(self, name: str, work: Callable[[], None], ends: Sequence[Closable]) -> None:
         self.name = name
-        self.error: BaseException | None = None
+        self.errors: list[BaseException] = []
         self._work = work
         self._ends = ends
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -59,12 +60,16 @@ class Stage:
         except RingClosed:
             pass
         except BaseException as error:  # noqa: BLE001  # kept for the pipeline, which raises it
-            self.error = error
-        self._close_ends()
+            self.errors.append(error)
+        self.errors += call_all([end.close for end in self._ends])
 
-    def _close_ends(self) -> None:
-        for end in self._ends:
-            try:
-                end.close()
-            except Exception as error:  # noqa: BLE001  # every end must get its close
-                self.error = self.error or error
+
+def call_all(calls: Iterable[Callable[[], None]]) -> list[Exception]:
+    """Call them in turn, whatever they raise; what they raised."""
+    errors: list[Exception] = []
+    for call in calls:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  # the others must get their call
+            errors.append(error)
+    return errors

@@ -138,7 +138,8 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
         _refuse_flags(context, context.invoked_subcommand)
         return
     _refuse_empty(context)
-    from streamcam.cli.session import Request, run_request
+    from streamcam.cli.session import run_request
+    from streamcam.cli.session.choices import Request
 
     run_request(
         Request(

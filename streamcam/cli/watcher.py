@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from engines.errors import EngineError
-from streamcam.errors import StreamcamError
+from streamcam.errors import StreamcamError, raise_all
 from streamcam.presets import Preset, watch_preset
 from streamcam.stage import Stage
 
@@ -27,8 +27,8 @@ class Watcher:
 
         Raises what broke the thread, if something did.
         """
-        if self._stage is not None and self._stage.error is not None:
-            raise self._stage.error
+        if self._stage is not None:
+            raise_all(self._stage.errors)
         if running.path == self._path:
             return
         self.close()

@@ -8,10 +8,12 @@ from threading import Lock
 from time import perf_counter
 
 from engines.api import Engine
+from engines.errors import EngineFailed
+from streamcam.errors import told
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.restyler import Gate, Restyler
-from streamcam.stage import Abandoned
+from streamcam.stage import Abandoned, call_all
 from streamcam.stats import Stats
 
 OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
@@ -111,14 +113,18 @@ class InferWorker:
                 self._outbox.put(picture)
 
     def close(self) -> None:
-        """Close the engine, and one that waits to be swapped in. May be called twice."""
+        """Close the engine, and one that waits to be swapped in. May be called twice. Raises
+        `EngineFailed`, whatever the engine raises."""
         with self._lock:
             self._closed = True
             unused, self._next = self._next, None
-        if unused is not None:
-            unused[0].close()
+        engines = [] if unused is None else [unused[0]]
         if not self._broken:  # else it was closed, or its thread will
-            self._restyler.engine.close()
+            engines.append(self._restyler.engine)
+        errors = call_all([engine.close for engine in engines])
+        if errors:
+            reasons = "; ".join(told(error, EngineFailed) for error in errors)
+            raise EngineFailed(f"the engine could not be closed: {reasons}") from errors[0]
 
     def _picture_of(self, frame: Frame, shift: object) -> Frame | None:
         if self._broken:

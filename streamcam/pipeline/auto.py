@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -85,19 +86,28 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
 
 
 def check_files(source: str, outputs: Sequence[str]) -> None:
-    """Raise `UsageError` if a recording would replace the source or another recording."""
+    """Raise `UsageError` if a recording would replace the source or another recording, under
+    whatever name: another spelling, a link."""
     kind, argument = capture.parse(source)
-    taken = {Path(argument).resolve(): "source"} if kind in ("video", "image") else {}
+    taken = [(Path(argument), "source")] if kind in ("video", "image") else []
     for output in outputs:
         kind, argument = sink.parse(output)
         if kind != "record":
             continue
-        path = Path(argument).expanduser().resolve()
-        if path in taken:
-            raise UsageError(
-                f"--output {output} would replace the {taken[path]} of that name: give another."
-            )
-        taken[path] = "other --output"
+        path = Path(argument).expanduser()
+        for other, what in taken:
+            if _same_file(path, other):
+                raise UsageError(
+                    f"--output {output} would replace the {what} of that name: give another."
+                )
+        taken.append((path, "other --output"))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one at least is not there yet
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def refuse_own_camera(source: str, sent_to: Sequence[str]) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import perf_counter
+from typing import TypeVar
 
 from streamcam.frames import Frame, RingClosed
 from streamcam.sink import Sink
+
+T = TypeVar("T")
+
+_ATTENTION = 0.25  # seconds between chances for Ctrl-C, which wakes no wait on Windows
 
 
 class MainThread:
@@ -67,7 +73,7 @@ class MainThreadSink:
 
     def __init__(self, sink: Sink, main: MainThread) -> None:
         self.label = sink.label
-        self.reopen_as = sink.reopen_as
+        self.reopen_as, self.finishes = sink.reopen_as, sink.finishes
         self.paced = sink.paced
         self._sink = sink
         self._main = main
@@ -85,3 +91,10 @@ class MainThreadSink:
     def close(self) -> None:
         """See `Sink`."""
         self._main.call(self._sink.close)
+
+
+def result_of(future: Future[T]) -> T:
+    """What another thread makes, waited for with chances for Ctrl-C. Raises what it raised."""
+    while not wait_for([future], _ATTENTION).done:
+        pass
+    return future.result()

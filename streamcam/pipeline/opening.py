@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
 
 from engines.api import Engine, EngineSpec
 from engines.errors import EngineFailed
@@ -21,7 +19,7 @@ from streamcam.infer.rebuild import Rebuild
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.live import Live
-from streamcam.pipeline.main_thread import MainThread, MainThreadSink
+from streamcam.pipeline.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
 from streamcam.pipeline.preset_prompts import encode_looks
@@ -35,12 +33,10 @@ from streamcam.sink._curtain import Covered, Curtain, card
 from streamcam.sink._worker import Delivery, Reopening
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
+from streamcam.stage import call_all
 from streamcam.stats import Stats
 
-T = TypeVar("T")
-
 _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
-_ATTENTION = 0.25  # seconds between chances for Ctrl-C while the source opens (Windows)
 _HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
 
 
@@ -70,7 +66,7 @@ class Opening:
         self._main = main
         self._say = say
         self._deliveries: list[Delivery] = []
-        self._unowned = ExitStack()  # what is open and belongs to no thread yet
+        self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
 
     def run(self) -> Live:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
@@ -85,8 +81,9 @@ class Opening:
         source = capture.opened
         engine, line = self._open_engine(source)
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
-        self._say(f"source: {_result(source).label}")
-        if _result(source).sound and any(sink.parse(name)[0] == "record" for name in sinks):
+        opened = result_of(source)
+        self._say(f"source: {opened.label}")
+        if opened.sound and any(sink.parse(name)[0] == "record" for name in sinks):
             self._say("sound: left out, recordings hold the picture alone")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
@@ -108,15 +105,16 @@ class Opening:
         frames.dropped = 0  # what came before there was an engine was never late
         work = keeping_time(infer.work)
         self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)
-        self._unowned.pop_all()
+        self._unowned = []
         if options.realtime:
             self._start_watchdog(workers, live, capture)
             live.improve()
         return live
 
-    def close(self) -> None:
-        """Close what no thread has taken over. The stages have ended. May be called twice."""
-        self._unowned.close()
+    def close(self) -> list[Exception]:
+        """Close what no thread has taken over; what went wrong. The stages have ended."""
+        unowned, self._unowned = self._unowned, []
+        return call_all(reversed(unowned))
 
     def _open_sinks(self) -> dict[str, Sink]:
         """By name; the first is the one whose figures are shown."""
@@ -124,7 +122,7 @@ class Opening:
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
             opened = sinks[name] = sink.open_sink(name, self._options.format)
-            self._unowned.callback(opened.close)
+            self._unowned.append(opened.close)
             if isinstance(opened, WebSink):
                 self.web_sink = opened
             if name in self._options.outputs:
@@ -141,7 +139,7 @@ class Opening:
                 engine, line = open_engine(
                     self._options, lambda: self._aspect(source), _builder(source)
                 )
-                self._unowned.callback(engine.close)
+                self._unowned.append(engine.close)
                 encode_looks(self._options.preset, engine.encode)
             except BaseException as error:  # noqa: BLE001  # the main thread raises it
                 opened.set_exception(error)
@@ -149,7 +147,7 @@ class Opening:
                 opened.set_result((engine, line))
 
         self._stages.start("build", giving_way(build), [], place=None)
-        return _result(opened)
+        return result_of(opened)
 
     def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
         infer, form = workers.infer, self._options.format
@@ -206,8 +204,14 @@ class Opening:
         self._deliveries.append(delivery)
         named = Loss.SHARED if name in self._options.outputs else Loss.NONE
         loss = named if form.realtime else Loss.END
-        work = keeping_time(delivery)
-        self._stages.start(f"sink {name}", work, [inbox], place=_SINKS, loss=loss)
+        self._stages.start(
+            f"sink {name}",
+            keeping_time(delivery),
+            [inbox],
+            place=_SINKS,
+            loss=loss,
+            finishes=reached.finishes,
+        )
         return inbox
 
     def _queue(self, *, counted: bool = True) -> Queue[Frame]:
@@ -221,7 +225,7 @@ class Opening:
     def _aspect(self, source: Future[Opened]) -> float:
         """The shape to restyle in: that of the part of the source that will be seen."""
         if self._options.preset.output.fit == "letterbox":
-            opened = _result(source)
+            opened = result_of(source)
             return opened.width / opened.height
         form = self._options.format
         return form.width / form.height
@@ -242,10 +246,3 @@ def _builder(source: Future[Opened]) -> Callable[[EngineSpec], Engine]:
 
     wait_for([source], _HEAD_START)
     return build
-
-
-def _result(future: Future[T]) -> T:
-    """What another thread found, or raised."""
-    while not wait_for([future], _ATTENTION).done:
-        pass
-    return future.result()

@@ -8,18 +8,17 @@ from time import perf_counter
 
 import cv2
 
-from streamcam.errors import UnknownChoice
+from streamcam.errors import SinkFailed, StreamcamError, UnknownChoice, raise_all, told
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.main_thread import MainThread
 from streamcam.pipeline.opening import Opening
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.stages import Stages
+from streamcam.pipeline.stages import Farewell, Stages
 from streamcam.presets import Preset, load_preset, preset_names
 from streamcam.sink._curtain import OPEN
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
-_PATIENCE = 2.0  # seconds that all threads together have to end
 _ATTENTION = 0.25  # seconds after which a wait looks around: Windows wakes it for no Ctrl-C
 
 
@@ -32,15 +31,26 @@ class Pipeline:
     stats  what the stages count
     """
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
-        """`say` is called with lines for people: what was opened, and later what changed."""
+    def __init__(
+        self,
+        options: Options,
+        say: Callable[[str], None],
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """
+        say    called with lines for people: what was opened, and later what changed
+        hurry  whether somebody has asked, since the last call, not to wait until files are finished
+        """
         self.stats = Stats()
         self._options = options
         self._say = say
+        self._hurry = hurry
         self._stages = Stages()
         self._main = MainThread()
         self._opening = Opening(options, self.stats, self._stages, self._main, say)
         self._live: Live | None = None
+        self._given_up: list[str] = []
+        self._closing_errors: list[BaseException] = []
 
     def start(self) -> None:
         """Open everything and begin. Raises what hinders it, with everything closed again.
@@ -70,21 +80,35 @@ class Pipeline:
                 return False
             self._attend(min(left, _ATTENTION))
         self.stop()
-        errors = self._stages.errors
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise BaseExceptionGroup("several parts of the program failed", errors)
+        raise_all(self.errors)
         return True
 
     def stop(self) -> None:
-        """End all threads and close all devices, within two seconds. May be called twice."""
-        running = self._stages.stop(_PATIENCE, self._main.serve)
+        """End all threads and close all devices, within two seconds. Only a file is finished
+        however long that takes; after two seconds a line says so. May be called twice, and raises
+        nothing: see `errors`."""
+        farewell = Farewell(lambda: self._main.serve(0.0), self._say, self._hurry)
+        farewell.given_up = self._given_up
+        running = self._stages.stop(farewell)
         self._main.close()
-        self._opening.close()
+        self._closing_errors += [
+            StreamcamError(f"what was opened could not be closed again: {told(error)}")
+            for error in self._opening.close()
+        ]
         gc.unfreeze()
+        self._closing_errors += [
+            SinkFailed(f"nobody waited until {name} was finished: it can be played as it is")
+            for name in farewell.given_up
+            if name not in self._given_up
+        ]
+        self._given_up = farewell.given_up
         if running:
             self._say(f"still busy, left behind: {', '.join(running)}")
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """What ended parts of the run before their time, and what went wrong at the end."""
+        return [*self._stages.errors, *self._closing_errors]
 
     @property
     def web_sink(self) -> WebSink | None:

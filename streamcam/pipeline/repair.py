@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 
 from engines.api import EngineSpec
 from engines.errors import EngineError
+from streamcam.errors import told
 from streamcam.infer.size import smaller_size
 from streamcam.stats import Stats
 
@@ -43,7 +42,8 @@ class Repair:
 
         other  another one is being built already, for another preset
         """
-        reason = f"the engine failed: {_told(error)}"
+        said = told(error, EngineError)
+        reason = f"the engine failed: {said}{'' if said.endswith(('.', '!', '?')) else '.'}"
         self.trouble = "The picture engine is being started again"
         if other:
             self._stats.notice("engine", f"{reason} Another one is being built.")
@@ -68,13 +68,3 @@ class Repair:
             return None
         width, height = smaller_size(spec.width, spec.height) or (spec.width, spec.height)
         return replace(spec, width=width, height=height)
-
-
-def _told(error: Exception) -> str:
-    """As a sentence; with the place, where it is not one of the errors that were foreseen."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if not isinstance(error, EngineError):
-        places = traceback.extract_tb(error.__traceback__)
-        place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
-        text = f"{type(error).__name__}: {text}{place}"
-    return text if text.endswith((".", "!", "?")) else f"{text}."

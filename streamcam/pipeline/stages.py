@@ -7,8 +7,10 @@ from enum import Enum
 from threading import Event
 from time import perf_counter
 
+from streamcam.errors import flat
 from streamcam.stage import Closable, Stage
 
+PATIENCE = 2.0  # seconds that threads have to end, unless they finish a file
 _JOIN_STEP = 0.02  # seconds between looks at what else has to be done while threads end
 
 
@@ -50,10 +52,12 @@ class Stages:
         *,
         place: int | None,
         loss: Loss = Loss.END,
+        finishes: str | None = None,
     ) -> None:
-        """Run `work` on a thread. `place`: on the frame's way, 0 is the source; None: beside it."""
+        """Run `work` on a thread. `place`: on the frame's way, 0 is the source; None: beside it.
+        `finishes`: see Sink."""
         entry = _Entry(name, work, ends, self._changed)
-        entry.loss = loss
+        entry.loss, entry.finishes = loss, finishes
         if place is None:
             self._beside.append(entry)
         else:
@@ -79,7 +83,7 @@ class Stages:
     @property
     def over(self) -> bool:
         """True once the run has come to its end, well or not."""
-        if any(entry.stage.error and entry.loss is Loss.END for entry in self._all):
+        if any(entry.stage.errors and entry.loss is Loss.END for entry in self._all):
             return True
         before_ended = True
         for side_by_side in self._way:
@@ -94,22 +98,20 @@ class Stages:
 
     @property
     def errors(self) -> list[BaseException]:
-        """What ended stages before their time, in the order of the frame's way."""
-        return [entry.stage.error for entry in self._all if entry.stage.error is not None]
+        """What ended stages before their time, and what went wrong as they ended, in the order of
+        the frame's way."""
+        return [error for entry in self._all for error in flat(entry.stage.errors)]
 
-    def stop(self, patience: float, meanwhile: Callable[[float], None]) -> list[str]:
-        """End all stages and wait for them. The names of those still running after `patience`.
-
-        meanwhile  called with seconds to spend, again and again, until they have ended
-        """
+    def stop(self, farewell: Farewell) -> list[str]:
+        """End all stages and wait for them: for those that finish something as long as it takes,
+        for the others as long as `farewell` has patience. The names of those still running."""
         self.stopping.set()
         for queue in self._queues:
             queue.close()
-        deadline = perf_counter() + patience
         while running := [entry for entry in self._all if not entry.stage.join(0)]:
-            if perf_counter() >= deadline:
+            finishing = [entry.finishes for entry in running if entry.finishes]
+            if not farewell.wait_for(finishing):
                 break
-            meanwhile(0.0)
             running[0].stage.join(_JOIN_STEP)
         return [entry.stage.name for entry in running]
 
@@ -127,6 +129,7 @@ class _Entry:
     ) -> None:
         self.ended = False
         self.loss = Loss.END
+        self.finishes: str | None = None
         self.ends = ends
         self._changed = changed
         self.stage = Stage(name, work, [self, *ends])
@@ -134,9 +137,52 @@ class _Entry:
     @property
     def lost(self) -> bool:
         """It failed, and that is no reason for the others to end."""
-        return self.ended and self.stage.error is not None and self.loss is not Loss.END
+        return self.ended and bool(self.stage.errors) and self.loss is not Loss.END
 
     def close(self) -> None:
         """The work has ended."""
         self.ended = True
         self._changed.set()
+
+
+class Farewell:
+    """Of one end. Used by the main thread.
+
+    given_up  what was not finished, since somebody did not want to wait for it. None of that is
+              waited for; it may be set
+    """
+
+    def __init__(
+        self,
+        meanwhile: Callable[[], None],
+        say: Callable[[str], None],
+        hurry: Callable[[], bool],
+    ) -> None:
+        """
+        meanwhile  called again and again, for what others need from the main thread
+        say        told what is being waited for, once it has taken long
+        hurry      called again and again: whether somebody has asked since the last call not to
+                   wait; that counts once they know what they would wait for
+        """
+        self.given_up: list[str] = []
+        self._meanwhile = meanwhile
+        self._say = say
+        self._hurry = hurry
+        self._deadline = perf_counter() + PATIENCE
+        self._said = False
+
+    def wait_for(self, finishing: Sequence[str]) -> bool:
+        """Whether to go on waiting, for threads of which some are `finishing` these files."""
+        self._meanwhile()
+        hurry = self._hurry()
+        if perf_counter() < self._deadline:
+            return True
+        if not finishing or self.given_up:
+            return False
+        if not self._said:
+            self._said = True
+            self._say(f"finishing {', '.join(finishing)} …; Ctrl-C again gives up")
+        elif hurry:
+            self.given_up = list(finishing)
+            return False
+        return True

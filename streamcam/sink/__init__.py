@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streamcam import plugins
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import StreamcamError, UnknownChoice, UsageError, told
 from streamcam.frames import Frame
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
@@ -47,12 +47,15 @@ class Sink(Protocol):
     reopen_as    what opens it again after `SinkFailed`, for `open_sink`; None: it is lost for good
     watched      False: nobody sees the picture now. From any thread, once a frame. True where that
                  cannot be told
+    finishes     what `close` completes and would be lost without it, for people: 'out.mp4'. It is
+                 waited for however long it takes; None: there is nothing
     """
 
     label: str
     paced: bool
     main_thread: bool
     reopen_as: str | None
+    finishes: str | None
 
     @property
     def watched(self) -> bool: ...
@@ -62,7 +65,7 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the device, finalise the file. May be called twice."""
+        """Release the device, finish the file. May be called twice. Raises `SinkFailed`."""
         ...
 
 
@@ -70,10 +73,18 @@ def open_sink(choice: str, form: Format) -> Sink:
     """Open `virtualcam`, `virtualcam:DEVICE`, `pipewire`, `window`, `web`, `ndi`, `null` or a
     video file.
 
-    Raises `UsageError` naming what is wrong and what can be given instead.
+    Raises `UsageError` naming what is wrong and what can be given instead, whatever the libraries
+    under it raise.
     """
     kind, argument = parse(choice)
-    sink: Sink = import_module(f"{__name__}.{kind}").open_sink(argument, form)
+    try:
+        sink: Sink = import_module(f"{__name__}.{kind}").open_sink(argument, form)
+    except StreamcamError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"the output {choice!r} cannot be opened: {told(error)}; give another --output"
+        ) from error
     return sink
 
 

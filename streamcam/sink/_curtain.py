@@ -68,7 +68,7 @@ class Covered:
 
     def __init__(self, sink: Sink, curtain: Curtain) -> None:
         self.label, self.paced, self.main_thread = sink.label, sink.paced, sink.main_thread
-        self.reopen_as = sink.reopen_as
+        self.reopen_as, self.finishes = sink.reopen_as, sink.finishes
         self._sink = sink
         self._curtain = curtain
         self._shown: Pixels | None = None

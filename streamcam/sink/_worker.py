@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from streamcam.clock import Ticker
-from streamcam.errors import SinkFailed, StreamcamError
+from streamcam.errors import SinkFailed, StreamcamError, told
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.sink import Format, Sink
 from streamcam.stats import Stats
@@ -44,7 +44,8 @@ class Delivery:
     """Moves frames from `queue` to `sink` until the queue is closed and empty or `stop` is set.
 
     Called once, on the thread of the sink (the main thread if `sink.main_thread`). Closes the
-    sink, however it ends. Raises what the sink raises; a closed queue is a normal end.
+    sink, however it ends. Whatever the sink raises comes out as `SinkFailed` with its name, and
+    what `close` raises after that beside it, in a group; a closed queue is a normal end.
 
     A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
     newest, or the last good one again. Others get each frame once, and the last again (as a
@@ -80,18 +81,44 @@ class Delivery:
     @property
     def watched(self) -> bool:
         """See Sink. From any thread."""
-        return not self._lost and self._sink.watched
+        if self._lost:
+            return False
+        try:
+            return self._sink.watched
+        except Exception:  # noqa: BLE001  # whatever its library raises, it cannot be told
+            return True
 
     def __call__(self) -> None:
         """Do it. Returns at the end."""
+        errors: list[Exception] = []
         try:
-            with suppress(RingClosed):
-                if self._paced:
-                    self._keep_time()
-                else:
-                    self._pass_on()
-        finally:
+            if self._paced:
+                self._keep_time()
+            else:
+                self._pass_on()
+        except RingClosed:
+            pass
+        except Exception as error:  # noqa: BLE001  # raised below, with what close may raise
+            errors.append(error)
+        try:
+            self._close()
+        except StreamcamError as error:
+            errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup(f"{self._sink.label} failed, and could not be closed", errors)
+
+    def _close(self) -> None:
+        """Raises `SinkFailed`, whatever the sink raises."""
+        try:
             self._sink.close()
+        except StreamcamError:
+            raise
+        except RingClosed:  # the main thread, whose sink it is, works for nobody any more
+            return
+        except Exception as error:
+            raise SinkFailed(f"{self._sink.label} cannot be closed: {told(error)}") from error
 
     def _pass_on(self) -> None:
         last: Frame | None = None
@@ -136,10 +163,15 @@ class Delivery:
             return
         try:
             self._sink.write(frame)
-        except SinkFailed as error:
-            if self._reopening is None:
-                raise
-            self._lose(error, self._reopening)
+        except RingClosed:
+            raise
+        except StreamcamError as error:
+            self._lose(error)
+            return
+        except Exception as error:  # noqa: BLE001  # whatever its library raises, it is lost
+            failed = SinkFailed(f"{self._sink.label} failed: {told(error)}")
+            failed.__cause__ = error
+            self._lose(failed)
             return
         if self._stats is None:
             return
@@ -149,15 +181,19 @@ class Delivery:
             self._stats.count("out")
             self._stats.took("latency", self._ticker.clock() - frame.captured_at)
 
-    def _lose(self, error: SinkFailed, reopening: Reopening) -> None:
+    def _lose(self, failed: StreamcamError) -> None:
+        """Raises it if the sink is lost for good."""
+        reopening = self._reopening
+        if reopening is None:
+            raise failed
         if self._sink.reopen_as is None:
-            reopening.tell(str(error))
-            raise error
+            reopening.tell(str(failed))
+            raise failed
         self._lost, self._pause = True, _FIRST_PAUSE
         self._retry_at = self._ticker.clock() + self._pause
-        with suppress(SinkFailed):  # the failure is known already
-            self._sink.close()
-        reopening.tell(f"{error}; opening it again")
+        with suppress(StreamcamError):  # the failure is known already
+            self._close()
+        reopening.tell(f"{failed}; opening it again")
 
     def _found_again(self) -> bool:
         reopening, choice = self._reopening, self._sink.reopen_as
@@ -165,7 +201,7 @@ class Delivery:
             return False
         try:
             self._sink = reopening.open(choice)
-        except StreamcamError:  # what was lost is known already
+        except Exception:  # noqa: BLE001  # whatever it is; what was lost is known already
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             self._retry_at = self._ticker.clock() + self._pause
             return False

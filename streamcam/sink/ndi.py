@@ -47,6 +47,7 @@ class Ndi:
     paced = True
     main_thread = False
     reopen_as: str | None = None
+    finishes: str | None = None
 
     def __init__(self, sender: Sender, picture: Pixels, label: str) -> None:
         """`picture` is (height, width, 4)."""

@@ -14,6 +14,7 @@ class Null:
     paced = False
     main_thread = False
     reopen_as: str | None = None
+    finishes: str | None = None
     watched = True
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ class PipeWireCamera:
 
     paced = True
     main_thread = False
+    finishes: str | None = None
 
     def __init__(self, stream: CameraStream, name: str) -> None:
         self.label = f"PipeWire camera {name}"

@@ -62,6 +62,7 @@ class VirtualCamera:
 
     paced = True
     main_thread = False
+    finishes: str | None = None
 
     def __init__(
         self, camera: Camera, pixel_format: str, form: Format, passed_over: str = ""

@@ -27,6 +27,7 @@ class WebSink:
     paced = False
     main_thread = False
     reopen_as: str | None = None
+    finishes: str | None = None
 
     def __init__(self, form: Format) -> None:
         self._bgr: Pixels = np.empty((form.height, form.width, 3), np.uint8)  # writer only

@@ -40,6 +40,7 @@ class Window:
     paced = True
     main_thread = sys.platform == "darwin"  # AppKit allows no other
     reopen_as: str | None = None
+    finishes: str | None = None
     watched = True
 
     def __init__(self, form: Format, gui: Gui) -> None:

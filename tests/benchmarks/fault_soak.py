@@ -152,6 +152,7 @@ class Viewer:
 
     label, paced, main_thread, watched = "a viewer", True, False, True
     reopen_as = None
+    finishes = None
 
     def __init__(self, fps):
         self.period = 1 / fps
@@ -181,6 +182,7 @@ class Fragile:
 
     label, paced, main_thread, watched = "a driver", True, False, True
     reopen_as = "fragile"
+    finishes = None
 
     def __init__(self, faults, away):
         self._faults, self._away = faults, away

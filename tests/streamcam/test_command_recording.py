@@ -23,10 +23,6 @@ size = "256x144"
 fps = {fps}
 """
 RECORD = ("--preset", "look.toml", "--source", "film.mp4", "--output", "out.mp4")
-SMALL_DISK = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-"""
 
 
 @pytest.fixture
@@ -116,16 +112,172 @@ def test_who_listens_to_the_program_goes_away(film, folder: Path, saved: bool) -
     check(folder / "out.mp4")
 
 
-def test_a_full_disk_is_one_line(launch, film, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(SMALL_DISK)
-    preset = (folder / "look.toml").read_text()
-    (folder / "look.toml").write_text(preset.replace('[output]\nsize = "256x144"', "[output]"))
-    command = launch(*RECORD, "--no-web", PYTHONPATH=str(tmp_path))
+def limit(folder: Path, size: int) -> dict[str, str]:
+    """The environment of a program whose files cannot grow above so many bytes."""
+    return patched(
+        folder,
+        f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+""",
+    )
+
+
+def patched(folder: Path, source: str) -> dict[str, str]:
+    """The environment of a program in which this runs first."""
+    modules = folder.with_name("modules")
+    modules.mkdir(exist_ok=True)
+    (modules / "sitecustomize.py").write_text(source)
+    return {"PYTHONPATH": str(modules), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def played(path: Path) -> int:
+    """How many pictures come out of it, from the first on."""
+    return sum(1 for _ in numbered_video.read(path))
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_the_file_is_kept(launch, film, folder: Path) -> None:
+    command = launch(*RECORD, "--no-web", **limit(folder, 30_000))
     assert command.end() == 1
     (line,) = command.errors
-    assert line.startswith("streamcam: cannot ")
-    assert "File too large" in line
+    assert line == (
+        "streamcam: cannot write out.mp4: File too large; what was recorded until then can be "
+        f"played: {folder / 'out.mp4'}"
+    )
+    assert played(folder / "out.mp4") > 5
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_other_output_alone(launch, film, folder: Path) -> None:
+    command = launch(*RECORD, "--output", "null", **limit(folder, 30_000)).live()
+    wait_until(lambda: "can be played" in command.stats()["notice"], "a full disk")
+    shown = command.stats()["frames_in"]
+    wait_until(lambda: command.stats()["frames_in"] > shown + 10, "more pictures")
+    assert command.stop() == 1
+    (line,) = command.errors
+    assert line.startswith("streamcam: cannot write out.mp4: File too large; ")
+    assert played(folder / "out.mp4") > 5
+
+
+def test_a_full_disk_while_a_file_is_rendered(launch, film, folder: Path) -> None:
+    command = launch(*RECORD, "--realtime", "off", **limit(folder, 30_000))
+    assert command.end() == 1
+    (line,) = command.errors
+    assert line.startswith("streamcam: cannot write out.mp4: File too large; ")
+    assert played(folder / "out.mp4") > 5
+
+
+@pytest.mark.slow
+def test_killed_it_leaves_what_plays_and_the_next_one_does_no_harm(
+    launch, film, folder: Path
+) -> None:
+    command = launch(*RECORD).live()
+    wait_until(lambda: command.stats()["frames_out"] > 70, "some seconds of film")
+    shown = command.stats()["frames_out"]
+    command.stop(signal.SIGKILL)
+    part = folder / "out.mp4.part"
     assert not (folder / "out.mp4").exists()
+    left = part.read_bytes()
+    # At 30 a second: 0.8 s, and what was asked for while it was on its way.
+    assert played(part) >= shown - 26
+    following = launch(*RECORD, "--duration", "1.5", "--no-web")
+    said = following.until("output:")
+    assert said.endswith(
+        "(out.mp4.part was there before and is left alone; a recording that was cut off, it can "
+        "be played)"
+    )
+    assert following.end() == 0
+    assert played(folder / "out.mp4") > 5
+    assert part.read_bytes() == left
+    assert set(folder.glob("out.mp4*")) == {folder / "out.mp4", part}
+
+
+@pytest.mark.slow
+def test_a_name_that_another_one_records_to_is_refused(launch, film, folder: Path) -> None:
+    first = launch(*RECORD).live()
+    (folder / "link.mp4").symlink_to("out.mp4")
+    for name in ("out.mp4", "./link.mp4"):
+        second = launch("--source", "film.mp4", "--output", name, "--no-web")
+        assert second.end() == 2
+        (line,) = second.errors
+        assert line == (
+            f"streamcam: another streamcam records to {str(folder / 'out.mp4')!r} now: give "
+            "another name, or stop that one"
+        )
+    assert first.stop() == 0
+    check(folder / "out.mp4")
+
+
+# A disk that needs its time: the file is there 3 s after the program has asked for that.
+SLOW_DISK = """
+import os, time
+waits, really = [3.0], os.fsync
+def fsync(file):
+    time.sleep(waits.pop() if waits else 0.0)
+    really(file)
+os.fsync = fsync
+"""
+FINISHING = "finishing out.mp4 (until then out.mp4.part) …; Ctrl-C again gives up"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, "--duration"])
+def test_a_slow_disk_is_waited_for(launch, film, folder: Path, how) -> None:
+    ending = ("--duration", "2") if how == "--duration" else ()
+    command = launch(*RECORD, *ending, **patched(folder, SLOW_DISK)).live()
+    if not ending:
+        wait_until(lambda: command.stats()["frames_out"] > 20, "a second of film")
+        command.process.send_signal(how)
+        command.process.send_signal(how)  # twice, as people do: no reason to lose the file
+    command.until(FINISHING)
+    assert command.end() == 0
+    assert command.errors == []
+    check(folder / "out.mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [(), ("--duration", "3")])
+def test_a_slow_disk_is_not_waited_for_if_somebody_insists(
+    launch, film, folder: Path, ending: tuple[str, ...]
+) -> None:
+    command = launch(*RECORD, *ending, **patched(folder, SLOW_DISK)).live()
+    if not ending:
+        wait_until(lambda: command.stats()["frames_out"] > 40, "a second of film")
+        command.process.send_signal(signal.SIGINT)
+    command.until(FINISHING)
+    assert command.stop() == 1
+    assert command.errors == [
+        "streamcam: nobody waited until out.mp4 (until then out.mp4.part) was finished: it can be "
+        "played as it is"
+    ]
+    assert not [line for line in command.said if line.startswith("done:")]
+    assert played(folder / "out.mp4.part") > 20
+
+
+@pytest.mark.parametrize("realtime", ["on", "off"])
+def test_a_file_that_somebody_deletes_is_told(launch, film, folder: Path, realtime) -> None:
+    (folder / "look.toml").write_text(PRESET.format(steps=2, fps=30))
+    command = launch(*RECORD, "--realtime", realtime, "--no-web")
+    wait_until(lambda: (folder / "out.mp4.part").exists() and command.until("engine:"))
+    (folder / "out.mp4.part").unlink()
+    assert command.end() == 1
+    (line,) = command.errors
+    assert "somebody has deleted out.mp4.part; there is no recording" in line
+    assert not list(folder.glob("out.mp4*"))
+
+
+def test_a_folder_that_somebody_moves_gets_the_whole_file(launch, film, folder: Path) -> None:
+    (folder / "before").mkdir()
+    command = launch(*RECORD[:-1], "before/out.mp4").live()
+    (folder / "before").rename(folder / "after")
+    wait_until(lambda: command.stats()["frames_out"] > 20, "a second of film")
+    assert command.stop() == 1
+    assert command.errors == [
+        "streamcam: cannot finish before/out.mp4: somebody has moved its folder; the whole "
+        f"recording is in {folder / 'after' / 'out.mp4'}"
+    ]
+    check(folder / "after" / "out.mp4")
 
 
 @pytest.mark.parametrize("steps", [1, 2])

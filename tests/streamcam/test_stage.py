@@ -45,22 +45,22 @@ def test_the_ends_close_however_the_work_ends(error):
 
     stage = _ended(work, ends)
     assert [end.closes for end in ends] == [1, 1]
-    assert stage.error is (None if isinstance(error, RingClosed) else error)
+    assert stage.errors == ([] if error is None or isinstance(error, RingClosed) else [error])
 
 
 def test_an_end_that_cannot_close_keeps_no_other_open_and_its_error_is_kept():
     ends = [End(SinkFailed("disk full")), End()]
     stage = _ended(lambda: None, ends)
     assert ends[1].closes == 1
-    assert str(stage.error) == "disk full"
+    assert [str(error) for error in stage.errors] == ["disk full"]
 
 
-def test_the_first_error_is_the_one_that_is_kept():
+def test_no_error_hides_another():
     def work():
         raise ValueError("first")
 
-    stage = _ended(work, [End(SinkFailed("second"))])
-    assert str(stage.error) == "first"
+    stage = _ended(work, [End(SinkFailed("second")), End(), End(SinkFailed("third"))])
+    assert [str(error) for error in stage.errors] == ["first", "second", "third"]
 
 
 def test_a_failure_in_the_middle_ends_both_neighbours():
@@ -90,7 +90,7 @@ def test_a_failure_in_the_middle_ends_both_neighbours():
     assert not stages[2].join(0.02)
     fail.set()
     assert all(stage.join(5) for stage in stages)
-    assert [type(stage.error) for stage in stages] == [type(None), ValueError, type(None)]
+    assert [[type(error) for error in stage.errors] for stage in stages] == [[], [ValueError], []]
 
 
 def test_joining_a_stage_that_was_never_started_does_not_wait():

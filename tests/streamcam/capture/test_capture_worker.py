@@ -291,7 +291,7 @@ def test_on_a_stage_it_waits_for_room_and_ends_with_its_reader():
     assert [queue.get(5).seq for _ in range(10)] == list(range(10))
     queue.close()
     assert stage.join(5)
-    assert stage.error is None
+    assert stage.errors == []
     assert source.closed
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamcam
 from streamcam.cli import main
-from streamcam.errors import StreamcamError, UsageError
+from streamcam.errors import SinkFailed, StreamcamError, UsageError
 from streamcam.stats import Stats
 
 LOG = Path(sys.argv[1])
@@ -31,7 +31,7 @@ class Options:
 class Pipeline:
     web_sink = None
 
-    def __init__(self, options, say) -> None:
+    def __init__(self, options, say, hurry) -> None:
         self.preset, self.stats, self._say = options.preset, Stats(), say
         self._ended = threading.Event()
         shown = {name: value for name, value in vars(options).items() if name != "preset"}
@@ -61,6 +61,14 @@ class Pipeline:
 
     def stop(self) -> None:
         log("stopped")
+        if os.environ.get("FAKE") == "sticks":
+            raise RuntimeError("it sticks")
+
+    @property
+    def errors(self) -> list[Exception]:
+        if os.environ.get("FAKE") == "ends badly":
+            return [SinkFailed("cannot finish a.mp4."), SinkFailed("cannot finish b.mp4.")]
+        return []
 
     def apply_preset(self, preset) -> None:
         if preset.model == "missing":

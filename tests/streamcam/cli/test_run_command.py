@@ -137,6 +137,26 @@ def test_signals_end_a_run_in_order(start, number: int, tty: bool) -> None:
         assert termios.tcgetattr(run.terminal)[3] & termios.ECHO
 
 
+@pytest.mark.parametrize(
+    ("fake", "message"),
+    [
+        ("ends badly", "streamcam: cannot finish a.mp4. And: cannot finish b.mp4.\n"),
+        ("sticks", "streamcam: the run could not be closed: RuntimeError: it sticks (fake_run.py:"),
+    ],
+)
+@pytest.mark.parametrize("duration", [True, False])
+def test_what_goes_wrong_at_the_stop_is_said(start, fake, message, duration: bool) -> None:
+    run = start(*DEMO, *(("--duration", "0.5") if duration else ()), FAKE=fake)
+    run.until("started")
+    if not duration:
+        run.process.send_signal(signal.SIGINT)
+    code, out, err = run.end()
+    assert code == 1
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert "done:" not in out
+
+
 def test_ctrl_c_interrupts_a_start(start) -> None:
     run = start(*DEMO, FAKE="slow start")
     run.until("starting")

@@ -78,7 +78,7 @@ def running():
     for stage, rebuild in stages:
         rebuild.close()
         assert stage.join(5)
-        assert stage.error is None
+        assert stage.errors == []
 
 
 def test_a_wish_becomes_an_engine(running):
@@ -197,7 +197,7 @@ def test_closing_during_a_build_closes_what_is_built():
     assert not stage.join(0.05), "a build cannot be interrupted"
     workshop.go_on.set()
     assert stage.join(5)
-    assert stage.error is None
+    assert stage.errors == []
     assert workshop.built[0].closed
     assert asker.engines == []
 
@@ -211,4 +211,4 @@ def test_an_error_nobody_expected_ends_the_stage():
     stage.start()
     Asker(rebuild).ask()
     assert stage.join(5)
-    assert isinstance(stage.error, ZeroDivisionError)
+    assert isinstance(stage.errors[0], ZeroDivisionError)

@@ -68,7 +68,7 @@ class FakeSink(Device):
         self.fails, self.on = fails, on
         self.frames, self.sizes = [], set()
         self.close_error = None
-        self.reopen_as, self.watched = None, True
+        self.reopen_as, self.watched, self.finishes = None, True, None
         self._changed = threading.Condition()
 
     def write(self, frame):

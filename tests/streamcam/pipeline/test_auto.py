@@ -139,6 +139,14 @@ def test_no_recording_replaces_the_source_or_another_one(tmp_path, monkeypatch) 
             auto.check_files("in.mp4", ("out.mp4", output))
     with pytest.raises(UsageError, match="would replace the other --output of that name"):
         auto.check_files("demo", ("out.mp4", "record:./out.mp4"))
+    (tmp_path / "hard.mp4").hardlink_to(tmp_path / "in.mp4")
+    (tmp_path / "later.mp4").symlink_to("not yet.mp4")
+    for output in ("hard.mp4", "in.mp4"):
+        with pytest.raises(UsageError, match="would replace the source of that name"):
+            auto.check_files("in.mp4", (output,))
+    for pair in (("hard.mp4", "in.mp4"), ("not yet.mp4", "later.mp4")):
+        with pytest.raises(UsageError, match="would replace the other --output of that name"):
+            auto.check_files("demo", pair)
 
 
 OBS = Device("OBS Virtual Camera", "OBS Virtual Camera")

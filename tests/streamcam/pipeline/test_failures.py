@@ -278,7 +278,7 @@ def test_an_interrupt_while_opening_closes_everything(world):
 
 
 def test_a_thread_that_hangs_is_left_behind_and_named(world, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.pipeline._PATIENCE", 0.1)
+    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
     world.sinks = {"stuck": FakeSink(on=lambda count: go_on.wait(10)), "fine": FakeSink()}
     world.source = FakeSource(1000, pace=0.001)
     pipeline = world.pipeline()
@@ -288,6 +288,108 @@ def test_a_thread_that_hangs_is_left_behind_and_named(world, go_on, monkeypatch)
     assert world.said[-1] == "still busy, left behind: sink stuck"
     assert world.sinks["fine"].closes
     go_on.set()
+
+
+@pytest.fixture
+def finishing(world, go_on, monkeypatch):
+    """A run whose output needs as long to finish its file as `go_on` is not set."""
+    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
+
+    class Slow(FakeSink):
+        def close(self):
+            assert go_on.wait(20)
+            super().close()
+
+    world.sinks = {"slow": Slow(), "fine": FakeSink()}
+    world.sinks["slow"].finishes = "out.mp4"
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    assert world.sinks["slow"].reached(3)
+    return pipeline
+
+
+def test_a_file_is_finished_however_long_that_takes(world, finishing, go_on):
+    stopping = threading.Thread(target=finishing.stop, name="stops")
+    stopping.start()
+    wait_until(lambda: world.said[-1] == "finishing out.mp4 …; Ctrl-C again gives up")
+    assert world.sinks["fine"].closes
+    stopping.join(0.3)
+    assert stopping.is_alive(), "nobody waits for it any more"
+    go_on.set()
+    stopping.join(10)
+    assert finishing.errors == []
+    assert world.said.count("finishing out.mp4 …; Ctrl-C again gives up") == 1
+    finishing.stop()
+    world.check_closed()
+
+
+def test_who_does_not_want_to_wait_for_a_file_is_told_what_is_left(world, finishing, go_on):
+    """A wish from before anybody knew what there is to wait for does not count."""
+    wishes = []
+
+    def hurry():
+        said = any(line.startswith("finishing") for line in world.said)
+        wishes.append(said)
+        return not said or len(wishes) > 20
+
+    finishing._hurry = hurry
+    finishing.stop()
+    assert True in wishes
+    assert [str(error) for error in finishing.errors] == [
+        "nobody waited until out.mp4 was finished: it can be played as it is"
+    ]
+    assert world.said[-1] == "still busy, left behind: sink slow"
+    go_on.set()
+    wait_until(lambda: world.sinks["slow"].closes)
+
+
+def test_what_goes_wrong_at_the_stop_is_kept_and_nothing_hides_another(world):
+    first, second = SinkFailed("cannot finish a.mp4"), SinkFailed("cannot finish b.mp4")
+    world.sinks = {"first": FakeSink(), "second": FakeSink()}
+    for name, error in (("first", first), ("second", second)):
+        world.sinks[name].close_error = error
+
+    class Sticky(FakeEngine):
+        def close(self):
+            super().close()
+            if self.closes == 1:
+                raise Surprise("device lost")
+
+    world.make_engine = Sticky
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    assert world.sinks["first"].reached(3)
+    pipeline.stop()
+    engine, *rest = pipeline.errors
+    assert rest == [first, second]
+    assert isinstance(engine, EngineFailed)
+    assert str(engine).startswith("the engine could not be closed: Surprise: device lost (test_fai")
+    pipeline.stop()
+    assert len(pipeline.errors) == 3
+
+
+def test_what_cannot_be_closed_again_does_not_hide_why_it_did_not_open(world):
+    world.sinks = {"sticky": FakeSink(), "bad": UsageError("there is no folder")}
+    world.sinks["sticky"].close_error = Surprise("driver")
+    pipeline = world.pipeline()
+    with pytest.raises(UsageError, match="no folder"):
+        pipeline.start()
+    (error,) = pipeline.errors
+    assert str(error).startswith("what was opened could not be closed again: Surprise: driver (")
+
+
+def test_an_output_that_was_lost_on_the_way_is_known_at_the_stop(world):
+    error = SinkFailed("disk full")
+    world.sinks = {"first": FakeSink(), "second": FakeSink(fails=error)}
+    world.source = FakeSource(100_000, pace=0.001)
+    pipeline = world.pipeline()
+    pipeline.start()
+    wait_until(lambda: world.sinks["second"].closes)
+    assert world.sinks["first"].more(20)
+    pipeline.stop()
+    assert pipeline.errors == [error]
 
 
 def test_the_controls_refuse_what_is_not_there(world):

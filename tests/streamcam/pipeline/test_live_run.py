@@ -291,7 +291,7 @@ def test_going_back_while_an_engine_is_built_forgets_it(world, running, go_on):
 
 
 def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.pipeline._PATIENCE", 0.1)
+    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
     pipeline = running()
     building = threading.Event()
 

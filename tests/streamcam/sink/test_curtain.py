@@ -18,6 +18,7 @@ SIZE = (64, 36)
 
 class Sink:
     label, paced, main_thread, reopen_as, watched = "a sink", True, False, None, True
+    finishes = None
 
     def __init__(self):
         self.written = []

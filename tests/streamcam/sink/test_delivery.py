@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamcam.clock import Ticker
-from streamcam.errors import SinkFailed
+from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Channel, Frame, Ring, RingClosed
 from streamcam.sink import Format
-from streamcam.sink._worker import Delivery
+from streamcam.sink._worker import Delivery, Reopening
 from streamcam.stats import Stats
 
 FPS = 30.0
@@ -42,7 +42,7 @@ class Simulation(Event):
         self._cost = cost
         self.dropped = 0
         self.label, self.paced, self.main_thread = "simulated", True, False
-        self.reopen_as, self.watched = None, True
+        self.reopen_as, self.watched, self.finishes = None, True, None
         self.written = []  # (time, frame)
         self.closed = False
 
@@ -154,13 +154,14 @@ def test_nothing_is_written_before_the_first_picture():
 class Notebook:
     """A sink that keeps the numbers it was given, and fails at one of them."""
 
-    label, main_thread = "notebook", False
+    label, main_thread, reopen_as = "notebook", False, None
 
     def __init__(self, paced=False, fails_at=None, error=None):
         self.paced = paced
         self.seen = []
         self.closed = 0
         self._fails_at, self._error = fails_at, error
+        self.close_error = None
 
     def write(self, frame):
         if frame.seq == self._fails_at:
@@ -169,6 +170,8 @@ class Notebook:
 
     def close(self):
         self.closed += 1
+        if self.close_error is not None:
+            raise self.close_error
 
 
 def filled(queue, count):
@@ -202,6 +205,80 @@ def test_a_failing_sink_is_closed_and_its_error_comes_out(paced):
         Delivery(sink, filled(Ring(3), 3), Format(4, 4, 1000), Event())()
     assert sink.seen == [0]
     assert sink.closed
+
+
+class Surprise(Exception):
+    """What a library raises that nobody expected."""
+
+
+@pytest.mark.parametrize("paced", [True, False])
+@pytest.mark.parametrize("error", [Surprise("driver"), MemoryError(), OSError(5, "I/O error")])
+def test_whatever_a_sink_raises_is_that_output_lost(paced, error):
+    sink = Notebook(paced, fails_at=1, error=error)
+    with pytest.raises(SinkFailed, match=rf"notebook failed: {type(error).__name__}") as caught:
+        Delivery(sink, filled(Ring(3), 3), Format(4, 4, 1000), Event())()
+    assert caught.value.__cause__ is error
+    assert "(test_delivery.py:" in str(caught.value)
+    assert sink.closed
+
+
+@pytest.mark.parametrize("error", [Surprise("driver"), SinkFailed("cannot finish out.mp4")])
+def test_what_a_close_raises_comes_out(error):
+    sink = Notebook()
+    sink.close_error = error
+    with pytest.raises(SinkFailed, match=r"cannot finish|notebook cannot be closed: Surprise"):
+        Delivery(sink, filled(Ring(3), 3), Format(4, 4, 1000), Event())()
+    assert sink.seen == [0, 1, 2]
+
+
+def test_what_a_close_raises_after_a_failure_hides_nothing():
+    sink = Notebook(fails_at=1, error=SinkFailed("disk full"))
+    sink.close_error = Surprise("again")
+    with pytest.raises(ExceptionGroup) as caught:
+        Delivery(sink, filled(Ring(3), 3), Format(4, 4, 1000), Event())()
+    first, second = caught.value.exceptions
+    assert str(first) == "disk full"
+    assert str(second).startswith("notebook cannot be closed: Surprise: again (test_delivery.py:")
+
+
+@pytest.mark.parametrize("paced", [True, False])
+def test_whatever_breaks_a_sink_that_can_be_had_again_it_is_opened_again(paced):
+    """Also if it cannot be closed, and whatever the first attempts raise."""
+    broken, again = Notebook(paced, fails_at=1, error=Surprise("gone")), Notebook(paced)
+    broken.reopen_as, broken.close_error = "notebook:again", Surprise("it hangs")
+    outcomes, told, now = [Surprise("not yet"), UsageError("nor now"), again], [], [0.0]
+
+    def reopen(choice):
+        assert choice == "notebook:again"
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def clock():
+        now[0] += 0.5
+        return now[0]
+
+    ticker = Ticker(1000, clock, lambda seconds: None)
+    queue = filled(Channel(100), 60)
+    form = Format(4, 4, 1000, realtime=paced)
+    Delivery(
+        broken, queue, form, Event(), reopening=Reopening(reopen, told.append), ticker=ticker
+    )()
+    assert told[0].startswith("notebook failed: Surprise: gone (test_delivery.py:")
+    assert told[0].endswith("; opening it again")
+    assert told[1:] == [""]
+    assert again.seen
+    assert again.closed
+
+
+def test_who_watches_cannot_be_told_if_that_raises():
+    class Blind(Notebook):
+        @property
+        def watched(self):
+            raise Surprise("connections")
+
+    assert Delivery(Blind(), Ring(), Format(4, 4, 30), Event()).watched
 
 
 def test_a_sink_may_end_the_program_without_an_error():

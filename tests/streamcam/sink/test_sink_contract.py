@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
 from streamcam import plugins
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import SinkFailed, UnknownChoice, UsageError
+from streamcam.frames import Channel
 from streamcam.sink import Format, open_sink, parse
 from streamcam.sink._pipewire import CameraStream
+from streamcam.sink._worker import Delivery
 from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.pipewire import PipeWireCamera
@@ -119,3 +125,82 @@ def test_choices_are_read(choice, kind, argument):
 def test_an_unknown_choice_names_the_nearest():
     with pytest.raises(UnknownChoice, match="Did you mean 'virtualcam'"):
         open_sink("virtualcm", FORM)
+
+
+class Surprise(Exception):
+    """What a library raises that nobody expected."""
+
+
+def _surprise(*_arguments, **_named):
+    raise Surprise("driver")
+
+
+# What a picture goes through, by kind of sink: in the library, and the end of it there.
+BORDERS = {
+    "ndi": (lambda sink: (sink._sender, "send"), lambda sink: (sink._sender, "close")),
+    "pipewire": (
+        lambda sink: (sink._stream, "show"),
+        lambda sink: (sink._stream._library, "pw_stream_destroy"),
+    ),
+    "record": (
+        lambda sink: (sink._encoder._convert, "push"),
+        lambda sink: (sink._encoder, "finish"),
+    ),
+    "virtualcam": (lambda sink: (sink._camera, "send"), lambda sink: (sink._camera, "close")),
+    "web": (lambda sink: ("cv2", "imencode"), None),
+    "window": (lambda sink: (sink._gui, "imshow"), lambda sink: (sink._gui, "destroyWindow")),
+}
+
+
+@contextmanager
+def broken(border, sink):
+    with pytest.MonkeyPatch.context() as patch:
+        where, name = border(sink)
+        if isinstance(where, str):
+            patch.setattr(f"{where}.{name}", _surprise)
+        elif name == "push":  # PyAV's own objects take no attributes
+            patch.setattr(sink._encoder, "_convert", SimpleNamespace(push=_surprise))
+        else:
+            patch.setattr(where, name, _surprise)
+        yield
+
+
+def kind_of(request):
+    return request.node.callspec.params["sink"].split()[-1]
+
+
+def delivered(sink, frames):
+    queue = Channel(20)
+    for frame in frames(FORM.width, FORM.height, 3):
+        queue.put(frame)
+    queue.close()
+    Delivery(sink, queue, replace(FORM, realtime=False), Event())()
+
+
+def test_whatever_its_library_raises_the_output_is_lost_and_closed(request, sink, frames):
+    kind = kind_of(request)
+    if kind == "null" or request.node.callspec.params["sink"] == "web":  # no library is called
+        delivered(sink, frames)
+        return
+    with broken(BORDERS[kind][0], sink), pytest.raises(SinkFailed) as caught:
+        delivered(sink, frames)
+    assert sink.label in str(caught.value)
+    assert "Surprise: driver" in str(caught.value)
+    sink.close()
+
+
+def test_whatever_its_library_raises_at_the_end_is_named(request, sink, frames):
+    border = BORDERS.get(kind_of(request), (None, None))[1]
+    if border is None:  # no library is called
+        delivered(sink, frames)
+        return
+    with broken(border, sink), pytest.raises(SinkFailed) as caught:
+        delivered(sink, frames)
+    assert "Surprise: driver" in str(caught.value)
+    sink.close()
+
+
+def test_whatever_a_library_raises_while_a_sink_opens_is_refused(monkeypatch):
+    monkeypatch.setattr("streamcam.sink.null.open_sink", _surprise)
+    with pytest.raises(UsageError, match=r"'null' cannot be opened: Surprise: driver \(test_sink"):
+        open_sink("null", FORM)

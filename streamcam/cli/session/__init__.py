@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
 from streamcam.cli.keys import CURTAINS, Keys
 from streamcam.cli.notes import engine_notes
-from streamcam.cli.signals import StopSignals
+from streamcam.cli.session.choices import Request, choose_options
+from streamcam.cli.session.closing import Closing
+from streamcam.cli.session.signals import StopSignals
 from streamcam.cli.status import Status, open_status
 from streamcam.cli.terminal import Terminal
 from streamcam.cli.watcher import Watcher
-from streamcam.config import Size
-from streamcam.errors import StreamcamError, UsageError
-from streamcam.presets import load_preset
+from streamcam.errors import StreamcamError, flat, raise_all
 
 if TYPE_CHECKING:
     from streamcam.pipeline import Options, Pipeline
     from streamcam.web.server import WebServer
 
 _POLL = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
-_LIVE_KINDS = ("camera", "screen")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The flags of a run, checked one by one. None: not given."""
-
-    preset: str
-    source: str | None
-    outputs: tuple[str, ...]
-    size: Size | None
-    fps: float | None
-    model: str | None
-    backend: str | None
-    port: int | None
-    web: bool
-    duration: float | None
-    realtime: bool
 
 
 def run_request(request: Request) -> None:
@@ -59,19 +38,21 @@ def run_request(request: Request) -> None:
 
 
 def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
-    with ExitStack() as closing:
+    """Raises what went wrong, also while everything was closed; several failures as a group."""
+    pipeline: Pipeline | None = None
+    errors: list[BaseException] = []
+    with Closing(errors) as closing:
         closing.enter_context(engine_notes(terminal.say))
         try:
-            pipeline = _open(request, terminal, closing)
-            signals.running()
-        except KeyboardInterrupt:
-            return
-        except Exception:
-            # A compiled module that is interrupted while it loads raises an error of its own.
-            if signals.requested.is_set():
-                return
-            raise
-        _Session(pipeline, terminal, signals, request.duration).run()
+            pipeline = _opened(request, terminal, signals, closing)
+            if pipeline is not None:
+                _Session(pipeline, terminal, signals, request.duration).run()
+        except Exception as error:  # noqa: BLE001  # raised below, beside what comes at the end
+            errors += flat([error])
+        signals.requested.set()
+    raise_all(errors)
+    if pipeline is None:
+        return
     now = pipeline.stats.snapshot()
     terminal.say(
         f"done: {now.seconds:.1f} s, {now.frames_in} frames in, {now.frames_out} out, "
@@ -79,14 +60,32 @@ def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
     )
 
 
-def _open(request: Request, terminal: Terminal, closing: ExitStack) -> Pipeline:
+def _opened(
+    request: Request, terminal: Terminal, signals: StopSignals, closing: Closing
+) -> Pipeline | None:
+    """The started pipeline; None if a signal came meanwhile."""
+    try:
+        pipeline = _open(request, terminal, signals, closing)
+    except KeyboardInterrupt:
+        return None
+    except Exception:
+        # A compiled module that is interrupted while it loads raises an error of its own.
+        if signals.requested.is_set():
+            return None
+        raise
+    signals.running()
+    return pipeline
+
+
+def _open(request: Request, terminal: Terminal, signals: StopSignals, closing: Closing) -> Pipeline:
     """The started pipeline, with its page; `closing` ends both."""
     options = choose_options(request, terminal.say)
     from streamcam.pipeline import Pipeline
 
-    pipeline = Pipeline(options, terminal.say)
+    pipeline = Pipeline(options, terminal.say, signals.repeated)
     server = _listening(pipeline, options, closing) if options.web else None
-    closing.callback(pipeline.stop)
+    closing.callback(lambda: closing.keep(pipeline.errors))
+    closing.add("the run", pipeline.stop)
     pipeline.start()
     if server is not None:
         server.sink = pipeline.web_sink
@@ -95,71 +94,15 @@ def _open(request: Request, terminal: Terminal, closing: ExitStack) -> Pipeline:
     return pipeline
 
 
-def _listening(pipeline: Pipeline, options: Options, closing: ExitStack) -> WebServer:
+def _listening(pipeline: Pipeline, options: Options, closing: Closing) -> WebServer:
     """The server with its port, taken before anything is opened: that may be refused."""
     from streamcam.web.server import DEFAULT_PORT, WebServer
 
     explicit = options.port is not None
     server = WebServer(pipeline, None, options.port or DEFAULT_PORT, explicit=explicit)
-    closing.callback(server.stop)
+    closing.add("the web page", server.stop)
     server.listen()
     return server
-
-
-def choose_options(request: Request, say: Callable[[str], None]) -> Options:
-    """What the pipeline is to do; choices that the user left open are made and said."""
-    preset = load_preset(request.preset)
-    if not request.realtime:
-        _check_rendering(request)
-    _check_page(request)
-    from streamcam.pipeline import Options
-    from streamcam.pipeline.auto import (
-        check_files,
-        choose_outputs,
-        choose_source,
-    )
-
-    say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
-    source = choose_source(request.source, say)
-    outputs = choose_outputs(request.outputs, say, web=request.web)
-    check_files(source, outputs)
-    return Options(
-        preset=preset,
-        source=source,
-        outputs=outputs,
-        size=request.size,
-        fps=request.fps,
-        model=request.model,
-        backend=request.backend,
-        realtime=request.realtime,
-        web=request.web and request.realtime,
-        port=request.port,
-    )
-
-
-def _check_page(request: Request) -> None:
-    if request.port is not None and not (request.web and request.realtime):
-        other = "--realtime off" if request.web else "--no-web"
-        raise UsageError(
-            f"--port {request.port} is for the web page, and with {other} there is none: leave "
-            "one out."
-        )
-
-
-def _check_rendering(request: Request) -> None:
-    """--realtime off goes from file to file."""
-    from streamcam import capture, sink
-
-    if request.source is None:
-        raise UsageError("--realtime off renders a file: add --source FILE.")
-    kind = capture.parse(request.source)[0]
-    if kind in _LIVE_KINDS:
-        raise UsageError(f"--realtime off renders a file, and --source {request.source} is live.")
-    if not request.outputs:
-        raise UsageError("--realtime off renders to a file: add --output FILE.mp4.")
-    for output in request.outputs:
-        if sink.parse(output)[0] not in ("record", "null"):
-            raise UsageError(f"--realtime off renders to a file; --output {output} keeps time.")
 
 
 class _Session:

@@ -10,7 +10,7 @@ from typing import Self
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which a platform has some
 _OUTPUTS = (1, 2)  # file descriptors of stdout and stderr
-_PATIENCE = 2  # signals that wait for the clean end; one more ends it at once
+_PATIENCE = 2  # signals that nobody heeds; one more ends the program at once
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,12 +35,19 @@ class StopSignals:
         self.terminal_lost = False
         self._terminals: list[int] = []
         self._interrupts = True
-        self._received = 0
+        self._received = 0  # since somebody looked
+        self._repeated = False
         self._before: dict[int, object] = {}
 
     def running(self) -> None:
         """From now on somebody looks at `requested`."""
         self._interrupts = False
+
+    def repeated(self) -> bool:
+        """Whether a signal has come since the last call, after the stop was asked for."""
+        self._received = 0
+        repeated, self._repeated = self._repeated, False
+        return repeated
 
     def __enter__(self) -> Self:
         self._terminals = [stream for stream in _OUTPUTS if os.isatty(stream)]
@@ -61,6 +68,7 @@ class StopSignals:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._repeated = self.requested.is_set()
         self.requested.set()
         self._received += 1
         self._let_go_of_lost_terminals()

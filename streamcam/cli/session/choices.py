@@ -1,0 +1,89 @@
+"""Choices: from the flags of a run to what the pipeline is to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streamcam.config import Size
+from streamcam.errors import UsageError
+from streamcam.presets import load_preset
+
+if TYPE_CHECKING:
+    from streamcam.pipeline import Options
+
+_LIVE_KINDS = ("camera", "screen")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The flags of a run, checked one by one. None: not given."""
+
+    preset: str
+    source: str | None
+    outputs: tuple[str, ...]
+    size: Size | None
+    fps: float | None
+    model: str | None
+    backend: str | None
+    port: int | None
+    web: bool
+    duration: float | None
+    realtime: bool
+
+
+def choose_options(request: Request, say: Callable[[str], None]) -> Options:
+    """What the pipeline is to do; choices that the user left open are made and said."""
+    preset = load_preset(request.preset)
+    if not request.realtime:
+        _check_rendering(request)
+    _check_page(request)
+    from streamcam.pipeline import Options
+    from streamcam.pipeline.auto import (
+        check_files,
+        choose_outputs,
+        choose_source,
+    )
+
+    say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
+    source = choose_source(request.source, say)
+    outputs = choose_outputs(request.outputs, say, web=request.web)
+    check_files(source, outputs)
+    return Options(
+        preset=preset,
+        source=source,
+        outputs=outputs,
+        size=request.size,
+        fps=request.fps,
+        model=request.model,
+        backend=request.backend,
+        realtime=request.realtime,
+        web=request.web and request.realtime,
+        port=request.port,
+    )
+
+
+def _check_page(request: Request) -> None:
+    if request.port is not None and not (request.web and request.realtime):
+        other = "--realtime off" if request.web else "--no-web"
+        raise UsageError(
+            f"--port {request.port} is for the web page, and with {other} there is none: leave "
+            "one out."
+        )
+
+
+def _check_rendering(request: Request) -> None:
+    """--realtime off goes from file to file."""
+    from streamcam import capture, sink
+
+    if request.source is None:
+        raise UsageError("--realtime off renders a file: add --source FILE.")
+    kind = capture.parse(request.source)[0]
+    if kind in _LIVE_KINDS:
+        raise UsageError(f"--realtime off renders a file, and --source {request.source} is live.")
+    if not request.outputs:
+        raise UsageError("--realtime off renders to a file: add --output FILE.mp4.")
+    for output in request.outputs:
+        if sink.parse(output)[0] not in ("record", "null"):
+            raise UsageError(f"--realtime off renders to a file; --output {output} keeps time.")

@@ -1,0 +1,186 @@
+"""Record: an H.264 video file, which can be played however it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+
+from streamcam.errors import SinkFailed, UsageError, told
+from streamcam.frames import Frame
+from streamcam.sink import VIDEO_SUFFIXES, Format
+from streamcam.sink.record.encoder import Encoder
+from streamcam.sink.record.part import Part
+from streamcam.sink.record.timeline import timeline_for
+
+_FORMATS = (62, 12)  # libavformat of FFmpeg 8.1: with B pictures, files of those before are damaged
+_INSTALL = "pip install --force-reinstall --only-binary av 'av>=18'"
+
+
+class Recording:
+    """Writes to `NAME.part`, which takes the place of `path` once it is complete.
+
+    Live recordings have a constant frame rate, which follows the clock. Others have the constant
+    rate of `form.rate`, or every frame at its own `media_time`; the last picture lasts as long as
+    it says. Cut off by whatever it may be, the file can be played up to 0.8 seconds before that,
+    a rendered one to about two seconds of film. What an old file of that name holds stays until
+    then, and for good if the new one fails.
+    """
+
+    main_thread = False
+    reopen_as: str | None = None
+    watched = True
+
+    def __init__(
+        self, path: Path, form: Format, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Raises `UsageError` if somebody records to `path` now, `OSError` and what PyAV raises."""
+        self.paced = form.realtime
+        self._path = path
+        self._part = part = Part(Path(os.path.realpath(path)))
+        self._closed = False
+        try:
+            self._encoder = Encoder(part, path.suffix.lower(), form, timeline_for(form, clock))
+            part.commit()
+        except BaseException:
+            self._part.discard()
+            raise
+        self._bare = part.size  # nothing can be played yet
+        self.label = f"recording {path} (H.264, {form.width}x{form.height}){_left(part.passed)}"
+        self.finishes: str | None = f"{path} (until then {part.path.name})"
+
+    def write(self, frame: Frame) -> None:
+        """Encode it at its time. Raises `SinkFailed`; if the disk is full, say, the file is kept
+        as far as it has come."""
+        if self._closed:
+            raise SinkFailed(f"the recording {self._path} is closed")
+        try:
+            self._encoder.write(frame)
+        except av.FFmpegError as error:
+            raise SinkFailed(
+                f"cannot encode a picture for {self._path}: {error.strerror}"
+            ) from error
+        try:
+            self._part.commit()
+        except OSError as error:
+            self._closed = True
+            raise SinkFailed(
+                f"cannot write {self._path}: {_said(error)}; {self._kept()}"
+            ) from error
+
+    def close(self) -> None:
+        """Finish the file. Without a single picture there is none. Raises `SinkFailed`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._encoder.empty:
+            self._part.discard()
+            return
+        try:
+            self._encoder.finish()
+            self._part.commit(durable=True)
+        except Exception as error:  # whatever the encoder raises, what is on the disk is kept
+            raise SinkFailed(
+                f"cannot finish {self._path}: {_said(error)}; {self._kept()}"
+            ) from error
+        try:
+            self._part.finish()
+        except OSError as error:
+            raise SinkFailed(
+                f"cannot finish {self._path}: {_said(error)}; the whole recording is in "
+                f"{self._part.path}"
+            ) from error
+
+    def _kept(self) -> str:
+        """Leave what is on the disk, and say where."""
+        if self._part.gone or self._part.size <= self._bare:
+            self._part.discard()
+            return "there is no recording"
+        self._part.keep()
+        return f"what was recorded until then can be played: {self._part.path}"
+
+
+def open_sink(argument: str, form: Format) -> Recording:
+    """Record to the file `argument`, replacing it at the end. Raises `UsageError`."""
+    path = Path(argument).expanduser()
+    _check_wish(argument, path, form)
+    try:
+        _check_place(argument, Path(os.path.realpath(path)))
+        return Recording(path, form)
+    except av.codec.codec.UnknownCodecError as error:
+        raise UsageError(
+            f"cannot record to {argument!r}: this build of PyAV has no H.264 encoder; {_INSTALL}"
+        ) from error
+    except (av.FFmpegError, OSError) as error:
+        raise UsageError(
+            f"cannot record to {argument!r}: {_said(error).lower()}; choose another folder or name"
+        ) from error
+
+
+def _check_wish(argument: str, path: Path, form: Format) -> None:
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        known = ", ".join(sorted(VIDEO_SUFFIXES))
+        raise UsageError(f"cannot record to {argument!r}: the name must end in one of {known}")
+    if form.width % 2 or form.height % 2:
+        raise UsageError(
+            f"cannot record {form.width}x{form.height}: H.264 needs an even width and height; "
+            f"use --size {form.width // 2 * 2}x{form.height // 2 * 2}"
+        )
+    version = av.library_versions["libavformat"]
+    if version[:2] < _FORMATS:
+        raise UsageError(
+            f"cannot record to {argument!r}: this build of PyAV has FFmpeg before 8.1 (libavformat "
+            f"{'.'.join(map(str, version))}), whose files would be damaged; {_INSTALL}"
+        )
+
+
+def _check_place(argument: str, target: Path) -> None:
+    """`target`: where the links in `argument`, if any, lead to."""
+    if target.is_dir():
+        raise UsageError(f"cannot record to {argument!r}: it is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"cannot record to {argument!r}: there is no folder {str(target.parent)!r}"
+        )
+    if target.is_symlink():
+        raise UsageError(f"cannot record to {argument!r}: it is a link that leads back to itself")
+    if not target.exists():
+        return
+    if not target.is_file():
+        raise UsageError(
+            f"cannot record to {argument!r}: it is a pipe or a device, and a recording needs a "
+            "file; name one, or use --output null"
+        )
+    if not os.access(target, os.W_OK):
+        raise UsageError(
+            f"cannot record to {argument!r}: that file is write-protected; give another name"
+        )
+
+
+def _left(passed: list[Path]) -> str:
+    """What lay there already, for the label."""
+    if not passed:
+        return ""
+    names = ", ".join(path.name for path in passed)
+    films = [path for path in passed if _is_film(path)]
+    told = "; a recording that was cut off, it can be played" if films == passed else ""
+    return f" ({names} was there before and is left alone{told})"
+
+
+def _is_film(path: Path) -> bool:
+    """As far as its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        return False
+    return head[4:] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"
+
+
+def _said(error: Exception) -> str:
+    """The reason alone, where it is the system's or FFmpeg's."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or told(error)

@@ -1,0 +1,130 @@
+"""Timelines: at which time of the file a picture begins, and when the last one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import isfinite
+from typing import Protocol
+
+from streamcam.frames import Frame
+from streamcam.sink import Format
+
+_FINE = Fraction(1, 90_000)  # seconds
+_SLACK = 0.75  # ticks by which a live picture may be early or late before it changes its place
+
+
+class Timeline(Protocol):
+    """All times are whole numbers of `time_base`, seconds.
+
+    rate    pictures per second, as the file says it
+    steady  all pictures last equally long
+    """
+
+    rate: Fraction
+    time_base: Fraction
+    steady: bool
+
+    def place(self, frame: Frame) -> int | None:
+        """When the frame begins: after the one before it. None: it adds no picture."""
+        ...
+
+    def end(self) -> int:
+        """When the last picture ends, if nothing follows."""
+        ...
+
+
+class Live:
+    """A grid of `fps` that follows the clock, so sound recorded beside it stays in step for hours.
+
+    A tick that comes far too early adds no picture, and one that was missed leaves a gap, in
+    which players go on showing the picture before. The last one lasts until `end` is called.
+    """
+
+    steady = False
+
+    def __init__(self, fps: float, clock: Callable[[], float]) -> None:
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self.time_base = 1 / self.rate
+        self._clock = clock
+        self._began: float | None = None
+        self._last = -1
+
+    def place(self, frame: Frame) -> int | None:
+        """See Timeline."""
+        ahead = self._due() - self._last - 1
+        if ahead < -_SLACK:
+            return None
+        self._last += 1 if ahead < _SLACK else round(ahead) + 1
+        return self._last
+
+    def end(self) -> int:
+        """See Timeline."""
+        return max(self._last + 1, round(self._due()))
+
+    def _due(self) -> float:
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+        return (now - self._began) * float(self.rate)
+
+
+class Constant:
+    """The frames' own times, on a grid of exactly `rate`."""
+
+    steady = True
+
+    def __init__(self, rate: Fraction) -> None:
+        self.rate = rate
+        self.time_base = 1 / rate
+        self._last, self._lasts = -1, 1
+
+    def place(self, frame: Frame) -> int | None:
+        """See Timeline."""
+        following = self._last + 1
+        time = frame.media_time
+        self._last = following if time is None else max(following, round(time * self.rate))
+        self._lasts = _ticks(frame.duration, self.rate) or 1
+        return self._last
+
+    def end(self) -> int:
+        """See Timeline."""
+        return self._last + self._lasts
+
+
+class Variable:
+    """The frames' own times. One without follows on the one before it, which lasts as long as it
+    says, or else a period of `fps`."""
+
+    steady = False
+    time_base = _FINE
+
+    def __init__(self, fps: float) -> None:
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self._period = round(1 / (self.rate * _FINE))
+        self._last, self._end = -1, 0
+
+    def place(self, frame: Frame) -> int | None:
+        """See Timeline."""
+        time = frame.media_time
+        self._last = self._end if time is None else max(round(time / _FINE), self._last + 1)
+        self._end = self._last + (_ticks(frame.duration, 1 / _FINE) or self._period)
+        return self._last
+
+    def end(self) -> int:
+        """See Timeline."""
+        return self._end
+
+
+def timeline_for(form: Format, clock: Callable[[], float]) -> Timeline:
+    """The one for such pictures. `clock`: seconds, for live ones."""
+    if form.realtime:
+        return Live(form.fps, clock)
+    return Variable(form.fps) if form.rate is None else Constant(form.rate)
+
+
+def _ticks(seconds: float | None, rate: Fraction) -> int:
+    """At least one; 0 if nothing is known."""
+    if seconds is None or not isfinite(seconds) or seconds <= 0:
+        return 0
+    return max(1, round(seconds * rate))

@@ -49,13 +49,9 @@ def run_request(request: Request) -> None:
 
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """
-    terminal = Terminal()
+    terminal = Terminal(optional=True)
     with StopSignals() as signals:
-        try:
-            _run(request, terminal, signals)
-        except OSError:
-            if not signals.terminal_lost:
-                raise
+        _run(request, terminal, signals)
 
 
 def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:

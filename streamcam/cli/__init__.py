@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with open_streams() as stdout:
         code = _run(arguments)
         stdout.end()
-        if code or stdout.optional or stdout.failure is None:
+        if stdout.optional or stdout.failure is None:
             return code
-        if isinstance(stdout.failure, BrokenPipeError):
-            return 1  # `| head` has seen enough, and other programs say nothing of it either
-        return fail(f"the answer cannot be written to stdout: {reason(stdout.failure)}.", 1)
+        if not isinstance(stdout.failure, BrokenPipeError):  # `| head` has seen enough, that is all
+            fail(f"the answer cannot be written to stdout: {reason(stdout.failure)}.", 1)
+        return code or 1
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -64,15 +64,17 @@ class Output:
     def end(self) -> None:
         """Flush a last time; what cannot be written then goes nowhere, or the interpreter would
         complain of it and change the exit code."""
-        self.failure, before = None, self.failure
         if self._taken():
-            self._try(self._stream.flush)
-        if self.failure is not None or not self._taken():
-            with suppress(*_FAILURES):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
-                os.close(nowhere)
-        self.failure = self.failure or before
+            try:
+                self._stream.flush()
+            except _FAILURES as error:
+                self.failure = error
+            else:
+                return
+        with suppress(*_FAILURES):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # encoding, fileno, buffer, …
         return getattr(self._stream, name)
@@ -133,4 +135,4 @@ def _output(stream: IO[str] | None) -> Output:
 
 
 def _nothing(mode: str) -> Any:  # noqa: ANN401
-    return open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115  # kept open
+    return open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123  # kept open

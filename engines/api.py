@@ -172,7 +172,7 @@ class Engine(Protocol):
     label: str
 
     def encode(self, prompt: str) -> Embedding:
-        """A prompt for `Params`, in the syntax of engines/prompt_syntax.py; cached.
+        """A prompt for `Params`, in the syntax of engines/prompt_syntax; cached.
 
         Takes milliseconds. Raises `InvalidPrompt`, for one that needs more than the spec's
         `prompt_chunks` as well.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from engines.api import CHUNKS_MAX
-from engines.errors import ModelUnavailable, PromptTooLong, quoted
+from engines.errors import ModelUnavailable, PromptTooLong, quoted, reason
 from engines.prompt_syntax import parse
 
 CLIP_TOKENS = 77  # that CLIP's text encoders read at once, with start and end
@@ -139,7 +139,7 @@ def _open(file: Path) -> tuple[Tokenizer, int | None]:
     # tokenizers raises plain Exception for a file it cannot parse
     except Exception as error:
         raise ModelUnavailable(
-            f"{file} is no tokenizer file: {error}. Copy the whole model folder again."
+            f"{file} is no tokenizer file: {reason(error)}. Copy the whole model folder again."
         ) from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from engines.errors import EngineError
-from streamcam.errors import StreamcamError
+from streamcam.errors import StreamcamError, reason
 from streamcam.presets import Preset, watch_preset
 from streamcam.stage import Stage
 
@@ -23,12 +23,10 @@ class Watcher:
         self._stage: Stage | None = None
 
     def follow(self, running: Preset) -> None:
-        """Watch the file of the preset that runs, and no other; call it often.
-
-        Raises what broke the thread, if something did.
-        """
+        """Watch the file of the preset that runs, and no other; call it often."""
         if self._stage is not None and self._stage.error is not None:
-            raise self._stage.error
+            self._say(f"preset: saving it changes nothing any more: {_named(self._stage.error)}.")
+            self._stage = None
         if running.path == self._path:
             return
         self.close()
@@ -51,8 +49,14 @@ class Watcher:
             self._apply(preset)
         except (StreamcamError, EngineError) as error:
             self._failed(error)
+        except Exception as bug:  # noqa: BLE001  # of ours or a library's, and the show goes on
+            self._say(f"preset: {preset.name} failed: {_named(bug)}. The running look stays.")
         else:
             self._say(f"preset: {preset.name} was saved")
 
     def _failed(self, error: StreamcamError | EngineError) -> None:
         self._say(f"preset: {error} The running look stays.")
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {reason(error)}"

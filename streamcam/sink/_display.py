@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from ctypes.util import find_library
 
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 
 _INSTEAD = "use --output web, which shows the picture in a browser"
 
@@ -24,7 +24,9 @@ def require_display(environment: Mapping[str, str] = os.environ) -> None:
     if not display:
         raise UsageError(f"a window needs a display, and there is none here: {_INSTEAD}")
     if not _answers(display):
-        raise UsageError(f"a window needs a display, and {display!r} does not answer: {_INSTEAD}")
+        raise UsageError(
+            f"a window needs a display, and {quoted(display)} does not answer: {_INSTEAD}"
+        )
 
 
 def _answers(display: str) -> bool:

@@ -13,7 +13,7 @@ import av
 from av.filter import Graph
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame
 from streamcam.sink import VIDEO_SUFFIXES, Format
 
@@ -178,7 +178,9 @@ def open_sink(argument: str, form: Format) -> Recording:
     path = Path(argument).expanduser()
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
-        raise UsageError(f"cannot record to {argument!r}: the name must end in one of {known}")
+        raise UsageError(
+            f"cannot record to {quoted(argument)}: the name must end in one of {known}"
+        )
     if form.width % 2 or form.height % 2:
         raise UsageError(
             f"cannot record {form.width}x{form.height}: H.264 needs an even width and height; "
@@ -186,19 +188,22 @@ def open_sink(argument: str, form: Format) -> Recording:
         )
     try:
         if path.is_dir():
-            raise UsageError(f"cannot record to {argument!r}: it is a folder; name a file in it")
+            raise UsageError(
+                f"cannot record to {quoted(argument)}: it is a folder; name a file in it"
+            )
         if not path.parent.is_dir():
             raise UsageError(
-                f"cannot record to {argument!r}: there is no folder {str(path.parent)!r}"
+                f"cannot record to {quoted(argument)}: there is no folder "
+                f"{quoted(str(path.parent))}"
             )
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(
-            f"cannot record to {argument!r}: this build of PyAV has no H.264 encoder; "
+            f"cannot record to {quoted(argument)}: this build of PyAV has no H.264 encoder; "
             "pip install --force-reinstall av"
         ) from error
     except (av.FFmpegError, OSError) as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(
-            f"cannot record to {argument!r}: {reason}; choose another folder or name"
+            f"cannot record to {quoted(argument)}: {reason}; choose another folder or name"
         ) from error

@@ -94,7 +94,10 @@ Backend = Annotated[
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")
 ]
-NoWeb = Annotated[bool, typer.Option("--no-web", help="Serve no web page.")]
+NoWeb = Annotated[
+    bool,
+    typer.Option("--no-web", help="Serve no web page; `switch` and `curtain` work all the same."),
+]
 Duration = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", parser=_duration, help="End by itself after this time."),

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from real_command import Command
 
+pytestmark = pytest.mark.slow
+
 PRESET = """
 prompt = "anime"
 backend = "null"
@@ -66,7 +68,6 @@ def test_all_are_covered_and_one_is_switched(run, launch) -> None:
     assert ended(launch("switch", "one", "--to", "all"))[0] == 2  # no preset of a folder is known
 
 
-@pytest.mark.slow
 def test_one_that_hangs_is_named_and_the_others_are_covered(run, launch) -> None:
     first, second = run("one"), run("two")
     first.process.send_signal(signal.SIGSTOP)

@@ -171,6 +171,7 @@ DEAF = (
 )
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_gone_and_says_nothing_of_it(tmp_path) -> None:
     log = tmp_path / "calls"
     master, slave = pty.openpty()
@@ -227,6 +228,7 @@ def test_a_reader_who_has_seen_enough_is_told_nothing(tmp_path) -> None:
     process.stderr.close()
 
 
+@pytest.mark.slow
 def test_a_slow_reader_of_an_answer_gets_all_of_it(tmp_path) -> None:
     command = [sys.executable, "-c", MAIN, "presets", "--schema"]
     reader, writer = full_pipe()

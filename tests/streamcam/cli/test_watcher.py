@@ -36,6 +36,9 @@ class Told:
         pytest.fail(f"{begin} was never said: {self.lines}")
 
 
+pytestmark = pytest.mark.slow  # a watch needs a second to see the first save
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"

@@ -14,7 +14,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import InvalidSpec
+from engines.errors import InvalidSpec, quoted
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
@@ -172,7 +172,7 @@ class Engine(Protocol):
     label: str
 
     def encode(self, prompt: str) -> Embedding:
-        """A prompt for `Params`, in the syntax of engines/prompt_syntax.py; cached.
+        """A prompt for `Params`, in the syntax of engines/prompt_syntax; cached.
 
         Takes milliseconds. Raises `InvalidPrompt`, for one that needs more than the spec's
         `prompt_chunks` as well.
@@ -236,4 +236,4 @@ class Engine(Protocol):
 
 def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InvalidSpec(f"{name} {value!r} is none of {', '.join(known)}.")
+        raise InvalidSpec(f"{name} {quoted(value)} is none of {', '.join(known)}.")

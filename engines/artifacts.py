@@ -23,6 +23,8 @@ from pathlib import Path
 import psutil
 from platformdirs import user_cache_path
 
+from engines.errors import reason
+
 MANIFEST = "manifest.json"
 _UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
 _PATIENCE, _PAUSE = 10.0, 0.1  # seconds
@@ -95,7 +97,7 @@ def why_not_whole(folder: Path) -> str | None:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         files, key = dict(manifest["files"]), manifest["key"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        return f"{MANIFEST} cannot be read ({error})"
+        return f"{MANIFEST} cannot be read ({reason(error)})"
     if key != folder.name:
         return f"{MANIFEST} is that of another artifact, {key}"
     problems = (_why_not(folder / name, **wanted) for name, wanted in files.items())

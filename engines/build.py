@@ -12,7 +12,7 @@ from typing import cast
 from engines.api import NOBODY, Engine, EngineSpec, Watch
 from engines.backends import Runner
 from engines.choice import backends_for, tensorrt_for, tensorrt_here
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 from engines.export import with_graphs
 from engines.families import open_model
 from engines.model import Model, frame_step_graph
@@ -75,7 +75,7 @@ def _check_backend(spec: EngineSpec) -> None:
     backends = backend_names()
     if spec.backend not in ("auto", *backends):
         raise BackendUnavailable(
-            f"backend {spec.backend!r} is unknown. Known: auto, {', '.join(backends)}."
+            f"backend {quoted(spec.backend)} is unknown. Known: auto, {', '.join(backends)}."
         )
 
 
@@ -101,8 +101,8 @@ def _load_backend(name: str) -> ModuleType:
             raise
         extra = "nvidia" if name == "tensorrt" else name
         raise BackendUnavailable(
-            f"backend {name!r} needs the package {error.name}, which is not installed. Install "
-            f"it: pip install 'streamcam[{extra}]'. Or leave the choice to the program: "
+            f"backend {quoted(name)} needs the package {error.name}, which is not installed. "
+            f"Install it: pip install 'streamcam[{extra}]'. Or leave the choice to the program: "
             "--backend auto."
         ) from error
 

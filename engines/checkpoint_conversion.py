@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engines.checkpoint import reading
 from engines.checkpoint_header import AUTOENCODER, STABLE_DIFFUSION_2, UNET, Header, Kind
-from engines.errors import ModelUnavailable
+from engines.errors import ModelUnavailable, reason
 
 _LAST_TIMESTEP = 999
 _CORRELATED = 0.5
@@ -100,8 +100,8 @@ def _write(file: Path, pipeline: diffusers.DiffusionPipeline, folder: Path) -> N
             pipeline.save_pretrained(folder, safe_serialization=True)
         except (OSError, SafetensorError) as error:
             raise ModelUnavailable(
-                f"model {file} cannot be converted into {folder}: {error}. Make room there, or "
-                "give a model folder in diffusers layout."
+                f"model {file} cannot be converted into {folder}: {reason(error)}. Make room "
+                "there, or give a model folder in diffusers layout."
             ) from error
 
 

@@ -19,7 +19,7 @@ from engines.backends._nvidia import (
 )
 from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
 from engines.backends._tensorrt_plan import PORTABLE
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
 from engines.plans import find_plans
 
@@ -72,7 +72,8 @@ def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
     known = [PORTABLE, *flavour.architectures]
     if named not in known:
         raise BackendUnavailable(
-            f"GPU architecture {architecture!r}: {flavour.label} builds for {', '.join(known)}."
+            f"GPU architecture {quoted(architecture)}: {flavour.label} builds for "
+            f"{', '.join(known)}."
         )
     return flavour, named
 

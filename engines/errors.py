@@ -50,3 +50,19 @@ class PeerUnavailable(EngineError):
 
 class EngineFailed(EngineError):
     """An engine that worked failed while running."""
+
+
+def quoted(text: object) -> str:
+    r"""What a user wrote, in quotes and as they wrote it: C:\clips\a.mp4 keeps its backslashes.
+
+    A character that cannot be printed is shown by its number, \x1b, or by its name, \n.
+    """
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in str(text))
+    return f'"{shown}"' if "'" in shown and '"' not in shown else f"'{shown}'"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, for a line that names the file already: without its number, and
+    without the path in Python's spelling."""
+    said = (isinstance(error, OSError) and error.strerror) or str(error)
+    return " ".join(said.split()).rstrip(".") or type(error).__name__

@@ -13,7 +13,7 @@ from glob import escape
 from pathlib import Path
 from types import ModuleType
 
-from engines.errors import BackendUnavailable, ModelUnavailable
+from engines.errors import BackendUnavailable, ModelUnavailable, quoted
 from engines.hub_errors import Wanted, failures, refusal
 from engines.layout import lacking, pickled_parts, wanted_files
 
@@ -95,9 +95,9 @@ def _fetch(repo_id: str, parts: Sequence[str] | None, *, weights: bool) -> Path:
     lack = lacking(folder, parts, weights=weights)
     if lack is not None:
         raise ModelUnavailable(
-            f"model {repo_id!r} is not whole: {folder} lacks {lack}. If the repository has it "
-            f"({library.constants.ENDPOINT}/{repo_id}/tree/main), delete that folder and run this "
-            "again; otherwise take another model."
+            f"model {quoted(repo_id)} is not whole: {folder} lacks {lack}. If the repository has "
+            f"it ({library.constants.ENDPOINT}/{repo_id}/tree/main), delete that folder and run "
+            "this again; otherwise take another model."
         )
     return folder
 
@@ -106,10 +106,10 @@ def _wanted(library: ModuleType, repo_id: str, *, weights: bool) -> Wanted:
     command = f"hf download {repo_id}"
     if weights:
         command += " --local-dir FOLDER"
-        return Wanted(f"model {repo_id!r}", command, "give the folder: --model FOLDER")
+        return Wanted(f"model {quoted(repo_id)}", command, "give the folder: --model FOLDER")
     copied = f"models--{repo_id.replace('/', '--')}"
     return Wanted(
-        f"the configuration of {repo_id!r}",
+        f"the configuration of {quoted(repo_id)}",
         f"{command} --include *.json *.txt",
         f"copy {copied} from the hub's cache there to {library.constants.HF_HUB_CACHE}",
     )
@@ -129,8 +129,8 @@ def _library(repo_id: str) -> ModuleType:
     """huggingface_hub, which then reports nothing about this machine to the hub."""
     if not looks_like_hub_id(repo_id):
         raise ModelUnavailable(
-            f"{repo_id!r} is no model of the Hugging Face hub: those are called OWNER/NAME, for "
-            "example stabilityai/sd-turbo."
+            f"{quoted(repo_id)} is no model of the Hugging Face hub: those are called OWNER/NAME, "
+            "for example stabilityai/sd-turbo."
         )
     try:
         import huggingface_hub
@@ -138,7 +138,7 @@ def _library(repo_id: str) -> ModuleType:
         import huggingface_hub.errors
     except ModuleNotFoundError as error:
         raise BackendUnavailable(
-            f"model {repo_id!r} comes from the Hugging Face hub, which needs the package "
+            f"model {quoted(repo_id)} comes from the Hugging Face hub, which needs the package "
             f"{error.name}. Install it: pip install 'streamcam[torch]'."
         ) from error
     huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -167,8 +167,8 @@ def _chosen(repo_id: str, names: list[str], parts: Sequence[str] | None) -> list
     pickled = pickled_parts(names, parts)
     if pickled:
         raise ModelUnavailable(
-            f"model {repo_id!r} has no safetensors for {', '.join(pickled)}, only pickles, which "
-            "can run code when they are loaded. Take a model that has them."
+            f"model {quoted(repo_id)} has no safetensors for {', '.join(pickled)}, only pickles, "
+            "which can run code when they are loaded. Take a model that has them."
         )
     files = wanted_files(names, parts)
     if not any(file.endswith(".safetensors") for file in files) and parts is None:
@@ -179,7 +179,7 @@ def _chosen(repo_id: str, names: list[str], parts: Sequence[str] | None) -> list
             else "Take a model that has them."
         )
         raise ModelUnavailable(
-            f"model {repo_id!r} is not in diffusers layout with safetensors. {instead}"
+            f"model {quoted(repo_id)} is not in diffusers layout with safetensors. {instead}"
         )
     return files
 
@@ -191,11 +191,13 @@ def _held_file(repo_id: str, filename: str | None, names: list[str]) -> str:
         return filename or held[0]
     if not held:
         raise ModelUnavailable(
-            f"{repo_id!r} holds no .safetensors file, and others can run code when they are "
+            f"{quoted(repo_id)} holds no .safetensors file, and others can run code when they are "
             "loaded. Take a repository that holds one."
         )
-    wrong = f"holds no file {filename!r}" if filename else f"holds {len(held)} .safetensors files"
-    raise ModelUnavailable(f"{repo_id!r} {wrong}. Name one of these: {', '.join(held[:9])}.")
+    wrong = (
+        f"holds no file {quoted(filename)}" if filename else f"holds {len(held)} .safetensors files"
+    )
+    raise ModelUnavailable(f"{quoted(repo_id)} {wrong}. Name one of these: {', '.join(held[:9])}.")
 
 
 def _only_cached_file(library: ModuleType, repo_id: str) -> Path | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engines.errors import ModelUnavailable
+from engines.errors import ModelUnavailable, quoted
 from engines.lora_keys import Key, is_written_by_peft, parse_key
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def read_lora(path: Path) -> list[Change]:
         key = parse_key(name)
         if key is None:
             raise ModelUnavailable(
-                f"LoRA {path} holds {name!r}, which is no plain LoRA layer (LoHa, LoKr, DoRA and "
-                "trained embeddings are not supported). Take another LoRA."
+                f"LoRA {path} holds {quoted(name)}, which is no plain LoRA layer (LoHa, LoKr, "
+                "DoRA and trained embeddings are not supported). Take another LoRA."
             )
         grouped.setdefault((key.network, key.layer), {})[key.factor] = tensor
     if not grouped:

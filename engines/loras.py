@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engines.errors import InvalidSpec, ModelUnavailable
+from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.hub import fetch_file, looks_like_hub_id
 from engines.lora_file import Change, read_lora
 from engines.lora_keys import TEXT_ENCODER, TEXT_ENCODER_2, UNET, spellings
@@ -39,7 +39,9 @@ class Lora:
     def __post_init__(self) -> None:
         """Raises `InvalidSpec`."""
         if not math.isfinite(self.scale):
-            raise InvalidSpec(f"LoRA {self.source!r}: scale {self.scale} must be a finite number.")
+            raise InvalidSpec(
+                f"LoRA {quoted(self.source)}: scale {self.scale} must be a finite number."
+            )
 
 
 def resolve(lora: Lora) -> Path:
@@ -59,8 +61,8 @@ def resolve(lora: Lora) -> Path:
     if looks_like_hub_id(repo_id) and (not name or name.endswith(".safetensors")):
         return fetch_file(repo_id, name or None)
     raise ModelUnavailable(
-        f"LoRA {lora.source!r} is no file on this machine. Give the path of a .safetensors file, "
-        "or one on the Hugging Face hub: OWNER/NAME or OWNER/NAME/FILE.safetensors."
+        f"LoRA {quoted(lora.source)} is no file on this machine. Give the path of a .safetensors "
+        "file, or one on the Hugging Face hub: OWNER/NAME or OWNER/NAME/FILE.safetensors."
     )
 
 

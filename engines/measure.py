@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Engine, EngineSpec, Params
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
 
 _PEAK_SECONDS = 0.5
@@ -98,7 +98,9 @@ def cost_of(spec: EngineSpec) -> Cost:
     """How to measure a built engine's spec. Raises `BackendUnavailable` for the test device."""
     name = f"engines.backends._{spec.backend}_cost"
     if find_spec(name) is None:
-        raise BackendUnavailable(f"backend {spec.backend!r} computes nothing that can be measured.")
+        raise BackendUnavailable(
+            f"backend {quoted(spec.backend)} computes nothing that can be measured."
+        )
     return cast(Cost, import_module(name))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from engines.api import EngineSpec
-from engines.errors import ModelUnavailable
+from engines.errors import ModelUnavailable, reason
 from engines.schedule import NoiseSchedule
 
 EMBEDDED = Path(__file__).parent / "nano"
@@ -78,7 +78,7 @@ def read_config(folder: Path, relative: str) -> Mapping[str, object]:
         content = json.loads((folder / relative).read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise ModelUnavailable(
-            f"model {folder}: {relative} cannot be read: {error}. {remedy(folder)}"
+            f"model {folder}: {relative} cannot be read: {reason(error)}. {remedy(folder)}"
         ) from error
     return cast("Mapping[str, object]", content)
 

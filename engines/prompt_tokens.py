@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from engines.api import CHUNKS_MAX
-from engines.errors import ModelUnavailable, PromptTooLong
+from engines.errors import ModelUnavailable, PromptTooLong, quoted, reason
 from engines.prompt_syntax import parse
 
 CLIP_TOKENS = 77  # that CLIP's text encoders read at once, with start and end
@@ -75,8 +75,8 @@ class PromptTokens:
         if needed > capacity:
             room = self._room * capacity
             raise PromptTooLong(
-                f"prompt of {count} tokens ({text.strip()[:40]!r}…) is too long: there is room for "
-                f"{room}, about {room * 3 // 5} words.",
+                f"prompt of {count} tokens ({quoted(text.strip()[:40])}…) is too long: there is "
+                f"room for {room}, about {room * 3 // 5} words.",
                 needed,
             )
         return needed
@@ -139,7 +139,7 @@ def _open(file: Path) -> tuple[Tokenizer, int | None]:
     # tokenizers raises plain Exception for a file it cannot parse
     except Exception as error:
         raise ModelUnavailable(
-            f"{file} is no tokenizer file: {error}. Copy the whole model folder again."
+            f"{file} is no tokenizer file: {reason(error)}. Copy the whole model folder again."
         ) from error
 
 

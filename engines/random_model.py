@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from engines.errors import BackendUnavailable, ModelUnavailable
+from engines.errors import BackendUnavailable, ModelUnavailable, reason
 
 _TOKENIZER = Path(__file__).parent / "nano" / "tokenizer"
 _SEED = 0
@@ -121,7 +121,9 @@ def random_model(
             write(architecture, Path(made) / name)
             (Path(made) / name).replace(folder)
     except OSError as error:
-        raise ModelUnavailable(f"model {name} cannot be written to {root}: {error}.") from error
+        raise ModelUnavailable(
+            f"model {name} cannot be written to {root}: {reason(error)}."
+        ) from error
     except ModuleNotFoundError as error:
         raise BackendUnavailable(
             f"model {name} needs the package {error.name}, which is not installed. Install it: "

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import InvalidSpec, ModelUnavailable
+from engines.errors import InvalidSpec, ModelUnavailable, quoted
 
 LCM_TABLE = 50  # entries of the LCM table
 TRAIN_TIMESTEPS = 1000
@@ -43,7 +43,7 @@ class NoiseSchedule:
         self.prediction_type = str(config.get("prediction_type", "epsilon"))
         if self.prediction_type not in ("epsilon", "v_prediction"):
             raise ModelUnavailable(
-                f"scheduler_config.json: prediction_type {self.prediction_type!r} is not "
+                f"scheduler_config.json: prediction_type {quoted(self.prediction_type)} is not "
                 "supported; epsilon and v_prediction are."
             )
         betas = _betas(config)
@@ -100,7 +100,7 @@ def _betas(config: Mapping[str, object]) -> NDArray[np.float64]:
     if kind == "scaled_linear":
         return np.linspace(start**0.5, end**0.5, TRAIN_TIMESTEPS) ** 2
     raise ModelUnavailable(
-        f"scheduler_config.json: beta_schedule {kind!r} is not supported; "
+        f"scheduler_config.json: beta_schedule {quoted(kind)} is not supported; "
         "linear and scaled_linear are."
     )
 

@@ -15,6 +15,19 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from engines.errors import quoted, reason
+
+__all__ = [
+    "SinkFailed",
+    "SourceLost",
+    "SourceRefused",
+    "StreamcamError",
+    "UnknownChoice",
+    "UsageError",
+    "quoted",
+    "reason",
+]
+
 
 class StreamcamError(Exception):
     """Base of every error that is shown to the user as one line, without a traceback."""
@@ -34,8 +47,8 @@ class UnknownChoice(UsageError):
     def __init__(self, kind: str, value: str, choices: Iterable[str]) -> None:
         known = sorted(choices)
         near = get_close_matches(value, known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"unknown {kind} {value!r}.{hint} Known: {', '.join(known)}.")
+        hint = f" Did you mean {quoted(near[0])}?" if near else ""
+        super().__init__(f"unknown {kind} {quoted(value)}.{hint} Known: {', '.join(known)}.")
 
 
 class SourceRefused(UsageError):

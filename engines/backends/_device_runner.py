@@ -16,7 +16,7 @@ from engines.backends import Conditioning, State
 from engines.backends._device_buffers import FrameBuffers
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import DeviceStream
-from engines.errors import EngineError, EngineFailed
+from engines.errors import EngineError, EngineFailed, quoted
 
 _CLOSED = "the engine is closed; build another one"
 
@@ -151,7 +151,7 @@ def failures_as(kind: type[EngineError], placement: Placement) -> Iterator[None]
             "compile": "If torch.compile cannot work here, use another execution, or 'auto'.",
         }
         raise kind(
-            f"torch on {placement.device}, execution {placement.execution!r}: "
+            f"torch on {placement.device}, execution {quoted(placement.execution)}: "
             f"{_first_line(error)}. {advice[placement.execution]}"
         ) from error
 

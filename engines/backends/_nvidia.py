@@ -18,7 +18,7 @@ from engines.backends._tensorrt_flavour import (
     installed_flavours,
     open_flavour,
 )
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 
 Capability = tuple[int, int]
 
@@ -141,7 +141,7 @@ def card_for(device: str) -> Card:
     card = find_card(device)
     if card is None:
         raise BackendUnavailable(
-            f"device {device!r}: TensorRT runs on NVIDIA cards alone, and torch finds none "
+            f"device {quoted(device)}: TensorRT runs on NVIDIA cards alone, and torch finds none "
             "here. Use --backend auto. `streamcam build` prepares engines for another machine."
         )
     return card

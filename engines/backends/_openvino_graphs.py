@@ -7,7 +7,7 @@ from typing import Any
 
 from engines.api import EngineSpec
 from engines.backends._frame_step_shapes import Shapes
-from engines.errors import BackendUnavailable, ModelUnavailable
+from engines.errors import BackendUnavailable, ModelUnavailable, quoted
 from engines.model import Model, remedy
 
 # No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
@@ -35,7 +35,8 @@ def choose_device(core: ov.Core, spec: EngineSpec) -> str:
     device = "CPU" if spec.device == "auto" else spec.device.upper()
     if device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
         raise BackendUnavailable(
-            f"device {spec.device!r}: OpenVINO finds {', '.join(core.available_devices)} here."
+            f"device {quoted(spec.device)}: OpenVINO finds {', '.join(core.available_devices)} "
+            "here."
         )
     return device
 

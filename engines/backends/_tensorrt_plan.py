@@ -13,7 +13,7 @@ from typing import Any
 
 from engines.backends._frame_step_shapes import Shapes
 from engines.backends._tensorrt_flavour import CLASSIC, RTX, Flavour
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 
 FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"  # in `Model.plans`
 PORTABLE = "portable"  # runs on every architecture from Ampere on that TensorRT-RTX knows
@@ -79,8 +79,8 @@ def _config(flavour: Flavour, builder: Any, architecture: str) -> Any:  # noqa: 
         return config  # the other TensorRT builds for the card that it finds
     if architecture not in flavour.architectures:
         raise BackendUnavailable(
-            f"{flavour.label} builds no engines for the GPU architecture {architecture!r}. Known: "
-            f"{', '.join([PORTABLE, *flavour.architectures])}."
+            f"{flavour.label} builds no engines for the GPU architecture {quoted(architecture)}. "
+            f"Known: {', '.join([PORTABLE, *flavour.architectures])}."
         )
     config.num_compute_capabilities = 1
     capability = trt.ComputeCapability.__members__[architecture.upper()]

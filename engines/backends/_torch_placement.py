@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 
 from engines.api import EngineSpec
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -85,4 +85,6 @@ def _device(name: str) -> torch.device:
         return torch.zeros(1, device=name.lower()).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise BackendUnavailable(f"device {name!r} cannot be used by torch: {reason}") from error
+        raise BackendUnavailable(
+            f"device {quoted(name)} cannot be used by torch: {reason}"
+        ) from error

@@ -17,7 +17,7 @@ from engines.backends._openvino_graphs import (
     precision_of,
     read_graph,
 )
-from engines.errors import BackendUnavailable, EngineFailed
+from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.model import Model, frame_step_graph
 
 
@@ -25,7 +25,7 @@ def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
     """Read and compile the frame step and the text encoder. Raises `BackendUnavailable`."""
     if spec.execution in ("eager", "graph"):
         raise BackendUnavailable(
-            f"execution {spec.execution!r}: OpenVINO compiles the whole frame step, always. "
+            f"execution {quoted(spec.execution)}: OpenVINO compiles the whole frame step, always. "
             "Use 'auto', or backend 'torch'."
         )
     core = ov.Core()
@@ -45,8 +45,8 @@ class OpenVinoRunner:
         self.precision = precision_of(compiled)
         if spec.precision not in ("auto", self.precision):
             raise BackendUnavailable(
-                f"precision {spec.precision!r}: {device} has no such arithmetic and would compute "
-                f"in {self.precision}. Use 'auto' or {self.precision!r}."
+                f"precision {quoted(spec.precision)}: {device} has no such arithmetic and would "
+                f"compute in {self.precision}. Use 'auto' or {quoted(self.precision)}."
             )
         self._signature = step
         self._request: ov.InferRequest | None = compiled.create_infer_request()

@@ -22,7 +22,7 @@ from engines.backends._tensorrt_plan import FRAME_STEP, TEXT_ENCODER
 from engines.backends._tensorrt_text import PlannedText
 from engines.backends._torch_cuda import CudaStream, capture
 from engines.backends._torch_placement import Placement
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
 
 
@@ -30,8 +30,8 @@ def check_spec(spec: EngineSpec) -> None:
     """Raise `BackendUnavailable` for what a plan cannot do, before minutes are spent on one."""
     if spec.precision not in ("auto", "float16"):
         raise BackendUnavailable(
-            f"precision {spec.precision!r}: TensorRT engines are built in float16. Use 'auto', or "
-            "backend 'torch'."
+            f"precision {quoted(spec.precision)}: TensorRT engines are built in float16. Use "
+            "'auto', or backend 'torch'."
         )
     if spec.execution == "compile":
         raise BackendUnavailable(

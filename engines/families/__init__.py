@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from engines import hub
 from engines.api import EngineSpec
-from engines.errors import ModelUnavailable
+from engines.errors import ModelUnavailable, quoted
 from engines.model import EMBEDDED, Model
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def family(name: str) -> Family:
     """The family of that name. Raises `ModelUnavailable`."""
     if name not in family_names():
         raise ModelUnavailable(
-            f"model family {name!r} is unknown. Known: auto, {', '.join(family_names())}."
+            f"model family {quoted(name)} is unknown. Known: auto, {', '.join(family_names())}."
         )
     return cast(Family, import_module(f"engines.families.{name}"))
 
@@ -79,8 +79,8 @@ def _folder(name: str) -> Path:
     if hub.looks_like_hub_id(name):
         return hub.fetch(name, parts=_PARTS)
     raise ModelUnavailable(
-        f"model {name!r} is no folder on this machine. Use 'nano', the embedded model, the path of "
-        "a model folder in diffusers layout or of a .safetensors file, or a hub id like "
+        f"model {quoted(name)} is no folder on this machine. Use 'nano', the embedded model, the "
+        "path of a model folder in diffusers layout or of a .safetensors file, or a hub id like "
         "'stabilityai/sd-turbo'."
     )
 

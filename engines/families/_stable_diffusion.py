@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from engines import hub
 from engines.api import STEPS_MAX, EngineSpec
-from engines.errors import InvalidSpec, ModelUnavailable
+from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.model import Model, read_config, require
 from engines.schedule import LCM_TABLE, TRAIN_TIMESTEPS, NoiseSchedule
 
@@ -181,8 +181,8 @@ def _given(name: str) -> Path:
     if not folder.is_dir():
         if not hub.looks_like_hub_id(name):
             raise ModelUnavailable(
-                f"autoencoder {name!r} is no folder on this machine and no hub id. Use 'auto', "
-                "'own', a folder, or a hub id like 'madebyollin/taesd'."
+                f"autoencoder {quoted(name)} is no folder on this machine and no hub id. Use "
+                "'auto', 'own', a folder, or a hub id like 'madebyollin/taesd'."
             )
         folder = hub.fetch(name)
     return _whole(folder if (folder / "config.json").is_file() else folder / "vae")

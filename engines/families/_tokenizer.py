@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from engines.artifacts import cache_folder, writing
-from engines.errors import BackendUnavailable, ModelUnavailable
+from engines.errors import BackendUnavailable, ModelUnavailable, reason
 from engines.model import remedy, require
 
 _FILES = (
@@ -42,7 +42,8 @@ def _convert(folder: Path, target: Path) -> None:
         theirs = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
         raise ModelUnavailable(
-            f"model {folder.parent}: {folder.name} is no CLIP tokenizer: {error}. {remedy(folder)}"
+            f"model {folder.parent}: {folder.name} is no CLIP tokenizer: {reason(error)}. "
+            f"{remedy(folder)}"
         ) from error
     tokenizer = theirs.backend_tokenizer
     tokenizer.no_truncation()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engines.api import EngineSpec
-from engines.errors import InvalidSpec, ModelUnavailable
+from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.model import EMBEDDED, Model, read_config, require
 from engines.schedule import NoiseSchedule, spread_timesteps
 
@@ -42,8 +42,8 @@ def recognises(folder: Path) -> bool:
 def open_model(spec: EngineSpec, folder: Path) -> Model:
     """Read the configuration and check that every file is there. Raises `ModelUnavailable`."""
     if spec.loras or spec.autoencoder not in ("auto", "own"):
-        wrong = "LoRAs" if spec.loras else f"the autoencoder {spec.autoencoder!r}"
-        raise InvalidSpec(f"model {spec.model!r} of the family nano takes no {wrong}.")
+        wrong = "LoRAs" if spec.loras else f"the autoencoder {quoted(spec.autoencoder)}"
+        raise InvalidSpec(f"model {quoted(spec.model)} of the family nano takes no {wrong}.")
     unet = read_config(folder, "unet/config.json")
     vae = read_config(folder, "vae/config.json")
     text = read_config(folder, "text_encoder/config.json")

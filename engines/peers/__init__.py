@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.errors import PeerUnavailable
+from engines.errors import PeerUnavailable, quoted
 
 
 def peer_names() -> list[str]:
@@ -39,5 +39,5 @@ def peer_names() -> list[str]:
 def peer_script(name: str) -> Path:
     """The file of a peer. Raises `PeerUnavailable` for one that there is not."""
     if name not in peer_names():
-        raise PeerUnavailable(f"peer {name!r} is unknown. Known: {', '.join(peer_names())}.")
+        raise PeerUnavailable(f"peer {quoted(name)} is unknown. Known: {', '.join(peer_names())}.")
     return Path(__file__).parent / f"{name}.py"

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from engines.errors import PeerUnavailable
+from engines.errors import PeerUnavailable, reason
 
 # As the specification of inline script metadata (PEP 723) has it.
 _HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
@@ -84,7 +84,7 @@ def prepare(
         _mark_ready(folder, wanted)
     except OSError as error:
         raise PeerUnavailable(
-            f"peer {script.stem}: its environment cannot be written to {folder}: {error}."
+            f"peer {script.stem}: its environment cannot be written to {folder}: {reason(error)}."
         ) from error
     return python
 

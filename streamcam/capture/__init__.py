@@ -15,7 +15,7 @@ from typing import Protocol
 
 from streamcam import plugins
 from streamcam.capture._pipes import is_pipe
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import UnknownChoice, UsageError, quoted
 from streamcam.frames import Frame
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
@@ -109,11 +109,11 @@ def parse(choice: str) -> tuple[str, str]:
     if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a name that is too long
         return ("image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"), str(path)
     if os.path.isdir(path):  # noqa: PTH112
-        raise UsageError(f"the source {choice!r} is a folder: give a video or picture in it.")
+        raise UsageError(f"the source {quoted(choice)} is a folder: give a video or picture in it.")
     if path.suffix or len(path.parts) > 1:
         raise UsageError(
-            f"there is no file {choice!r} (looked for {path.absolute()}). Drag the file into the "
-            "terminal to have its path typed, or use --source demo."
+            f"there is no file {quoted(choice)} (looked for {path.absolute()}). Drag the file "
+            "into the terminal to have its path typed, or use --source demo."
         )
     choices = [*(name for name in known if name not in _FILES), "FILE", "URL"]
     raise UnknownChoice("source (and no such file)", choice, choices)

@@ -10,7 +10,7 @@ from pathlib import Path
 from streamcam.capture import Wanted
 from streamcam.capture.video import VideoSource
 from streamcam.capture.video.decoder import Decoder
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 
 CLIP = Path(__file__).with_name("demo.mp4")
 
@@ -18,7 +18,7 @@ CLIP = Path(__file__).with_name("demo.mp4")
 def open_source(argument: str, wanted: Wanted) -> VideoSource:
     """Play the clip. It takes no argument: anything given is a `UsageError`."""
     if argument:
-        raise UsageError(f"--source demo takes no argument, not {argument!r}.")
+        raise UsageError(f"--source demo takes no argument, not {quoted(argument)}.")
     source = VideoSource(Decoder(str(CLIP)), wanted)
     source.label = f"demo clip, {source.width}x{source.height} at {source.fps:g} fps"
     return source

@@ -6,12 +6,10 @@ that help, errors and the first picture come fast.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -21,7 +19,8 @@ from typer.main import get_command
 from engines.errors import EngineError, EngineFailed
 from streamcam.cli import bench, build, curtain, devices, doctor, presets, run, switch
 from streamcam.cli.terminal import fail
-from streamcam.errors import StreamcamError, UnknownChoice, UsageError
+from streamcam.cli.terminal.output import open_streams
+from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, reason
 
 _INTERRUPTED = 130
 _NO_LIBGL = (
@@ -64,11 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: that of the process) and return the exit code.
 
     0 done, 1 it broke while running, 2 it was asked for something that cannot be. Every
-    expected error is one line on stderr; an unexpected one keeps its traceback.
+    expected error is one line on stderr; an unexpected one keeps its traceback. What cannot be
+    written is a failure of the commands that are there to print something, and of no other.
     """
-    _open_missing_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a cp1252 console has no "→"
+    with open_streams() as stdout:
+        code = _run(arguments)
+        stdout.end()
+        if stdout.optional or stdout.failure is None:
+            return code
+        if not isinstance(stdout.failure, BrokenPipeError):  # `| head` has seen enough, that is all
+            fail(f"the answer cannot be written to stdout: {reason(stdout.failure)}.", 1)
+        return code or 1
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = _invoke(arguments)
     except (StreamcamError, EngineError) as error:
@@ -92,18 +100,8 @@ def command() -> NoReturn:
     """
     code = main()
     if any(thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def _open_missing_streams() -> None:
-    """Without a console (pythonw, a service, `>&-`) there is nothing to read from or write to."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # kept open
-            setattr(sys, name, nothing)
 
 
 def _exit_code(error: StreamcamError | EngineError) -> int:
@@ -120,6 +118,11 @@ def _invoke(arguments: Sequence[str] | None) -> object:
             prog_name="streamcam",
             standalone_mode=False,
         )
+    except SystemExit as ended:
+        # typer takes every broken pipe for stdout's, and ends without a word. Ours raises nothing.
+        if isinstance(ended.__context__, OSError):
+            raise ended.__context__ from None
+        raise
     except ImportError as error:
         if "libGL" not in str(error):
             raise
@@ -131,6 +134,6 @@ def _unknown_command(name: str, commands: list[str]) -> UsageError:
 
     if name.casefold() in preset_names():
         return UsageError(
-            f"unknown command {name!r}. To run that preset: streamcam --preset {name}"
+            f"unknown command {quoted(name)}. To run that preset: streamcam --preset {name}"
         )
     return UnknownChoice("command", name, commands)

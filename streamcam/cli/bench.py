@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,7 +138,7 @@ def _run_suite(file: Path, seconds: float, *, alone: bool, as_json: bool) -> Non
 
 
 def _write_json(report: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    Terminal().text(json.dumps(report, indent=2))
 
 
 def peer_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:

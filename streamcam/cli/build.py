@@ -52,7 +52,7 @@ def build(
         alone = "--list" if list_kept else "--clean"
         other = given[0] if given else "--clean"
         raise UsageError(f"{alone} builds nothing and stands alone: leave {other} out.")
-    terminal = Terminal()
+    terminal = Terminal(optional=not list_kept)
     if list_kept:
         _show_kept(terminal)
     elif clean:

@@ -41,7 +41,8 @@ def doctor(
         import json
         from dataclasses import asdict
 
-        typer.echo(json.dumps([asdict(one) for one in findings], indent=2, ensure_ascii=False))
+        found = [asdict(one) for one in findings]
+        Terminal().text(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         _show(findings, well=healthy(findings))
     if bundle is not None:
@@ -74,7 +75,7 @@ def _line(
 ) -> None:
     """One line, `style` on the characters from `start` to `end` where there are colours."""
     if not terminal.interactive:
-        typer.echo(text)
+        terminal.text(text)
         return
     from rich.text import Text
 

@@ -82,7 +82,10 @@ else:
                 return ""
             if not select.select([self._terminal], [], [], 0)[0]:
                 return ""
-            return typed(os.read(self._terminal, 256).decode(errors="ignore"))
+            try:
+                return typed(os.read(self._terminal, 256).decode(errors="ignore"))
+            except OSError:  # its window was closed just now
+                return ""
 
     def _in_foreground(terminal: int) -> bool:
         try:

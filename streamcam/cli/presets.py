@@ -22,7 +22,7 @@ def presets(
     if schema:
         import json
 
-        typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        Terminal().text(json.dumps(json_schema(), indent=2, ensure_ascii=False))
         return
     Terminal().table(
         "Presets (streamcam --preset NAME)",

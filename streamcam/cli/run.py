@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamcam import __version__
+from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _on_off(text: str) -> str:
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # as typer calls it
     if wanted:
-        typer.echo(f"streamcam {__version__}")
+        Terminal().text(f"streamcam {__version__}")
         raise typer.Exit
 
 
@@ -93,7 +94,10 @@ Backend = Annotated[
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")
 ]
-NoWeb = Annotated[bool, typer.Option("--no-web", help="Serve no web page.")]
+NoWeb = Annotated[
+    bool,
+    typer.Option("--no-web", help="Serve no web page; `switch` and `curtain` work all the same."),
+]
 Duration = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", parser=_duration, help="End by itself after this time."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from streamcam.cli.keys import CURTAINS
 from streamcam.cli.terminal import Terminal, one_line
+from streamcam.errors import quoted
 from streamcam.stats import Snapshot
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def plain_line(now: Snapshot) -> str:
 
 
 def _covered(now: Snapshot) -> str:
-    return f" behind the curtain {now.curtain!r}" if now.curtain else ""
+    return f" behind the curtain {quoted(now.curtain)}" if now.curtain else ""
 
 
 def live_lines(now: Snapshot, preset: Preset, width: int, *, with_keys: bool) -> list[Text]:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamcam.cli.curtain import say_done
 from streamcam.cli.terminal import Terminal
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
+
+if TYPE_CHECKING:
+    from streamcam.web.client import Instance
+
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="WHICH",
+        help="Needed if several run: a process number, a port, a preset, an output or all.",
+    ),
+]
 
 
 def switch(
@@ -16,26 +29,52 @@ def switch(
         str,
         typer.Argument(metavar="PRESET_OR_LOOK", help="A look of the running preset, or a preset."),
     ],
+    *,
+    to: To = None,
 ) -> None:
     """Switch the running streamcam to another look, or else to another preset."""
-    from streamcam.web.client import send_look, send_preset
+    from streamcam.web.instances import tell
 
     if Path(name).suffix.lower() == ".toml":
         # What a page may ask of the running program stays within the folders of presets.
         from streamcam.presets import user_presets
 
         raise UsageError(
-            f"switch takes a name, not the file {name!r}: put it into {user_presets()}, then: "
-            f"streamcam switch {Path(name).stem}"
+            f"switch takes a name, not the file {quoted(name)}: put it into {user_presets()}, "
+            f"then: streamcam switch {Path(name).stem}"
         )
+    terminal = Terminal(optional=True)
+    targets = _targets(to)
+
+    def change(one: Instance) -> None:
+        what, instance = _switched(one, name)
+        say_done(terminal, f"{what}: {name}", instance, targets)
+
+    failure = tell(targets, change)
+    if failure is not None:
+        raise failure
+
+
+def _targets(to: str | None) -> list[Instance]:
+    """One, or all if that is asked for. Raises `UsageError`."""
+    from streamcam.web.instances import ALL, addressed, listed
+
+    found = addressed(to)
+    if len(found) == 1 or (to is not None and to.casefold() == ALL):
+        return found
+    which = "are running" if to is None else f"that run are called {quoted(to)}"
+    raise UsageError(
+        f"{len(found)} streamcams {which}: {listed(found)}. Say which one: --to "
+        f"{found[-1].running.pid} (or --to all)."
+    )
+
+
+def _switched(one: Instance, name: str) -> tuple[str, Instance]:
+    """ "look" or "preset", and the instance as it is then. Raises `UsageError`, `NotReached`."""
     try:
-        send_look(name)
+        return "look", one.send_look(name)
     except UsageError as no_look:
         try:
-            send_preset(name)
+            return "preset", one.send_preset(name)
         except UsageError as no_preset:
-            if str(no_preset) == str(no_look):  # nobody runs: one reason for both
-                raise
             raise UsageError(f"{no_preset} And {no_look}") from no_preset
-        return Terminal().say(f"preset: {name}")
-    return Terminal().say(f"look: {name}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from engines.errors import EngineError
-from streamcam.errors import StreamcamError, raise_all
+from streamcam.errors import StreamcamError, told
 from streamcam.presets import Preset, watch_preset
 from streamcam.stage import Stage
 
@@ -23,12 +23,11 @@ class Watcher:
         self._stage: Stage | None = None
 
     def follow(self, running: Preset) -> None:
-        """Watch the file of the preset that runs, and no other; call it often.
-
-        Raises what broke the thread, if something did.
-        """
-        if self._stage is not None:
-            raise_all(self._stage.errors)
+        """Watch the file of the preset that runs, and no other; call it often."""
+        if self._stage is not None and self._stage.errors:
+            broken = told(self._stage.errors[0])
+            self._say(f"preset: saving it changes nothing any more: {broken}.")
+            self._stage = None
         if running.path == self._path:
             return
         self.close()
@@ -51,6 +50,8 @@ class Watcher:
             self._apply(preset)
         except (StreamcamError, EngineError) as error:
             self._failed(error)
+        except Exception as bug:  # noqa: BLE001  # of ours or a library's, and the show goes on
+            self._say(f"preset: {preset.name} failed: {told(bug)}. The running look stays.")
         else:
             self._say(f"preset: {preset.name} was saved")
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from streamcam.errors import reason
+
 State = Literal["ok", "note", "problem"]
 
 
@@ -67,6 +69,6 @@ def _run(check: Check) -> list[Finding]:
     except Exception as error:  # noqa: BLE001  # whatever a driver raises, the report says so
         topic = check.__module__.rpartition(".")[2].replace("_", " ")
         found.append(
-            Finding(topic, "this check", "note", f"failed: {type(error).__name__}: {error}")
+            Finding(topic, "this check", "note", f"failed: {type(error).__name__}: {reason(error)}")
         )
     return found

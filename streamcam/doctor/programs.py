@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 from streamcam.doctor import Finding
-from streamcam.web.runtime import Running, runtime_file
+from streamcam.web.runtime import runtime_folder, saved
 
 _TOPIC = "program"
 _OBS = {"obs", "obs64.exe", "obs64"}
@@ -36,12 +36,12 @@ def _obs(port: int) -> Finding:
 def _page(port: int) -> Finding:
     if not _answers(port):
         return Finding(_TOPIC, f"port {port}", "ok", "free, for the page")
-    ours = None
+    ours = []
     with suppress(OSError):
-        ours = Running.load(runtime_file())
-    if ours is not None and ours.port == port and psutil.pid_exists(ours.pid):
+        ours = [one.pid for one in saved(runtime_folder()) if one.port == port and one.alive]
+    if ours:
         return Finding(
-            _TOPIC, f"port {port}", "ok", f"a streamcam runs already (process {ours.pid})"
+            _TOPIC, f"port {port}", "ok", f"a streamcam runs already (process {ours[0]})"
         )
     text = "another program has it; the page takes the next free port, which the start names"
     return Finding(_TOPIC, f"port {port}", "note", text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamcam import capture, sink
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 from streamcam.sink._devices import how_to_get_one, list_devices
 from streamcam.sink._display import require_display
 from streamcam.sink._loopback import is_taken
@@ -60,8 +60,8 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
     free = [device for device in devices if not is_taken(device.path)]
     if free:
         say(
-            f"output chosen: the virtual camera; take {free[0].label!r} as your camera in OBS, "
-            "Zoom, Discord (--output takes another)"
+            f"output chosen: the virtual camera; take {quoted(free[0].label)} as your camera in "
+            "OBS, Zoom, Discord (--output takes another)"
         )
         return ("virtualcam",)
     missing = (

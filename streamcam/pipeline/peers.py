@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engines.api import Engine, EngineSpec, Params
 from engines.artifacts import cache_folder
-from engines.errors import PeerUnavailable
+from engines.errors import PeerUnavailable, quoted
 from engines.families import open_model
 from engines.peers import peer_script
 from engines.peers._environment import prepare
@@ -141,8 +141,8 @@ def torch_device(spec: EngineSpec) -> str:
     if device == "cpu" or device.startswith("cuda"):
         return device
     raise PeerUnavailable(
-        f"device {spec.device!r} of backend {spec.backend!r}: a peer runs on the CPU or on an "
-        "NVIDIA GPU. Try --backend torch."
+        f"device {quoted(spec.device)} of backend {quoted(spec.backend)}: a peer runs on the CPU "
+        "or on an NVIDIA GPU. Try --backend torch."
     )
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from engines.api import EngineSpec, Watch
 from engines.artifacts import Artifact, artifacts, cache_root, clear, why_not_whole
 from engines.build import prebuild
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, reason
 from streamcam.infer.size import default_size
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.parts import spec_for
@@ -62,7 +62,8 @@ def clean() -> str:
         freed = clear()
     except OSError as error:
         raise UsageError(
-            f"{root} cannot be deleted: {error}. Stop streamcam where it runs, and try again."
+            f"{root} cannot be deleted: {reason(error)}. Stop streamcam where it runs, and try "
+            "again."
         ) from error
     return f"cache: {freed / _MB:.0f} MB freed in {root}; what is needed is made again"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from engines.api import Embedding, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
 from engines.families import open_model
+from engines.prompt_syntax import parse
 from engines.prompt_tokens import chunks_needed
 from streamcam.config import display
 from streamcam.infer.look import Look
@@ -25,13 +26,15 @@ def with_room(spec: EngineSpec, preset: Preset) -> EngineSpec:
     has its prompts counted by the embedded tokenizer, which knows fewer words and so counts
     more. Raises `EngineError`: `InvalidPrompt` naming file and look.
     """
-    if spec.backend == "null":
-        return spec
-    files = _tokenizer_files(spec)
+    files = None if spec.backend == "null" else _tokenizer_files(spec)
     most = 1
     for look in _looks(preset):
-        with _named(preset, look):
-            most = max(most, chunks_needed(files, (look.prompt, look.negative_prompt)))
+        for text, negative in ((look.prompt, False), (look.negative_prompt, True)):
+            with _named(preset, look, negative=negative):
+                if files is None:
+                    parse(text)
+                else:
+                    most = max(most, chunks_needed(files, (text,)))
     return replace(spec, prompt_chunks=most)
 
 
@@ -50,14 +53,15 @@ def _looks(preset: Preset) -> list[Look]:
 
 
 @contextmanager
-def _named(preset: Preset, look: Look) -> Iterator[None]:
-    """What is wrong with a prompt says where that stands."""
+def _named(preset: Preset, look: Look, *, negative: bool = False) -> Iterator[None]:
+    """What is wrong with a prompt says where that stands: it begins with "prompt"."""
     try:
         yield
     except InvalidPrompt as error:
         where = display(preset.path) if preset.path else f"preset {preset.name}"
         within = "" if look.name == preset.name else f"looks.{look.name}: "
-        raise InvalidPrompt(f"{where}: {within}{error}") from error
+        key = "negative_" if negative else ""
+        raise InvalidPrompt(f"{where}: {within}{key}{error}") from error
 
 
 def _tokenizer_files(spec: EngineSpec) -> tuple[Path, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamcam
 from streamcam.config import read_toml, user_folder
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import UnknownChoice, UsageError, quoted, reason
 from streamcam.presets.model import Preset
 
 SUFFIX = ".toml"
@@ -41,7 +41,9 @@ def load_preset(name_or_path: str | Path) -> Preset:
         path = Path(text).expanduser()
         if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a long name
             known = ", ".join(preset_names())
-            raise UsageError(f"preset file {text!r} does not exist. Presets by name: {known}.")
+            raise UsageError(
+                f"preset file {quoted(text)} does not exist. Presets by name: {known}."
+            )
         return read_preset(path)
     found = _by_name()
     path_of = {name.casefold(): path for name, path in found.items()}
@@ -62,4 +64,12 @@ def _is_path(text: str) -> bool:
 
 def _by_name() -> dict[str, Path]:
     folders = (shipped_presets(), user_presets())
-    return {path.stem: path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return {path.stem: path for folder in folders for path in _files(folder)}
+
+
+def _files(folder: Path) -> list[Path]:
+    """Raises `UsageError`: on a disk that fails or a network that is gone."""
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}"))
+    except OSError as error:
+        raise UsageError(f"the presets in {folder} cannot be listed: {reason(error)}.") from error

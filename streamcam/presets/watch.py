@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from streamcam.config import display
-from streamcam.errors import StreamcamError, UsageError
+from streamcam.errors import StreamcamError, UsageError, reason
 from streamcam.presets.find import read_preset
 from streamcam.presets.model import Preset
 
@@ -39,7 +39,6 @@ def watch_preset(
 def _saves(path: Path, on_error: Callable[[StreamcamError], None], stop: Event) -> Iterator[None]:
     """One item as soon as the watch is on, then one for each save."""
     from watchfiles import watch
-    from watchfiles._rust_notify import WatchfilesRustInternalError
 
     # Editors replace files, so the folder is watched; for a link, that of its target too.
     path = path.absolute()
@@ -60,11 +59,12 @@ def _saves(path: Path, on_error: Callable[[StreamcamError], None], stop: Event) 
             if changes or not watching:
                 watching = True
                 yield
-    except (OSError, WatchfilesRustInternalError) as error:
+    # The system's errors, the library's own and those of the Rust below it.
+    except Exception as error:  # noqa: BLE001
         on_error(
             UsageError(
                 f"{display(path)} cannot be watched, so saving it changes nothing until the "
-                f"next start: {error}."
+                f"next start: {reason(error)}."
             )
         )
 

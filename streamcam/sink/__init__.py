@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streamcam import plugins
-from streamcam.errors import StreamcamError, UnknownChoice, UsageError, told
+from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, told
 from streamcam.frames import Frame
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
@@ -83,7 +83,7 @@ def open_sink(choice: str, form: Format) -> Sink:
         raise
     except Exception as error:
         raise UsageError(
-            f"the output {choice!r} cannot be opened: {told(error)}; give another --output"
+            f"the output {quoted(choice)} cannot be opened: {told(error)}; give another --output"
         ) from error
     return sink
 
@@ -102,12 +102,15 @@ def parse(choice: str) -> tuple[str, str]:
         return "record", choice
     if os.path.isdir(path.expanduser()):  # noqa: PTH112  # Path.is_dir raises for a long name
         example = str(path / "streamcam.mp4")
-        raise UsageError(f"the output {choice!r} is a folder: name a file in it, like {example!r}.")
+        raise UsageError(
+            f"the output {quoted(choice)} is a folder: name a file in it, like {quoted(example)}."
+        )
     if path.suffix or len(path.parts) > 1:
         endings = ", ".join(sorted(VIDEO_SUFFIXES))
         example = str(path.with_suffix(".mp4"))
         raise UsageError(
-            f"cannot record to {choice!r}: the name must end in one of {endings}, like {example!r}."
+            f"cannot record to {quoted(choice)}: the name must end in one of {endings}, like "
+            f"{quoted(example)}."
         )
     choices = [*(name for name in known if name != "record"), "FILE.mp4"]
     raise UnknownChoice("output", choice, choices)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 from streamcam.packages import install_command
 
 _INSTEAD = "use --output web, which shows the picture in a browser"
@@ -32,7 +32,9 @@ def require_display(environment: MutableMapping[str, str] = os.environ) -> None:
     if not display:
         raise UsageError(f"a window needs a display, and there is none here: {_INSTEAD}")
     if not _answers(display):
-        raise UsageError(f"a window needs a display, and {display!r} does not answer: {_INSTEAD}")
+        raise UsageError(
+            f"a window needs a display, and {quoted(display)} does not answer: {_INSTEAD}"
+        )
     _require_platform()
     environment["QT_QPA_PLATFORM"] = _PLATFORM
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
 
@@ -96,7 +96,7 @@ class _NdiSender:
         self._instance = NDIlib.send_create(wanted)
         if self._instance is None:
             raise UsageError(
-                f"NDI does not take the name {name!r}, which may be in use; "
+                f"NDI does not take the name {quoted(name)}, which may be in use; "
                 "give another: --output ndi:NAME"
             )
         rate = Fraction(fps).limit_denominator(1001)
@@ -127,7 +127,7 @@ def open_sink(
     name = argument or _NAME
     picture: Pixels = np.zeros((form.height, form.width, 4), np.uint8)
     sender = opener(name, picture, form.fps)
-    return Ndi(sender, picture, f"NDI source {name!r}{_hint(_AVAHI)}")
+    return Ndi(sender, picture, f"NDI source {quoted(name)}{_hint(_AVAHI)}")
 
 
 def _not_loaded(error: ImportError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 from streamcam.frames import Frame
 from streamcam.sink import Format
 
@@ -34,6 +34,6 @@ def open_sink(argument: str, form: Format) -> Null:
     del form
     if argument:
         raise UsageError(
-            f"the output 'null' takes no argument, not {argument!r}; use --output null"
+            f"the output 'null' takes no argument, not {quoted(argument)}; use --output null"
         )
     return Null()

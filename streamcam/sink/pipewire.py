@@ -5,7 +5,7 @@ For those that read PipeWire cameras: browsers and OBS. The others want `virtual
 
 from __future__ import annotations
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame
 from streamcam.pipewire import library
 from streamcam.pipewire.stream import Broken, Unreachable
@@ -56,7 +56,9 @@ def open_sink(argument: str, form: Format) -> PipeWireCamera:
     """
     name = argument or _NAME
     if not name.isprintable():
-        raise UsageError(f"the output 'pipewire' cannot have the name {name!r}: use plain letters")
+        raise UsageError(
+            f"the output 'pipewire' cannot have the name {quoted(name)}: use plain letters"
+        )
     if form.width % 2:
         raise UsageError(
             f"a PipeWire camera cannot show {form.width}x{form.height}: it needs an even width; "

@@ -11,7 +11,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
 from streamcam.sink._devices import Device, how_to_get_one, list_devices
@@ -193,10 +193,12 @@ def _no_camera(argument: str, devices: list[Device], reasons: list[str]) -> str:
     names = {name for device in devices for name in (device.path, device.label)}
     if argument and devices and not {argument, os.path.realpath(argument)} & names:
         known = ", ".join(f"{device.path} ({device.label})" for device in devices)
-        return f"no virtual camera {argument!r}; this machine has {known}"
+        return f"no virtual camera {quoted(argument)}; this machine has {known}"
     if devices:
         return f"no virtual camera can be opened: {'; '.join(reasons)}"
     missing = (
-        f"there is no virtual camera {argument!r}" if argument else "there is no virtual camera"
+        f"there is no virtual camera {quoted(argument)}"
+        if argument
+        else "there is no virtual camera"
     )
     return f"{missing} on this machine; to get one: {how_to_get_one()}"

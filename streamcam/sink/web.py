@@ -9,7 +9,7 @@ from threading import Condition
 import cv2
 import numpy as np
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels, RingClosed
 from streamcam.sink import Format
 
@@ -121,5 +121,7 @@ class Viewer:
 def open_sink(argument: str, form: Format) -> WebSink:
     """`argument` must be empty. Raises `UsageError`."""
     if argument:
-        raise UsageError(f"the output 'web' takes no argument, not {argument!r}; use --output web")
+        raise UsageError(
+            f"the output 'web' takes no argument, not {quoted(argument)}; use --output web"
+        )
     return WebSink(form)

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import cv2
 import numpy as np
 
-from streamcam.errors import SinkFailed, UsageError
+from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels, RingClosed
 from streamcam.sink import Format
 from streamcam.sink._display import require_display
@@ -88,7 +88,7 @@ def open_sink(argument: str, form: Format, gui: Gui | None = None) -> Window:
     """Prepare the window. Raises `UsageError` where none can be shown."""
     if argument:
         raise UsageError(
-            f"the output 'window' takes no argument, not {argument!r}; use --output window"
+            f"the output 'window' takes no argument, not {quoted(argument)}; use --output window"
         )
     if gui is None:
         if not cv2.currentUIFramework():

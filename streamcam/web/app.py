@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 from threading import Event
 from typing import Annotated
@@ -13,9 +14,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, StringConstraints
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from streamcam.errors import UsageError
+from engines.errors import EngineError
+from streamcam.errors import StreamcamError
 from streamcam.frames import RingClosed
 from streamcam.sink.web import Viewer, WebSink
 from streamcam.web.controls import Controls
@@ -23,6 +26,8 @@ from streamcam.web.guard import Guard
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
 _BOUNDARY = "frame"
+_STREAM = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+_READ = ["GET", "HEAD"]
 _ATTENTION = 0.25  # seconds between looks at whether the server stops
 _SNAPSHOT_PATIENCE = 2.0  # seconds
 _FRESH = {"Cache-Control": "no-store, no-cache, must-revalidate", "Pragma": "no-cache"}
@@ -43,8 +48,7 @@ class LivePicture(StreamingResponse):
     """
 
     def __init__(self, sink: WebSink, stopping: Event, *, browser: bool) -> None:
-        media_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-        super().__init__((), media_type=media_type, headers=_FRESH)
+        super().__init__((), media_type=_STREAM, headers=_FRESH)
         self._sink = sink
         self._stopping = stopping
         self._browser = browser
@@ -75,26 +79,32 @@ class LivePicture(StreamingResponse):
                 )
 
 
-def create_app(controls: Controls, sink: WebSink | None, token: str) -> FastAPI:
-    """The whole site. `sink` is None if the picture is not shown here; switches need `token`.
+def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
+    """The whole site, or with `page` False the API alone. `sink` is None if the picture is not
+    shown here; switches need `token`.
 
+    HEAD is answered like GET, by routes that do not begin what they would have to go on with.
     Setting the event `app.state.stopping` ends the live pictures within a quarter of a second.
     """
     app = FastAPI(title="streamcam", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.stopping = Event()
     app.add_middleware(Guard, token=token)
-    app.add_exception_handler(UsageError, _bad_request)
+    app.add_exception_handler(StreamcamError, _bad_request)
+    app.add_exception_handler(EngineError, _bad_request)
     app.add_exception_handler(RequestValidationError, _bad_body)
-    _add_page(app, token)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _failed)
     _add_api(app, controls, sink)
-    _add_picture(app, sink)
+    if page:
+        _add_page(app, token)
+        _add_picture(app, sink)
     return app
 
 
 def _add_page(app: FastAPI, token: str) -> None:
     page = files("streamcam.web").joinpath("page.html").read_text(encoding="utf-8")
 
-    @app.get("/")
+    @app.api_route("/", methods=_READ)
     async def show_page() -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
         policy = (
@@ -107,13 +117,18 @@ def _add_page(app: FastAPI, token: str) -> None:
 
 
 def _add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
-    @app.get("/api/stats")
+    @app.api_route("/api/stats", methods=_READ)
     async def stats() -> JSONResponse:
         return JSONResponse(controls.stats.snapshot().as_dict(), headers=_FRESH)
 
-    @app.get("/api/state")
+    @app.api_route("/api/state", methods=_READ)
     def state() -> JSONResponse:
         return JSONResponse(_state(controls, sink), headers=_FRESH)
+
+    @app.api_route("/api/instance", methods=_READ)
+    def instance() -> JSONResponse:
+        found = {"pid": os.getpid(), "preset": controls.preset_name}
+        return JSONResponse(found, headers=_FRESH)
 
     @app.post("/api/look")
     def select_look(choice: Choice) -> JSONResponse:
@@ -149,15 +164,19 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
     if sink is None:
         return
 
-    @app.get("/stream.mjpg")
+    @app.api_route("/stream.mjpg", methods=_READ)
     async def stream(request: Request) -> Response:
         if sink.viewers >= MOST_VIEWERS:
             return _error(503, f"{MOST_VIEWERS} viewers are watching already")
+        if request.method == "HEAD":
+            return _head(_STREAM)
         browser = request.headers.get("sec-fetch-dest") in ("image", "document")
         return LivePicture(sink, app.state.stopping, browser=browser)
 
-    @app.get("/snapshot.jpg")
-    async def snapshot() -> Response:
+    @app.api_route("/snapshot.jpg", methods=_READ)
+    async def snapshot(request: Request) -> Response:
+        if request.method == "HEAD":  # a picture would be encoded for nobody
+            return _head("image/jpeg")
         with sink.watch() as viewer:
             try:
                 jpeg = await to_thread.run_sync(
@@ -170,15 +189,38 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
         return Response(jpeg, media_type="image/jpeg", headers=_FRESH)
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
+def _head(media_type: str) -> Response:
+    """The headers of what has no length beforehand."""
+    response = Response(media_type=media_type, headers=_FRESH)
+    del response.headers["Content-Length"]
+    return response
 
 
-async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
     del request
     return _error(400, str(error))
 
 
-async def _bad_body(request: Request, error: Exception) -> JSONResponse:
+async def _bad_body(request: Request, error: Exception) -> Response:
     del request, error
     return _error(400, 'the body must be {"name": "…"} with a name of 1 to 200 characters')
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code != 405:
+        return _error(error.status_code, f"there is no {path} here")
+    methods = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": f"{methods}, OPTIONS"})
+    return _error(405, f"{path} answers {methods} alone", {"Allow": methods})
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A bug, whose traceback the server logs."""
+    return _error(500, f"{request.url.path} failed: {type(error).__name__}: {error}")

@@ -1,64 +1,110 @@
-"""Client: ask the running program for another look or preset, from another process."""
+"""Client: asks one program that runs, in another process, to change what it shows."""
 
 from __future__ import annotations
 
 import json
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from dataclasses import dataclass, replace
+from http.client import HTTPConnection, HTTPException
+from pathlib import PurePath
+from typing import Any
 
-from streamcam.errors import UsageError
-from streamcam.web.runtime import Running, runtime_file
+from streamcam.errors import StreamcamError, UsageError, reason
+from streamcam.web.runtime import Running
 
-_NOBODY = "no streamcam is running with its web page on; start one with: streamcam --preset anime"
-_PATIENCE = 5.0  # seconds; the first connection loads the server's code
-
-
-def send_look(name: str) -> None:
-    """Switch the running program to the look `name`. Raises `UsageError`."""
-    _post("/api/look", name)
+_PATIENCE = 10.0  # seconds; the first connection loads the server's code, on a busy machine
+_PATIENCE_OF_NAMES = 3.0  # to learn its name, while others may have to be covered
+_BRIEF = 1.0  # for a program that seems dead
 
 
-def send_preset(name: str) -> None:
-    """Switch the running program to the preset `name`. Raises `UsageError`."""
-    _post("/api/preset", name)
+class NotReached(StreamcamError):
+    """A program that runs did not do what it was asked to."""
 
 
-def send_curtain(name: str) -> None:
-    """Cover the running program's picture, or show it again. Raises `UsageError`."""
-    _post("/api/curtain", name)
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A program that runs. `preset`: the one that it runs now, as far as is known."""
 
+    running: Running
+    preset: str
 
-def _post(path: str, name: str) -> None:
-    try:
-        running = Running.load(runtime_file())
-    except OSError:  # no folder of this user, so no program of this user
-        running = None
-    if running is None:
-        raise UsageError(_NOBODY)
-    request = Request(
-        f"http://127.0.0.1:{running.port}{path}",
-        data=json.dumps({"name": name}).encode(),
-        headers={"Content-Type": "application/json", "X-Streamcam-Token": running.token},
-    )
-    try:
-        with _direct().open(request, timeout=_PATIENCE) as answer:
-            answer.read()
-    except HTTPError as error:
-        raise UsageError(_reason(error, running)) from None
-    except (OSError, HTTPException):
-        # The program has died without removing its file, or something else has its port now.
-        raise UsageError(_NOBODY) from None
+    def __str__(self) -> str:
+        """For people: its process, and what tells it from the others."""
+        outputs = ", ".join(self.running.outputs)
+        return f"{self.running.pid} ({self.preset} to {outputs}, port {self.running.port})"
 
+    @property
+    def numbers(self) -> tuple[str, str]:
+        """Its process and its port."""
+        return str(self.running.pid), str(self.running.port)
 
-def _direct() -> OpenerDirector:
-    """Without a proxy, which would not know this machine's 127.0.0.1."""
-    return build_opener(ProxyHandler({}))
+    @property
+    def names(self) -> set[str]:
+        """What a user may call it, case folded: its preset; an output as it was asked for, the kind
+        of it, or the device or file alone."""
+        called = {self.preset}
+        for output in self.running.outputs:
+            kind, _, which = output.partition(":")
+            called |= {output, kind, which, PurePath(output).name}
+        return {one.casefold() for one in called if one}
 
-
-def _reason(error: HTTPError, running: Running) -> str:
-    with error:
+    @property
+    def there(self) -> bool:
+        """Whether it runs: its process is there, or one that we cannot see answers for it."""
+        if self.running.alive:
+            return True
         try:
-            return str(json.loads(error.read())["error"])
-        except (ValueError, TypeError, KeyError):
-            return f"what answers on port {running.port} is not streamcam; {_NOBODY}"
+            answer = _ask(self.running, "/api/instance", patience=_BRIEF)
+        except StreamcamError:
+            return False
+        return bool(answer.get("pid") == self.running.pid)
+
+    def up_to_date(self) -> Instance:
+        """With the preset that it runs now, if it answers."""
+        try:
+            return self._after(_ask(self.running, "/api/instance", patience=_PATIENCE_OF_NAMES))
+        except StreamcamError:
+            return self
+
+    def send_look(self, name: str) -> Instance:
+        """Switch to the look `name`. Raises `UsageError` (it has none) and `NotReached`."""
+        return self._after(_ask(self.running, "/api/look", name))
+
+    def send_preset(self, name: str) -> Instance:
+        """Switch to the preset `name`. Raises `UsageError` and `NotReached`."""
+        return self._after(_ask(self.running, "/api/preset", name))
+
+    def send_curtain(self, name: str) -> Instance:
+        """Cover the picture, or show it again. Raises `UsageError` and `NotReached`."""
+        return self._after(_ask(self.running, "/api/curtain", name))
+
+    def _after(self, answer: dict[str, Any]) -> Instance:
+        return replace(self, preset=str(answer.get("preset", self.preset)))
+
+
+def _ask(
+    running: Running, path: str, name: str | None = None, patience: float | None = None
+) -> dict[str, Any]:
+    """GET, or POST with a name. Raises `UsageError` for what is refused, and `NotReached`."""
+    patience = patience or _PATIENCE
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=patience)
+    method, body = ("GET", None) if name is None else ("POST", json.dumps({"name": name}))
+    headers = {"Content-Type": "application/json", "X-Streamcam-Token": running.token}
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        status, answer = response.status, json.loads(response.read())
+    except TimeoutError:
+        raise NotReached(f"it did not answer within {patience:g} seconds") from None
+    except (HTTPException, ValueError, RecursionError):
+        status, answer = 0, None
+    except OSError as error:
+        raise NotReached(f"nothing answers on port {running.port}: {reason(error)}") from None
+    finally:
+        connection.close()
+    if not isinstance(answer, dict):
+        raise NotReached(f"what answers on port {running.port} is not streamcam")
+    if status == 400:
+        raise UsageError(str(answer.get("error")))
+    if status != 200:
+        raise NotReached(f"port {running.port} answers: {answer.get('error')}")
+    return answer

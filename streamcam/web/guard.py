@@ -6,13 +6,18 @@ Any web page that the user has open can send requests to 127.0.0.1. It cannot fo
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streamcam.errors import quoted
+
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
+# A name in any case, with the dot that may end one, and a port; a browser leaves out port 80.
+_AUTHORITY = re.compile(r"([a-z0-9.]+?)\.?(?::([1-9][0-9]{0,4}))?|(\[::1\])(?::([1-9][0-9]{0,4}))?")
 _LARGEST_BODY = 16_384
 # Nothing of ours may be shown inside, or read by, a page that is not ours.
 _ISOLATION = {
@@ -51,9 +56,12 @@ class Guard:
         headers = Headers(scope=scope)
         port = scope["server"][1]
         host = headers.get("host", "")
-        if host not in [f"{name}:{port}" for name in _NAMES]:
-            return 403, f"the host {host!r} is not this server; open http://127.0.0.1:{port}/"
-        if headers.get("origin", f"http://{host}") != f"http://{host}" or _embedded(headers):
+        asked = _authority(host)
+        if asked not in [(name, port) for name in _NAMES]:
+            return 403, f"the host {quoted(host)} is not this server; open http://127.0.0.1:{port}/"
+        origin = headers.get("origin", f"http://{host}")
+        scheme, _, asking = origin.partition("://")
+        if scheme.lower() != "http" or _authority(asking) != asked or _embedded(headers):
             return 403, "requests from other web pages are refused"
         if scope["method"] == "POST":
             return self._refusal_of_post(headers)
@@ -69,6 +77,15 @@ class Guard:
         if not secrets.compare_digest(given.encode(), self._token.encode()):
             return 403, "the token is not that of the running program; reload the page"
         return None
+
+
+def _authority(text: str) -> tuple[str, int] | None:
+    """Name and port of a Host header, or of an origin behind its scheme; None if it is neither."""
+    found = _AUTHORITY.fullmatch(text.lower())
+    if found is None:
+        return None
+    name, port, address, its_port = found.groups()
+    return name or address, int(port or its_port or 80)
 
 
 def _embedded(headers: Headers) -> bool:

@@ -1,23 +1,22 @@
-"""WebServer: serves the page on 127.0.0.1, on a thread of its own."""
+"""WebServer: serves the page, or its controls alone, on 127.0.0.1, on a thread of its own."""
 
 from __future__ import annotations
 
 import errno
 import logging
-import os
 import secrets
 import select
 import socket
 import sys
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, reason
 from streamcam.sink.web import WebSink
 from streamcam.web.controls import Controls
-from streamcam.web.runtime import Running, runtime_file
+from streamcam.web.runtime import Running, runtime_folder
 
 if TYPE_CHECKING:
     import uvicorn
@@ -32,30 +31,40 @@ _BACKLOG = 64
 _SEND_BUFFER = 256 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is served, and how the program that serves it is found.
+
+    page      whether there is the page and its picture, not the controls alone
+    port      its port; another one if that is taken, unless `explicit`: the user asked for it
+    preset    that the program starts with
+    outputs   of the program, as they were asked for
+    """
+
+    page: bool = True
+    port: int = DEFAULT_PORT
+    explicit: bool = False
+    preset: str = ""
+    outputs: tuple[str, ...] = ()
+
+
 class WebServer:
     """The page for `controls`, with the picture of `sink` unless that is None.
 
     `listen` takes the port, which may be refused, before anything else is opened; `start`
     serves, and takes the port first if that has not happened. `sink` may be set in between.
+    Whatever else goes wrong here ends no run: `notice` says it, or the notices of `controls`.
 
-    `explicit` says that the user asked for this `port`: then no other is taken instead.
     Until somebody connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
     """
 
-    def __init__(
-        self,
-        controls: Controls,
-        sink: WebSink | None,
-        port: int = DEFAULT_PORT,
-        *,
-        explicit: bool = False,
-    ) -> None:
+    def __init__(self, controls: Controls, sink: WebSink | None, site: Site) -> None:
         self.sink = sink
-        self.port = port
+        self.port = site.port
         self.notice = ""  # what the user should know, after `listen` and `start`
         self._controls = controls
-        self._explicit = explicit
+        self._site = site
         self._token = secrets.token_urlsafe(24)
         self._forget: Callable[[], None] = lambda: None  # removes the runtime file
         self._socket: socket.socket | None = None
@@ -72,28 +81,43 @@ class WebServer:
     def listen(self) -> None:
         """Take the port; who connects waits for `start`. Raises `UsageError` if it is taken."""
         asked_for = self.port
-        self._socket = _listen(asked_for, 1 if self._explicit or not asked_for else _TRIES)
+        tries = 1 if self._site.explicit or not asked_for else _TRIES
+        try:
+            self._socket = _listen(asked_for, tries)
+        except OSError as error:
+            self._do_without(reason(error))
+            return
         self.port = self._socket.getsockname()[1]
         if asked_for not in (0, self.port):
             self.notice = f"port {asked_for} is taken; the page is at {self.url}"
 
+    def _do_without(self, why: str) -> None:
+        """This machine gives nobody a port. Raises `UsageError` if somebody needs one."""
+        if self._site.explicit or "web" in self._site.outputs:
+            raise UsageError(f"the page cannot be served on 127.0.0.1: {why}; use --no-web")
+        self.notice = f"none, and streamcam switch and curtain will not find this program: {why}"
+
     def start(self) -> None:
         """Serve, and let `streamcam switch` know. Raises what `listen` raises."""
-        if self._socket is None:
+        if self._socket is None and not self.notice:
             self.listen()
+        if self._socket is None:
+            return
         self._announce()
         self._thread = Thread(target=self._run, args=(self._socket,), name="web", daemon=True)
         self._thread.start()
 
     def _announce(self) -> None:
-        running = Running(os.getpid(), self.port, self._token)
         try:
-            path = runtime_file()
-            running.save(path)
-        except OSError as error:  # the page itself works all the same
-            self.notice = f"streamcam switch will not find this program: {error}"
+            folder = runtime_folder()
+            running = Running.here(self.port, self._token, self._site.preset, self._site.outputs)
+            running.save(folder)
+        except Exception as error:  # noqa: BLE001  # the folder's library, or the system, whatever
+            self.notice = (
+                f"streamcam switch and curtain will not find this program: {reason(error)}"
+            )
         else:
-            self._forget = partial(running.forget, path)
+            self._forget = lambda: running.forget(folder)
 
     def stop(self) -> None:
         """End every connection and free the port, within a second. May be called twice."""
@@ -109,16 +133,26 @@ class WebServer:
         self._forget()
 
     def _run(self, listener: socket.socket) -> None:
-        while not select.select([listener], [], [], _ATTENTION)[0]:
-            if self._stop.is_set():
-                return
+        try:
+            while not select.select([listener], [], [], _ATTENTION)[0]:
+                if self._stop.is_set():
+                    return
+            self._serve(listener)
+        # The server is a guest in the run: what breaks it, its own sys.exit too, is told, no more.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
+            listener.close()  # who asks is told at once that nobody answers
+            if not self._stop.is_set():
+                what = "the page has" if self._site.page else "streamcam switch and curtain have"
+                self._controls.stats.notice("page", f"{what} broken down: {reason(error)}")
+
+    def _serve(self, listener: socket.socket) -> None:
         import uvicorn
 
         from streamcam.web.app import create_app
 
         # What is cut off at the end is no error to show; a bug of ours is.
         logging.getLogger("uvicorn.error").addFilter(lambda record: not self._stop.is_set())
-        app = create_app(self._controls, self.sink, self._token)
+        app = create_app(self._controls, self.sink, self._token, page=self._site.page)
         self._stopping = app.state.stopping
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engines.errors import InvalidPrompt
-from engines.prompt_syntax import parse
+from engines.prompt_syntax import foreign, parse
 
 
 def spans(prompt):
@@ -92,7 +92,11 @@ REFUSED = {
     "(cat:nan)": "weight 'nan' is not allowed",
     "(cat:)": "the weight is missing; write a number",
     "((cat:2):2)": "prompt, at character 1, '((cat:2):2)': nested weights multiply to 4, at most 3",
-    "[cat:0.5]": "square brackets take no number; write (word:0.5)",
+    "[cat:0.5]": "prompt, at character 1, '[cat:0.5]': square brackets take no number; write "
+    "(word:0.5) for a weight. In AUTOMATIC1111 [word:0.5] comes in during the steps",
+    "a [cat:dog:0.5]": "prompt, at character 3, '[cat:dog:0.5]': [from:to:when] changes words",
+    "[(cat:1.2)::8]": "[from:to:when] changes words during the steps",
+    "(cat: -0.5)": "or \\: for the character. What should not be drawn goes into negative_prompt.",
     "anime | ": "prompt, at its end: a part of the blend is empty",
     "| anime": "prompt, at character 1, '| anime': a part of the blend is empty",
     "anime | () | noir": "prompt, at character 8, '() | noir': a part of the blend is empty",
@@ -111,18 +115,124 @@ def test_what_cannot_be_read_names_place_and_fix(prompt):
         parse(prompt)
 
 
+LORA = "a LoRA is no part of a prompt here: take it out, and add the line "
+FOREIGN = {
+    "<lora:add_detail:0.8>": f'{LORA}"add_detail.safetensors" = 0.8 below [loras].',
+    "<lora:a b.v1.safetensors>": f'{LORA}"a b.v1.safetensors" = 1.0 below [loras].',
+    "<LoRA:x:-1:0.5>": f'{LORA}"x.safetensors" = -1 below',
+    "<lyco:x:1>": LORA,
+    "<lora:x": LORA,
+    "lora:x:0.8": LORA,
+    "<hypernet:x:1>": "a hypernetwork cannot be loaded here: take it out.",
+    "embedding:EasyNegative": "an embedding (textual inversion) cannot be loaded here: take it out",
+    "<embedding:x>": "an embedding (textual inversion)",
+    "<random:red,blue>": "this means something to SwarmUI alone",
+    "Negative prompt: ugly": 'a key of its own: take it out here, and add negative_prompt = "…".',
+    "negative_prompt: ugly": "negative_prompt = ",
+    "Steps: 20, Sampler: Euler a, CFG scale: 7": "settings are no words to draw: take them out; st",
+    "Steps: 20": "settings are no words",
+    "CFG scale: 7, Seed: 1": "settings are no words",
+    "--ar 16:9": "parameters of Midjourney",
+    "__colors__": "a wildcard is not looked up here: write the words, or several looks in [looks]",
+    "__season/clothes-*__": "a wildcard",
+    "${season=!winter}": "a variable",
+    "{prompt}": "in a style this is the place of your own words",
+    "{red|blue}": "words are not chosen by chance here: write one of them, one::1 | other::1 for",
+    "{red | blue | green}": "words are not chosen by chance here",
+    "{2$$a|b|c}": "words are not chosen by chance here",
+    "{a|{b|c}}": "words are not chosen by chance here",
+    "[cow|horse]": "words do not take turns by step here, as in AUTOMATIC1111: write one of them",
+    "[cow | horse | (cat:1.2)]": "words do not take turns by step",
+    '("a", "b").blend(0.5, 0.5)': "a blend is written like this here: one::1 | other::1.",
+    "(cat)1.3": "a weight stands within its brackets, as in (word:1.3).",
+    "a dog AND a cat": "two prompts at once are written like this here: one::1 | other::1. For th",
+    "a dog :1.2 AND a cat :0.8": "two prompts at once",
+    "a dog\nAND_SALT a cat": "two prompts at once",
+    "sky ADDCOMM sea": "parts of a picture",
+}
+
+
+@pytest.mark.parametrize("piece", FOREIGN)
+@pytest.mark.parametrize("around", ["{}", "a girl, {}, night", "ink | {}::2", "a\n{}\nb", "({})"])
+def test_what_other_programs_read_is_named_and_never_drawn(piece, around):
+    with pytest.raises(InvalidPrompt) as refusal:
+        parse(around.format(piece))
+    if not (around == "({})" and "|" in piece):  # a bar in brackets is another mistake
+        assert FOREIGN[piece] in str(refusal.value)
+        assert str(refusal.value).startswith("prompt, at character ")
+
+
+def test_the_place_and_the_piece_are_named():
+    with pytest.raises(InvalidPrompt, match=r"^prompt, at character 9, '<lora:x:0\.8>': a LoRA "):
+        parse("a girl, <lora:x:0.8>, __hair__")
+
+
+ORDINARY = [
+    "R&B", "rock and roll", "{", "}", "a } b {", "{red}", "{a, b}", "50:50", "time 12:30", "<3",
+    "a < b > c", "<b>bold</b>", "16:9", "break", "Breaking Bad", "BREAKING NEWS", "BREAKFAST",
+    "ANDROID", "SAND", "A CAT AND A DOG", "AN AND BREAK", "an AND gate", "__", "____", "_a_",
+    "snake__case", "wild__card__s", "50% off", "$5", "a -- b", "--", "no-one", "C++", "#1", "a|b",
+    "a || b", "embedding", "an embedding: vectors", "lora", "LoRA: a name", "steps: worn", "Steps",
+    "seed pods, size: large", "a sampler: stitches", "negative space", "prompt: a cat", "a|b}",
+    "std::vector", "C:\\clips\\a.png", "it's 5:1", "(vol. 2) 1.5 m", "(1)", "(a) and (b)", "{a",
+    "the “magic” forest", "日本、墨絵", "a & b", "~*~", "@home", "[draft]", "[red:blue]", "x^2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("around", ["{}", "ink, {}, night", "{} | ink"])
+def test_ordinary_text_is_text(text, around, caplog):
+    """Letters and their order, apart from weights."""
+    caplog.set_level("INFO")
+    written = around.replace("{}", text)
+    if text.isupper() and around != "{}":
+        written = written.upper()
+    drawn = " | ".join(part.text for part in parse(written))
+    assert re.sub(r"[\s()\[\]]", "", drawn) == re.sub(r"[\s()\[\]]", "", written)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "drawn"),
+    [
+        ("a girl BREAK a city", "a girl, a city"),
+        ("a girl, BREAK a city", "a girl, a city"),
+        ("a girl BREAK, a city", "a girl, a city"),
+        ("a girl\nBREAK\na city BREAK", "a girl, a city"),
+        ("BREAK a girl (night BREAK rain:1.2)", "a girl night, rain"),
+    ],
+)
+def test_break_is_a_comma_and_a_line_says_so(prompt, drawn, caplog):
+    foreign._note.cache_clear()
+    caplog.set_level("INFO", "engines")
+    for _ in range(3):
+        (part,) = parse(prompt)
+        assert " ".join(part.text.split()).replace(" ,", ",") == drawn
+    place = prompt.index("BREAK") + 1
+    assert len(caplog.messages) == prompt.count("BREAK")
+    assert caplog.messages[0].startswith(f"prompt, at character {place}, 'BREAK")
+    assert "BREAK is taken as a comma" in caplog.messages[0]
+
+
+def test_places_behind_a_break_are_right():
+    with pytest.raises(InvalidPrompt, match=r"^prompt, at character 17, '\(night': the bracket is"):
+        parse("a girl, BREAK a (night")
+
+
 def escaped(text):
     return re.sub(r"[()\[\]|:\\]", r"\\\g<0>", text)
 
 
 @given(st.text())
 def test_whatever_is_escaped_stays_as_it_is(text):
+    assume(foreign.find_foreign(text) is None and "BREAK" not in text)
     assert "".join(one for one, _ in spans(escaped(text))) == text
     assert all(weight == 1.0 for _, weight in spans(escaped(text)))
 
 
 @given(st.text(st.characters(exclude_characters=r"()[]|:\ ")))
 def test_plain_text_is_one_span(text):
+    assume(foreign.find_foreign(text) is None and "BREAK" not in text)
     assert spans(text) == ([(text, 1.0)] if text else [])
 
 

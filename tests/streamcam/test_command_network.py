@@ -1,6 +1,7 @@
 """What the real program does on the network: a page on 127.0.0.1, and nothing else."""
 
 import ast
+import json
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 import psutil
 import pytest
@@ -102,11 +104,18 @@ def test_a_taken_port_that_nobody_asked_for_is_no_reason_to_stop(launch) -> None
         assert command.stop() == 0
 
 
-def test_without_the_page_there_is_no_socket(launch, folder: Path) -> None:
+def test_without_the_page_there_are_the_controls_alone(launch, folder: Path) -> None:
     command = launch(*RUN, "--no-web").live()
-    assert sockets(command) == []
+    assert sockets(command) == [("LISTEN", "127.0.0.1")]
+    (file,) = folder.parent.rglob(f"{command.process.pid}.json")
+    port = json.loads(file.read_text())["port"]
+    with pytest.raises(HTTPError, match="404"):
+        build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/")
+    assert not [line for line in command.said if line.startswith(("page:", "control:"))]
+    assert launch("curtain", "card").end() == 0
+    assert launch("switch", "manga").end() == 0
     assert command.stop() == 0
-    assert not list(folder.parent.rglob("running.json"))
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("backend", ["openvino", "torch"])

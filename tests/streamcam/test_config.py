@@ -1,5 +1,6 @@
 """Configuration files: what is read, and what is said about what cannot be."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,6 @@ def test_broken_toml_names_line_and_column(tmp_path: Path) -> None:
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "look.toml"
-    assert refused(path, b"\xff\xfe\x00") == f"{path} is not UTF-8 text (byte 1)."
     assert "too deeply" in refused(path, b"a = " + b"[" * 100_000)
     with pytest.raises(UsageError, match=r"missing\.toml does not exist"):
         read_toml(tmp_path / "missing.toml")
@@ -107,7 +107,7 @@ def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("line", "hint"),
     [
         ("prompt = anime", 'Text needs "quotes"'),
-        ("prompt = “anime”", 'Text needs "quotes"'),
+        ('model = "C:\\Users\\a"', "Text with \\ in it stands in 'single quotes'."),
         ("strength = .5", "numbers begin with a digit"),
         ("mirror = yes", "a switch is true or false"),
         ('prompt = "anime', "Text ends with the same quote as it begins"),
@@ -123,3 +123,102 @@ def test_common_slips_are_explained(tmp_path: Path, line: str, hint: str) -> Non
     with pytest.raises(UsageError) as refusal:
         read_toml(path)
     assert hint in str(refusal.value)
+
+
+NOTEPAD = "Save it as UTF-8 (in Notepad: File, Save as, Encoding: UTF-8)."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", ["prompt = 'ink, sumi-e 墨絵'\r\n", "prompt = 'ink, sumi-e 墨絵'"])
+def test_a_file_that_names_its_encoding_is_read(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "look.toml"
+    path.write_bytes(text.encode(encoding))
+    assert read_toml(path) == {"prompt": "ink, sumi-e 墨絵"}
+    path.write_bytes(codecs.BOM_UTF16_BE + text.encode("utf-16-be"))
+    assert read_toml(path) == {"prompt": "ink, sumi-e 墨絵"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('prompt = "café"'.encode("latin-1"), ", line 1, column 14: this is not UTF-8 text (byte "
+         f"E9, é in Windows-1252). {NOTEPAD}"),
+        ('a = 1\nb = “c”'.encode("cp1252"), ", line 2, column 5: this is not UTF-8 text (byte 93, "
+         f'“ in Windows-1252). {NOTEPAD} And type " for “.'),
+        (b"a = '\x81'", f", line 1, column 6: this is not UTF-8 text (byte 81). {NOTEPAD}"),
+        ("a = 'ü'".encode("utf-16-le"), " is not UTF-8 text, but perhaps UTF-16 without its mark. "
+         f"{NOTEPAD}"),
+        ("a = 'b'".encode("utf-16-be"), " is not UTF-8 text, but perhaps UTF-16 without its mark. "
+         f"{NOTEPAD}"),
+        (b"\xff\xfea", f" begins like UTF-16 text and is none. {NOTEPAD}"),
+    ],
+)  # fmt: skip
+def test_another_encoding_is_named_with_the_remedy(tmp_path: Path, content, said: str) -> None:
+    path = tmp_path / "look.toml"
+    assert refused(path, content) == f"{path}{said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "name", "remedy"),
+    [
+        ("prompt = “anime”", 10, "“ (left double quotation mark)", 'type " instead.'),
+        ('prompt = "anime”', 16, "” (right double quotation mark)", 'type " instead.'),
+        (
+            "prompt = \u2018anime\u2019",
+            10,
+            "\u2018 (left single quotation mark)",
+            "type ' instead.",
+        ),
+        (
+            "prompt = «anime»",
+            10,
+            "« (left-pointing double angle quotation mark)",
+            'type " instead.',
+        ),
+        ("“dusk” = 1", 1, "“ (left double quotation mark)", 'type " instead.'),
+        ("strength = –0.5", 12, "– (en dash)", "type - instead."),
+        ("strength\u00a0= 0.5", 9, "U+00A0 (no-break space)", "type a plain space instead."),
+        ("strength = 0.5\u200b", 15, "U+200B (zero width space)", "delete it."),
+        ("strength \uff1d 0.5", 10, "\uff1d (fullwidth equals sign)", "type = instead."),
+    ],
+)
+def test_characters_that_look_like_those_of_toml(
+    tmp_path: Path, text: str, column: int, name: str, remedy: str
+) -> None:
+    path = tmp_path / "look.toml"
+    for after in ("", "\n", "\r\nsteps = 1\n"):
+        assert refused(path, f"# 1\n{text}{after}".encode()) == (
+            f"{path}, line 2, column {column}: {name} means nothing to TOML here: {remedy}"
+        )
+
+
+def test_typographic_quotes_within_text_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "look.toml"
+    path.write_text("""a = "the “magic” – forest\u00a0" """, encoding="utf-8")
+    assert read_toml(path) == {"a": "the “magic” – forest\u00a0"}
+    assert "not valid TOML" in refused(path, 'a = "“b”"\nc = = 1'.encode())
+
+
+@given(st.binary() | st.text().map(str.encode) | st.text("a=\"'“”[]\n\u00a0 \\1").map(str.encode))
+def test_any_file_is_a_table_or_one_line(tmp_path_factory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(content)
+    try:
+        read_toml(path)
+    except UsageError as error:
+        said = str(error)
+        assert said.startswith(str(path))  # both ends are right ones
+        assert "\n" not in said
+
+
+def test_a_folder_that_was_deleted_is_no_reason_to_fail(tmp_path: Path, monkeypatch) -> None:
+    def deleted() -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "cwd", deleted)
+    assert display(tmp_path / "a.toml") == str(tmp_path / "a.toml")
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: embedded null byte"):
+        read_toml(tmp_path / "a\0.toml")

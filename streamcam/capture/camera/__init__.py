@@ -27,7 +27,7 @@ from streamcam.capture.camera.device import (
     to_rgb,
     why_closed,
 )
-from streamcam.errors import SourceLost, UsageError
+from streamcam.errors import SourceLost, UsageError, quoted
 from streamcam.frames import Frame, FramePool
 
 _OURS = "streamcam"  # in the name of our own virtual camera
@@ -95,9 +95,9 @@ def find(argument: str, cameras: list[Camera]) -> Camera:
         return others[0]
     matches = _matches(argument, cameras)
     if not matches:
-        raise UsageError(f"there is no camera {argument!r} here. {listed}")
+        raise UsageError(f"there is no camera {quoted(argument)} here. {listed}")
     if len(matches) > 1:
-        raise UsageError(f"{argument!r} fits several cameras: give the number. {listed}")
+        raise UsageError(f"{quoted(argument)} fits several cameras: give the number. {listed}")
     if _is_ours(matches[0]):
         raise UsageError(f"{matches[0]} is streamcam's own output, not a source. {listed}")
     return matches[0]

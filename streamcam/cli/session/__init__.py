@@ -28,13 +28,9 @@ def run_request(request: Request) -> None:
 
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """
-    terminal = Terminal()
+    terminal = Terminal(optional=True)
     with StopSignals() as signals:
-        try:
-            _run(request, terminal, signals)
-        except OSError:
-            if not signals.terminal_lost:
-                raise
+        _run(request, terminal, signals)
 
 
 def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
@@ -78,28 +74,35 @@ def _opened(
 
 
 def _open(request: Request, terminal: Terminal, signals: StopSignals, closing: Closing) -> Pipeline:
-    """The started pipeline, with its page; `closing` ends both."""
+    """The started pipeline, with its page or its controls alone; `closing` ends both."""
     options = choose_options(request, terminal.say)
     from streamcam.pipeline import Pipeline
 
     pipeline = Pipeline(options, terminal.say, signals.repeated)
-    server = _listening(pipeline, options, closing) if options.web else None
+    server = _listening(pipeline, options, closing) if options.realtime else None
     closing.callback(lambda: closing.keep(pipeline.errors))
     closing.add("the run", pipeline.stop)
     pipeline.start()
     if server is not None:
         server.sink = pipeline.web_sink
         server.start()
-        terminal.say(f"page: {server.notice or server.url}")
+        if options.web or server.notice:
+            terminal.say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
     return pipeline
 
 
 def _listening(pipeline: Pipeline, options: Options, closing: Closing) -> WebServer:
     """The server with its port, taken before anything is opened: that may be refused."""
-    from streamcam.web.server import DEFAULT_PORT, WebServer
+    from streamcam.web.server import DEFAULT_PORT, Site, WebServer
 
-    explicit = options.port is not None
-    server = WebServer(pipeline, None, options.port or DEFAULT_PORT, explicit=explicit)
+    site = Site(
+        page=options.web,
+        port=options.port or (DEFAULT_PORT if options.web else 0),  # 0: any that is free
+        explicit=options.port is not None,
+        preset=options.preset.name,
+        outputs=options.outputs,
+    )
+    server = WebServer(pipeline, None, site)
     closing.add("the web page", server.stop)
     server.listen()
     return server

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Self
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which a platform has some
-_OUTPUTS = (1, 2)  # file descriptors of stdout and stderr
 _PATIENCE = 2  # signals that nobody heeds; one more ends the program at once
 
 
@@ -26,14 +24,10 @@ class StopSignals:
 
     requested  set by the first signal. Until `running` is called the signal also raises
                `Interrupted`, since opening devices may take long and looks at no event.
-    terminal_lost  the signal came because the terminal's window was closed. What is still
-               written goes nowhere from then on; a write under way may have failed
     """
 
     def __init__(self) -> None:
         self.requested = Event()
-        self.terminal_lost = False
-        self._terminals: list[int] = []
         self._interrupts = True
         self._received = 0  # since somebody looked
         self._repeated = False
@@ -50,7 +44,6 @@ class StopSignals:
         return repeated
 
     def __enter__(self) -> Self:
-        self._terminals = [stream for stream in _OUTPUTS if os.isatty(stream)]
         for name in _NAMES:
             number = getattr(signal, name, None)
             # One that is ignored (nohup, a job started with `&`) stays ignored.
@@ -71,16 +64,6 @@ class StopSignals:
         self._repeated = self.requested.is_set()
         self.requested.set()
         self._received += 1
-        self._let_go_of_lost_terminals()
         if self._interrupts or self._received > _PATIENCE:
             self._interrupts = False
             raise Interrupted
-
-    def _let_go_of_lost_terminals(self) -> None:
-        lost = [stream for stream in self._terminals if not os.isatty(stream)]
-        if lost:
-            self.terminal_lost = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            for stream in lost:
-                os.dup2(nowhere, stream)
-            os.close(nowhere)

@@ -112,18 +112,20 @@ def open_sink(argument: str, form: Format) -> Recording:
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(
-            f"cannot record to {argument!r}: this build of PyAV has no H.264 encoder; {_INSTALL}"
+            f"cannot record to {quoted(argument)}: this build of PyAV has no H.264 encoder; {_INSTALL}"
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise UsageError(
-            f"cannot record to {argument!r}: {_said(error).lower()}; choose another folder or name"
+            f"cannot record to {quoted(argument)}: {_said(error).lower()}; choose another folder or name"
         ) from error
 
 
 def _check_wish(argument: str, path: Path, form: Format) -> None:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES))
-        raise UsageError(f"cannot record to {argument!r}: the name must end in one of {known}")
+        raise UsageError(
+            f"cannot record to {quoted(argument)}: the name must end in one of {known}"
+        )
     if form.width % 2 or form.height % 2:
         raise UsageError(
             f"cannot record {form.width}x{form.height}: H.264 needs an even width and height; "
@@ -132,7 +134,7 @@ def _check_wish(argument: str, path: Path, form: Format) -> None:
     version = av.library_versions["libavformat"]
     if version[:2] < _FORMATS:
         raise UsageError(
-            f"cannot record to {argument!r}: this build of PyAV has FFmpeg before 8.1 (libavformat "
+            f"cannot record to {quoted(argument)}: this build of PyAV has FFmpeg before 8.1 (libavformat "
             f"{'.'.join(map(str, version))}), whose files would be damaged; {_INSTALL}"
         )
 
@@ -140,23 +142,25 @@ def _check_wish(argument: str, path: Path, form: Format) -> None:
 def _check_place(argument: str, target: Path) -> None:
     """`target`: where the links in `argument`, if any, lead to."""
     if target.is_dir():
-        raise UsageError(f"cannot record to {argument!r}: it is a folder; name a file in it")
+        raise UsageError(f"cannot record to {quoted(argument)}: it is a folder; name a file in it")
     if not target.parent.is_dir():
         raise UsageError(
-            f"cannot record to {argument!r}: there is no folder {str(target.parent)!r}"
+            f"cannot record to {quoted(argument)}: there is no folder {quoted(str(target.parent))}"
         )
     if target.is_symlink():
-        raise UsageError(f"cannot record to {argument!r}: it is a link that leads back to itself")
+        raise UsageError(
+            f"cannot record to {quoted(argument)}: it is a link that leads back to itself"
+        )
     if not target.exists():
         return
     if not target.is_file():
         raise UsageError(
-            f"cannot record to {argument!r}: it is a pipe or a device, and a recording needs a "
+            f"cannot record to {quoted(argument)}: it is a pipe or a device, and a recording needs a "
             "file; name one, or use --output null"
         )
     if not os.access(target, os.W_OK):
         raise UsageError(
-            f"cannot record to {argument!r}: that file is write-protected; give another name"
+            f"cannot record to {quoted(argument)}: that file is write-protected; give another name"
         )
 
 

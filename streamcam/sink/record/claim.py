@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, quoted
 from streamcam.sink.record.locks import try_lock
 
 _MOST = 1000  # unfinished recordings of one name
@@ -131,5 +131,5 @@ def _is(path: Path, file: int) -> bool:
 
 def _taken(target: Path) -> UsageError:
     return UsageError(
-        f"another streamcam records to {str(target)!r} now: give another name, or stop that one"
+        f"another streamcam records to {quoted(str(target))} now: give another name, or stop that one"
     )

@@ -38,11 +38,11 @@ FROZEN = {
         "--help",
     ],
     "build": ["--preset", "--size", "--model", "--gpu-arch", "--list", "--clean", "--help"],
-    "curtain": ["name", "--help"],
+    "curtain": ["name", "--to", "--help"],
     "devices": ["--help"],
     "doctor": ["--json", "--bundle", "--help"],
     "presets": ["--schema", "--help"],
-    "switch": ["name", "--help"],
+    "switch": ["name", "--to", "--help"],
 }
 HEAVY = ("cv2", "numpy.random", "openvino", "fastapi", "uvicorn", "av", "mss", "pydantic", "rich")
 

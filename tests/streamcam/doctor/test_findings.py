@@ -319,14 +319,13 @@ def nobody():
 
 
 def test_ports(server, nobody, monkeypatch, tmp_path):
-    file = tmp_path / "running.json"
-    monkeypatch.setattr(programs, "runtime_file", lambda: file)
+    monkeypatch.setattr(programs, "runtime_folder", lambda: tmp_path)
     obs, page = programs.check(port=nobody, obs_port=nobody)
     assert (obs.text, page.text) == ("does not run", "free, for the page")
     obs, page = programs.check(port=server, obs_port=server)
     assert "WebSocket server answers" in obs.text
     assert page.state == "note"
-    Running(os.getpid(), server, "secret").save(file)
+    Running.here(server, "secret", "anime", ("web",)).save(tmp_path)
     _, page = programs.check(port=server, obs_port=nobody)
     assert (page.state, page.text) == ("ok", f"a streamcam runs already (process {os.getpid()})")
 

@@ -42,6 +42,20 @@ def test_what_no_engine_can_read_names_look_and_limit():
         spec_of(make_preset(prompt="(neon"))
 
 
+@pytest.mark.parametrize("backend", ["null", "auto"])
+def test_a_prompt_of_another_program_names_key_and_look(backend):
+    for fields, begin in (
+        ({"prompt": "a AND b"}, r"preset custom: prompt, at character 3, 'AND': two prompts at"),
+        (
+            {"negative_prompt": "embedding:x"},
+            r"preset custom: negative_prompt, at character 1, 'em",
+        ),
+        ({"looks": {"a": "<lora:x:1>"}}, r"preset custom: looks\.a: prompt, at character 1, '<lor"),
+    ):
+        with pytest.raises(InvalidPrompt, match=f"^{begin}"):
+            spec_of(make_preset(backend=backend, **fields))
+
+
 def test_the_models_own_tokenizer_counts_if_it_is_here(tmp_path: Path):
     """One that knows no words counts letters."""
     model = tmp_path / "model"

@@ -16,8 +16,9 @@ from streamcam.sink import Format
 from streamcam.sink._curtain import CURTAINS
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
-from streamcam.web import client, server
-from streamcam.web.server import WebServer
+from streamcam.web import instances, server
+from streamcam.web.runtime import saved
+from streamcam.web.server import Site, WebServer
 
 
 class Program:
@@ -98,7 +99,10 @@ class Client:
         return connection, connection.getresponse()
 
     def get(self, path, **headers):
-        return self._ask("GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()})
+        return self.ask("GET", path, **headers)
+
+    def ask(self, method, path, **headers):
+        return self._ask(method, path, None, {k.replace("_", "-"): v for k, v in headers.items()})
 
     def post(self, path, body, **headers):
         given = {"Content-Type": "application/json", "X-Streamcam-Token": self.token}
@@ -118,12 +122,11 @@ class Client:
 
 
 @pytest.fixture
-def runtime_path(tmp_path, monkeypatch):
-    """Where the runtime file of this test lies."""
-    path = tmp_path / "running.json"
-    monkeypatch.setattr(server, "runtime_file", lambda: path)
-    monkeypatch.setattr(client, "runtime_file", lambda: path)
-    return path
+def folder(tmp_path, monkeypatch):
+    """Where the runtime files of this test lie."""
+    monkeypatch.setattr(server, "runtime_folder", lambda: tmp_path)
+    monkeypatch.setattr(instances, "runtime_folder", lambda: tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -146,9 +149,9 @@ def film(sink):
 
 
 @pytest.fixture
-def web(program, sink, runtime_path):
+def web(program, sink, folder):
     """A server that runs, with the picture of `sink`."""
-    running = WebServer(program, sink, 0)
+    running = WebServer(program, sink, Site(port=0, preset="anime", outputs=("web", "a/b.mp4")))
     running.start()
     yield running
     running.stop()
@@ -160,5 +163,6 @@ def make_client():
 
 
 @pytest.fixture
-def http(web, runtime_path):
-    return Client(web.port, json.loads(runtime_path.read_text())["token"])
+def http(web, folder):
+    (running,) = saved(folder)
+    return Client(web.port, running.token)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from dataclasses import fields
+from unittest.mock import Mock
 
 import pytest
+from starlette.responses import Response
 
+from engines.errors import InvalidPrompt
+from streamcam.errors import SinkFailed
+from streamcam.sink.web import WebSink
 from streamcam.stats import Snapshot
+from streamcam.web.guard import Guard
+from streamcam.web.runtime import saved
+from streamcam.web.server import Site, WebServer
 
 
 def test_the_page_is_self_contained(http):
@@ -139,6 +149,135 @@ def test_requests_from_elsewhere_see_nothing(http, headers):
 def test_our_own_requests_pass(http, headers):
     given = {k: v.format(port=http.port) for k, v in headers.items()}
     assert http.get("/", **given).status == 200
+
+
+@pytest.mark.parametrize("text", ["LocalHost:{port}", "localhost.:{port}", "127.0.0.1.:{port}"])
+def test_a_host_may_be_written_in_other_ways(http, text):
+    host = text.format(port=http.port)
+    assert http.get("/", Host=host).status == 200
+    assert http.get("/", Host=host, Origin=f"HTTP://{host.lower()}").status == 200
+    assert http.post("/api/look", {"name": "ink"}, Host=host).status == 200
+    assert http.get("/", Host=f"{host}0").status == 403
+    assert http.get("/", Host=host, Origin=f"https://{host}").status == 403
+
+
+@pytest.mark.parametrize(
+    ("status", "port", "headers"),
+    [
+        (200, 80, {"host": "127.0.0.1"}),
+        (200, 80, {"host": "localhost", "origin": "http://localhost"}),
+        (200, 80, {"host": "localhost", "origin": "http://localhost:80"}),
+        (200, 80, {"host": "[::1]:80"}),
+        (403, 80, {"host": "localhost:8080"}),
+        (403, 80, {"host": "localhost", "origin": "http://localhost:8080"}),
+        (403, 80, {"host": "localhost", "origin": "http://127.0.0.1"}),
+        (403, 80, {"host": "evil.example"}),
+        (403, 80, {"host": "localhost.evil.example"}),
+        (403, 80, {"host": "localhost.."}),
+        (403, 80, {"host": "x@localhost"}),
+        (403, 80, {"host": "localhost", "origin": "null"}),
+        (403, 80, {"host": "localhost", "origin": "localhost"}),
+        (403, 8737, {"host": "localhost"}),
+        (403, 8737, {"host": "localhost:08737"}),
+        (403, 8737, {"host": "localhost:8737:8737"}),
+    ],
+)
+def test_the_port_may_be_left_out_where_it_is_80(status, port, headers):
+    async def app(scope, receive, send):
+        await Response(status_code=200)(scope, receive, send)
+
+    assert asyncio.run(status_of(Guard(app, "token"), port, headers)) == status
+
+
+async def status_of(app, port, headers):
+    """Of the answer to a GET, without a server: nobody may listen on port 80 here."""
+    sent = []
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": raw}
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope | {"server": ("127.0.0.1", port)}, None, send)
+    return sent[0]["status"]
+
+
+READ = ["/", "/api/stats", "/api/state", "/api/instance", "/stream.mjpg", "/snapshot.jpg"]
+
+
+@pytest.mark.parametrize("path", READ)
+def test_head_is_get_without_the_body(http, film, sink, monkeypatch, path):
+    counted = []
+    watch = WebSink.watch
+    monkeypatch.setattr(WebSink, "watch", lambda self: counted.append(1) or watch(self))
+    head = http.ask("HEAD", path)
+    assert (head.status, head.body, counted) == (200, b"", [])
+    connection, got = http.open(path)
+    same = ("content-type", "cache-control", "x-frame-options")
+    assert [head.headers.get(name) for name in same] == [got.getheader(name) for name in same]
+    if "content-length" in head.headers and path != "/api/stats":  # whose figures change
+        assert head.headers["content-length"] == got.getheader("content-length")
+    got.close()
+    connection.close()
+    assert http.ask("HEAD", path, Host="evil.example").status == 403
+
+
+def test_every_get_route_is_known_here(web, http):
+    http.get("/")  # loads the app
+    routes = web._server.config.app.routes
+    assert {one.path for one in routes if "GET" in one.methods} == set(READ)
+    assert all("HEAD" in one.methods for one in routes if "GET" in one.methods)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"])
+def test_other_methods_are_told_which_ones_there_are(http, method):
+    for path, allowed in (("/", "GET, HEAD"), ("/api/look", "POST"), ("/stream.mjpg", "GET, HEAD")):
+        answer = http.ask(method, path)
+        if method == "OPTIONS":
+            assert (answer.status, answer.body) == (204, b"")
+            assert answer.headers["allow"] == f"{allowed}, OPTIONS"
+        else:
+            assert (answer.status, answer.headers["allow"]) == (405, allowed)
+            assert answer.json == {"error": f"{path} answers {allowed} alone"}
+    assert http.ask(method, "/nothing").json == {"error": "there is no /nothing here"}
+
+
+def test_another_page_gets_no_leave_to_ask(http):
+    """A preflight, which a browser sends before a request with our token's header."""
+    asked = {"Access_Control_Request_Method": "POST", "Origin": "http://evil.example"}
+    answer = http.ask("OPTIONS", "/api/look", **asked)
+    assert answer.status == 403
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_what_breaks_in_a_switch_is_said(http, program, monkeypatch):
+    for error, status, said in (
+        (InvalidPrompt("prompt, at its end: a part is empty."), 400, "prompt, at its end: a part"),
+        (SinkFailed("the disk is full"), 400, "the disk is full"),
+        (KeyError("bug"), 500, "/api/look failed: KeyError: 'bug'"),
+    ):
+        monkeypatch.setattr(program, "select_look", Mock(side_effect=error))
+        answer = http.post("/api/look", {"name": "ink"})
+        assert answer.status == status
+        assert answer.json["error"].startswith(said)
+    assert http.get("/").status == 200
+
+
+def test_without_the_page_there_are_the_controls_alone(program, sink, folder, make_client):
+    web = WebServer(program, sink, Site(page=False, port=0))
+    web.start()
+    try:
+        (running,) = saved(folder)
+        http = make_client(web.port, running.token)
+        for path in ("/", "/stream.mjpg", "/snapshot.jpg"):
+            assert http.get(path).status == 404
+        assert http.get("/api/instance").json == {"pid": os.getpid(), "preset": "anime"}
+        assert http.post("/api/curtain", {"name": "card"}).status == 200
+        assert http.post("/api/curtain", {"name": "live"}, X_Streamcam_Token="guess").status == 403
+        assert http.get("/api/state", Host="evil.example").status == 403
+        assert program.curtain == "card"
+    finally:
+        web.stop()
 
 
 @pytest.mark.parametrize("path", ["/", "/api/state", "/nothing", "/docs", "/openapi.json"])

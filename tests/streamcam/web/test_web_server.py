@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import socket
 import subprocess
@@ -18,9 +18,8 @@ from streamcam.errors import UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
-from streamcam.web.client import send_look, send_preset
-from streamcam.web.runtime import Running, runtime_file
-from streamcam.web.server import WebServer
+from streamcam.web.runtime import runtime_folder, saved
+from streamcam.web.server import Site, WebServer
 
 
 def part(response):
@@ -119,7 +118,7 @@ def test_more_viewers_than_seats_are_refused(http, film, monkeypatch):
     connection.close()
 
 
-def test_stop_ends_open_streams_and_frees_the_port(http, web, film, runtime_path):
+def test_stop_ends_open_streams_and_frees_the_port(http, web, film, folder):
     watching = [http.open("/stream.mjpg") for _ in range(3)]
     for _, response in watching:
         part(response)
@@ -131,14 +130,14 @@ def test_stop_ends_open_streams_and_frees_the_port(http, web, film, runtime_path
         connection.close()
     with socket.create_server(("127.0.0.1", web.port)):
         pass
-    assert not runtime_path.exists()
+    assert saved(folder) == []
     web.stop()
 
 
-def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, runtime_path):
+def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, folder):
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     sink = WebSink(Format(1280, 720, 30))
-    web = WebServer(program, sink, 0)
+    web = WebServer(program, sink, Site(port=0))
     web.start()
     with socket.create_connection(("127.0.0.1", web.port)) as stuck:
         stuck.sendall(f"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode())
@@ -149,8 +148,8 @@ def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, runtime_path
     assert not web._thread.is_alive()
 
 
-def test_without_the_web_output_the_page_has_no_picture(program, runtime_path, make_client):
-    web = WebServer(program, None, 0)
+def test_without_the_web_output_the_page_has_no_picture(program, folder, make_client):
+    web = WebServer(program, None, Site(port=0))
     web.start()
     try:
         http = make_client(web.port, "")
@@ -168,31 +167,31 @@ def taken():
         yield other.getsockname()[1]
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_refused(program, runtime_path, taken):
-    web = WebServer(program, None, taken, explicit=True)
+def test_a_port_that_was_asked_for_and_is_taken_is_refused(program, folder, taken):
+    web = WebServer(program, None, Site(port=taken, explicit=True))
     with pytest.raises(UsageError, match=f"^port {taken} is taken; use --port N or --no-web$"):
         web.start()
-    assert not runtime_path.exists()
+    assert saved(folder) == []
     web.stop()
 
 
-def test_a_port_that_nobody_asked_for_may_move(program, runtime_path, taken):
-    web = WebServer(program, None, taken)
+def test_a_port_that_nobody_asked_for_may_move(program, folder, taken):
+    web = WebServer(program, None, Site(port=taken))
     web.start()
     try:
         assert taken < web.port <= taken + 20
         assert web.notice == f"port {taken} is taken; the page is at http://127.0.0.1:{web.port}/"
-        assert json.loads(runtime_path.read_text())["port"] == web.port
+        assert [one.port for one in saved(folder)] == [web.port]
     finally:
         web.stop()
 
 
-def test_the_port_is_taken_before_anything_is_served(program, sink, runtime_path, make_client):
-    web = WebServer(program, None, 0)
+def test_the_port_is_taken_before_anything_is_served(program, sink, folder, make_client):
+    web = WebServer(program, None, Site(port=0))
     web.listen()
     with pytest.raises(UsageError, match="is taken"):
-        WebServer(program, None, web.port, explicit=True).listen()
-    assert not runtime_path.exists()
+        WebServer(program, None, Site(port=web.port, explicit=True)).listen()
+    assert saved(folder) == []
     web.sink = sink
     web.start()
     try:
@@ -201,8 +200,8 @@ def test_the_port_is_taken_before_anything_is_served(program, sink, runtime_path
         web.stop()
 
 
-def test_a_port_that_was_never_served_is_free_again(program, runtime_path):
-    web = WebServer(program, None, 0)
+def test_a_port_that_was_never_served_is_free_again(program, folder):
+    web = WebServer(program, None, Site(port=0))
     web.listen()
     web.stop()
     with socket.create_server(("127.0.0.1", web.port)):
@@ -210,70 +209,63 @@ def test_a_port_that_was_never_served_is_free_again(program, runtime_path):
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
-def test_a_number_that_is_no_port_is_refused(program, runtime_path, port):
+def test_a_number_that_is_no_port_is_refused(program, folder, port):
     with pytest.raises(UsageError, match=f"there is no port {port}"):
-        WebServer(program, None, port, explicit=True).start()
+        WebServer(program, None, Site(port=port, explicit=True)).start()
 
 
 def test_only_this_machine_can_connect(web):
     assert web._socket.getsockname()[0] == "127.0.0.1"
 
 
-def test_switches_reach_the_running_program(web, program):
-    send_look("ink")
-    assert program.stats.snapshot().look == "ink"
-    send_preset("noir")
-    assert program.preset_name == "noir"
-
-
-def test_a_switch_that_is_refused_says_why(web):
-    with pytest.raises(UsageError, match="Did you mean 'ink'"):
-        send_look("inc")
-
-
-def test_a_switch_without_a_program(runtime_path):
-    with pytest.raises(UsageError, match="no streamcam is running"):
-        send_preset("noir")
-
-
-def test_the_file_of_a_dead_program_is_ignored(runtime_path):
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    Running(1, port, "token").save(runtime_path)
-    with pytest.raises(UsageError, match="no streamcam is running"):
-        send_preset("noir")
-
-
-def test_another_program_on_the_port_is_told_apart(web, runtime_path):
-    Running(1, web.port, "of a program before").save(runtime_path)
-    with pytest.raises(UsageError, match="the token is not that of the running program"):
-        send_look("ink")
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"port": "x"}'])
-def test_a_runtime_file_that_makes_no_sense_is_ignored(runtime_path, text):
-    runtime_path.write_text(text)
-    assert Running.load(runtime_path) is None
-
-
-def test_the_runtime_file_is_for_its_user_alone(web, runtime_path):
-    assert Running.load(runtime_path).pid == os.getpid()
-    if os.name == "posix":
-        assert runtime_path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_newer_program_keeps_its_runtime_file(web, runtime_path):
-    newer = Running(1, 2, "newer")
-    newer.save(runtime_path)
-    web.stop()
-    assert Running.load(runtime_path) == newer
-
-
 def test_the_runtime_folder_is_there_and_private():
-    folder = runtime_file().parent
+    folder = runtime_folder()
     assert folder.is_dir()
     if os.name == "posix":
         assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_had_costs_the_switches_and_nothing_else(program, monkeypatch):
+    def nowhere():
+        raise KeyError("LOCALAPPDATA")
+
+    monkeypatch.setattr("streamcam.web.server.runtime_folder", nowhere)
+    web = WebServer(program, None, Site(port=0))
+    web.start()
+    try:
+        assert web.notice == (
+            "streamcam switch and curtain will not find this program: 'LOCALAPPDATA'"
+        )
+        assert web._thread.is_alive()
+    finally:
+        web.stop()
+
+
+def test_a_machine_without_a_port_to_give(program, folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("streamcam.web.server.socket.socket", refuse)
+    for site in (Site(explicit=True), Site(outputs=("web",))):
+        with pytest.raises(UsageError, match=r"cannot be served on 127\.0\.0\.1: Too many"):
+            WebServer(program, None, site).start()
+    web = WebServer(program, None, Site(outputs=("virtualcam",)))
+    web.start()
+    assert web.notice.endswith("will not find this program: Too many open files")
+    web.stop()
+    assert saved(folder) == []
+
+
+@pytest.mark.parametrize("error", [ImportError("no h11"), SystemExit(3), RuntimeError("a bug")])
+def test_a_server_that_breaks_down_ends_nothing_else(web, program, make_client, monkeypatch, error):
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr("streamcam.web.app.create_app", fail)
+    with pytest.raises(OSError, match=r"refused|reset|closed"):
+        make_client(web.port, "").get("/")
+    until(lambda: program.stats.snapshot().notice)
+    assert program.stats.snapshot().notice == f"the page has broken down: {error}"
 
 
 LAZY = """
@@ -287,8 +279,8 @@ class Program:
     stats, preset_name = Stats(), "anime"
     preset_names = look_names = lambda self: []
 
-server.runtime_file = lambda: Path(sys.argv[1])
-web = server.WebServer(Program(), None, 0)
+server.runtime_folder = lambda: Path(sys.argv[1])
+web = server.WebServer(Program(), None, server.Site(port=0))
 web.start()
 loaded = lambda: sorted({"fastapi", "uvicorn", "starlette"} & set(sys.modules))
 print(loaded())
@@ -299,7 +291,7 @@ web.stop()
 
 
 def test_the_server_is_loaded_when_somebody_connects(tmp_path):
-    command = [sys.executable, "-c", LAZY, str(tmp_path / "running.json")]
+    command = [sys.executable, "-c", LAZY, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["[]", "['fastapi', 'starlette', 'uvicorn']"]

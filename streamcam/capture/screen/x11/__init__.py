@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamcam.capture.screen.monitors import Monitors
 from streamcam.capture.screen.x11 import xcb
+from streamcam.errors import quoted
 from streamcam.frames import Pixels
 
 
@@ -69,7 +70,7 @@ class XServer:
         self._connection: int | None = library.xcb_connect(None, ctypes.byref(number))
         if library.xcb_connection_has_error(self._connection):
             self.close()
-            raise XFault(f"the display {os.environ.get('DISPLAY', '')!r} does not answer")
+            raise XFault(f"the display {quoted(os.environ.get('DISPLAY', ''))} does not answer")
         roots = library.xcb_setup_roots_iterator(library.xcb_get_setup(self._connection))
         for _ in range(number.value):  # :0.1 is the second
             library.xcb_screen_next(ctypes.byref(roots))

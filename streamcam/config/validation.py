@@ -1,80 +1,21 @@
-"""Configuration files: a TOML file becomes a frozen model, or one line says what is wrong."""
+"""Validation: what is wrong with a table, by key and value, and what is allowed instead."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from platformdirs import user_config_path
 from pydantic import BaseModel, ValidationError
 
-from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.config.toml_file import display
+from streamcam.errors import UnknownChoice, UsageError, quoted
 
-Size = tuple[int, int]
 Schema = Mapping[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN = 40  # characters of a wrong value that an error repeats
-
-# What most likely happened, by the beginning of what tomllib says about it.
-_TOML_HINTS = {
-    "Illegal character '\\n'": ' Text ends with the same quote as it begins: prompt = "anime".',
-    "Unterminated string": ' Text ends with the same quote as it begins: prompt = "anime".',
-    "Invalid value": ' Text needs "quotes", numbers begin with a digit, a switch is true or false.',
-    "Invalid statement": " A line is: name = value.",
-    "Expected '=' after a key": " A line is: name = value.",
-    "Expected newline": " A line holds one setting, and decimals have a point: strength = 0.5.",
-    "Cannot overwrite a value": " A key may be there once.",
-    "Unescaped '\\' in a string": " Text with \\ in it stands in 'single quotes'.",
-}
-
-
-def user_folder() -> Path:
-    """Where the user's own configuration lives. Need not exist."""
-    return user_config_path("streamcam", appauthor=False)
-
-
-def parse_size(text: str) -> Size:
-    """(width, height) of "1280x720". Raises `ValueError` that says what is expected."""
-    match = re.fullmatch(r"([1-9]\d{0,4})\s*[xX×]\s*([1-9]\d{0,4})", text.strip(), re.ASCII)
-    if match is None:
-        raise ValueError("must be WIDTHxHEIGHT in pixels, for example 448x256.")
-    return int(match[1]), int(match[2])
-
-
-def check_engine_size(size: Size) -> Size:
-    """`size` if an engine can render at it, else `ValueError` naming the nearest that it can."""
-    for name, value in zip(("width", "height"), size, strict=True):
-        if value % SIZE_STEP or not SIZE_MIN <= value <= SIZE_MAX:
-            near = min(max(round(value / SIZE_STEP) * SIZE_STEP, SIZE_MIN), SIZE_MAX)
-            raise ValueError(
-                f"{name} {value} must be a multiple of {SIZE_STEP} from {SIZE_MIN} to "
-                f"{SIZE_MAX}, for example {near}."
-            )
-    return size
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The table in a TOML file. Raises `UsageError` with file, line and column."""
-    where = display(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"{where} does not exist.") from None
-    except OSError as error:
-        raise UsageError(f"{where} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{where} is not UTF-8 text (byte {error.start + 1}).") from error
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(_toml_problem(where, text, str(error))) from error
-    except RecursionError:
-        raise UsageError(f"{where} nests brackets too deeply to be a preset.") from None
 
 
 def validate(model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
@@ -91,23 +32,6 @@ def validate(model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
         if len(problems) > 1:
             message += f" Further problems in this file: {len(problems) - 1}."
         raise UsageError(message) from error
-
-
-def display(path: Path) -> str:
-    """A path for people: relative if it lies below the current folder."""
-    folder = Path.cwd()
-    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-
-def _toml_problem(where: str, text: str, message: str) -> str:
-    match = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)$", message)
-    if match is None:
-        return f"{where} is not valid TOML: {message}."
-    lines = text.split("\n")
-    line, column = match[1] or len(lines), match[2] or len(lines[-1]) + 1
-    reason = message[: match.start()].strip()
-    hint = next((hint for start, hint in _TOML_HINTS.items() if reason.startswith(start)), "")
-    return f"{where}, line {line}, column {column}: not valid TOML: {reason}.{hint}"
 
 
 def _describe(problem: Mapping[str, Any], schema: Schema) -> str:
@@ -137,7 +61,7 @@ def _dotted(keys: Sequence[str | int]) -> str:
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]+", key) else repr(key)
+    return key if re.fullmatch(r"[\w-]+", key) else quoted(key)
 
 
 def _schema_at(schema: Schema, keys: Sequence[str | int], word: str = "") -> Schema:
@@ -215,5 +139,9 @@ def _shown(value: object) -> str:
     if not isinstance(value, str):
         text = str(value)
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    quoted = '"' + repr(value[:_SHOWN])[1:-1].replace('"', '\\"')
-    return f'{quoted}"' if len(value) <= _SHOWN else f'{quoted}…" ({len(value)} characters)'
+    text = value[:_SHOWN] + ("…" if len(value) > _SHOWN else "")
+    if "\\" in text and "'" not in text:
+        shown = quoted(text)  # as TOML writes a path: without doubled backslashes
+    else:
+        shown = '"' + repr(text)[1:-1].replace('"', '\\"') + '"'
+    return shown if len(value) <= _SHOWN else f"{shown} ({len(value)} characters)"

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from streamcam.cli.terminal.output import make_optional
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,7 +33,10 @@ class Terminal:
     interactive  True: a person looks at it, so it may be redrawn and coloured
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, optional: bool = False) -> None:
+        """`optional`: the command does something, and what it says of that may be lost."""
+        if optional:
+            make_optional()
         self.interactive = sys.stdout.isatty() and not _is_dumb()
         self._console: Console | None = None
 
@@ -57,6 +62,10 @@ class Terminal:
         if topic:
             text.stylize("bold cyan", 0, topic.end(1))
         self.console.print(text, soft_wrap=True)
+
+    def text(self, text: str) -> None:
+        """Write an answer as it is, lines and all: JSON, a version."""
+        sys.stdout.write(f"{text}\n")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write rows: a table for people; without a terminal one line each, tabs between."""

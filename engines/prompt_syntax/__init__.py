@@ -6,7 +6,8 @@ r"""Prompt syntax: text → parts of a blend, each of them spans of text with a 
     one::2 | other::0.5   with shares, which are brought to a sum of 1
     \( \) \[ \] \: \| \\  the character itself
 
-Everything else is text: a colon in a sentence, a pipe without spaces, any other backslash.
+Everything else is text: a colon in a sentence, a pipe without spaces, any other backslash. What
+means something to other programs alone is refused, see foreign.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from engines.errors import InvalidPrompt
+from engines.errors import InvalidPrompt, quoted
+from engines.prompt_syntax.foreign import find_foreign, without_breaks
 
 WEIGHT_MAX, SHARE_MAX = 3.0, 100.0
 _EMPHASIS = 1.1
@@ -65,6 +67,11 @@ def parse(prompt: str) -> tuple[Part, ...]:
 
     Raises `InvalidPrompt` naming place and fix.
     """
+    foreign = find_foreign(prompt)
+    if foreign is not None:
+        place, piece, why = foreign
+        raise InvalidPrompt(f"prompt, at character {place + 1}, {quoted(_shortened(piece))}: {why}")
+    prompt = without_breaks(prompt)
     reader = _Reader(prompt)
     for match in _LEXEMES.finditer(prompt):
         reader.read(match)
@@ -115,7 +122,7 @@ class _Reader:
             self._close(match.end() - 1, bracket, None)
         numeric = _IS_NUMBER.fullmatch(amount) is not None
         if bracket == "]" and numeric:
-            self._refuse(place, f"square brackets take no number; write (word:{amount}).")
+            self._refuse_steps(self._open[-1][0], place, amount)
         if bracket == "]" or (match["gap"] and not numeric):
             self._spans.append(Span(match.group()[:-1], 1.0))
             self._close(match.end() - 1, bracket, None)
@@ -123,13 +130,29 @@ class _Reader:
             weight = self._number(place, amount, WEIGHT_MAX, "weight", "(word:1.3)")
             self._close(match.end() - 1, bracket, weight)
 
+    def _refuse_steps(self, opened: int, place: int, amount: str) -> NoReturn:
+        if ":" in self._prompt[opened:place]:
+            self._refuse(
+                opened,
+                "[from:to:when] changes words during the steps in AUTOMATIC1111, and here they are "
+                "too few for that: write one of them, one::1 | other::1 for both at once, or two "
+                "looks in [looks], which cross over.",
+            )
+        self._refuse(
+            opened,
+            f"square brackets take no number; write (word:{amount}) for a weight. In AUTOMATIC1111 "
+            f"[word:{amount}] comes in during the steps, which are too few for that here.",
+        )
+
     def _close(self, place: int, bracket: str, weight: float | None) -> None:
         if not self._open:
             self._refuse(place, f"no bracket is open here; write \\{bracket} for the character.")
         opened, first = self._open.pop()
         if bracket != _OTHER[self._prompt[opened]]:
             right = _OTHER[self._prompt[opened]]
-            self._refuse(place, f"{right!r} comes first; write \\{bracket} for the character.")
+            self._refuse(
+                place, f"{quoted(right)} comes first; write \\{bracket} for the character."
+            )
         if weight is None:
             weight = _EMPHASIS if bracket == ")" else 1.0 / _EMPHASIS
         for number, span in enumerate(self._spans[first:], first):
@@ -147,7 +170,7 @@ class _Reader:
             inside = "" if place == len(self._prompt) else " before the ' | ' of a blend"
             self._refuse(
                 opened,
-                f"the bracket is not closed{inside}; add {_OTHER[bracket]!r}, or write "
+                f"the bracket is not closed{inside}; add {quoted(_OTHER[bracket])}, or write "
                 f"\\{bracket} for the character.",
             )
         blend = bool(self._parts) or place < len(self._prompt) or self._share is not None
@@ -160,19 +183,24 @@ class _Reader:
     def _number(self, place: int, text: str, most: float, what: str, example: str) -> float:
         value = float(text) if _IS_NUMBER.fullmatch(text) else -1.0
         if not 0.0 <= value <= most:
-            said = f"{what} {text!r} is not allowed" if text else f"the {what} is missing"
+            said = f"{what} {quoted(text)} is not allowed" if text else f"the {what} is missing"
+            negative = text.startswith("-") and _IS_NUMBER.fullmatch(text)
+            rest = " What should not be drawn goes into negative_prompt." if negative else ""
             self._refuse(
                 place,
                 f"{said}; write a number from 0 to {most:g}, as in {example}, or \\: for the "
-                "character.",
+                f"character.{rest}",
             )
         return value
 
     def _refuse(self, place: int, why: str) -> NoReturn:
-        rest = self._prompt[place:].lstrip()
-        shown = rest[:_SHOWN] + ("…" if len(rest) > _SHOWN else "")
-        at = f"at character {place + 1}, {shown!r}" if shown else "at its end"
+        shown = _shortened(self._prompt[place:].lstrip())
+        at = f"at character {place + 1}, {quoted(shown)}" if shown else "at its end"
         raise InvalidPrompt(f"prompt, {at}: {why}")
+
+
+def _shortened(text: str) -> str:
+    return text[:_SHOWN] + ("…" if len(text) > _SHOWN else "")
 
 
 def _merged(spans: list[Span]) -> tuple[Span, ...]:

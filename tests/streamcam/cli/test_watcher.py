@@ -1,0 +1,94 @@
+"""A preset file that is saved while a run goes on: whatever breaks over it, the run does not."""
+
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+from engines.errors import InvalidPrompt
+from streamcam.cli.watcher import Watcher
+from streamcam.errors import UsageError
+from streamcam.presets import load_preset
+
+
+class Told:
+    """What the watcher applied and said. `error`: raised by every change."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.lines: list[str] = []
+
+    def apply(self, preset) -> None:
+        if self.error is not None:
+            raise self.error
+        self.lines.append(preset.prompt)
+
+    def until(self, watcher: Watcher, path: Path, begin: str) -> str:
+        """Save the file until a line begins like that: a watch starts some time after it is asked
+        for."""
+        running = load_preset(path)
+        for number in range(200):
+            watcher.follow(running)
+            path.write_text(f'prompt = "number {number}"')
+            sleep(0.2)
+            if found := [line for line in self.lines if line.startswith(begin)]:
+                return found[0]
+        pytest.fail(f"{begin} was never said: {self.lines}")
+
+
+pytestmark = pytest.mark.slow  # a watch needs a second to see the first save
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text('prompt = "first"')
+    return path
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (UsageError("no model."), "preset: no model. The running look stays."),
+        (InvalidPrompt("prompt, at its end."), "preset: prompt, at its end. The running look sta"),
+        (KeyError("bug"), "preset: mine failed: KeyError: 'bug'. The running look stays."),
+        (RecursionError("deep"), "preset: mine failed: RecursionError: deep. The running look st"),
+    ],
+)
+def test_what_breaks_over_a_save_is_said_and_the_next_one_counts(path, error, line) -> None:
+    told = Told(error)
+    watcher = Watcher(told.apply, told.lines.append)
+    assert told.until(watcher, path, "preset: ").startswith(line)
+    told.error = None
+    told.until(watcher, path, "preset: mine was saved")
+    watcher.close()
+
+
+def test_a_watch_that_ends_is_said_once(path, monkeypatch) -> None:
+    def panic(*_args, **_options):
+        raise SystemExit("a panic in Rust")
+
+    monkeypatch.setattr("watchfiles.watch", panic)
+    told = Told()
+    watcher = Watcher(told.apply, told.lines.append)
+    line = told.until(watcher, path, "preset: saving it changes nothing any more: ")
+    assert line.endswith("SystemExit: a panic in Rust.")
+    for _ in range(3):
+        watcher.follow(load_preset(path))
+    assert told.lines == [line]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("inotify"), OSError(28, "No space left on device")])
+def test_a_folder_that_cannot_be_watched_is_said(path, monkeypatch, error) -> None:
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr("watchfiles.watch", fail)
+    told = Told()
+    watcher = Watcher(told.apply, told.lines.append)
+    line = told.until(watcher, path, "preset: ")
+    why = "inotify" if isinstance(error, RuntimeError) else "No space left on device"
+    assert line == (
+        f"preset: {path} cannot be watched, so saving it changes nothing until the next start: "
+        f"{why}. The running look stays."
+    )

@@ -24,12 +24,16 @@ _TRACK_NUMBER, _TRACK_UID, _TRACK_TYPE, _FLAG_LACING = 0xD7, 0x73C5, 0x83, 0x9C
 _CODEC_ID, _DEFAULT_DURATION = 0x86, 0x23E383
 _VIDEO, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xE0, 0xB0, 0xBA
 _CLUSTER, _TIMESTAMP, _SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
+_VOID = 0xEC
 
 _UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 _TICK = 1_000_000  # nanoseconds: stamps are whole milliseconds
 _VIDEO_TRACK = 1  # as TrackType; our one track has that number, too
 # Of a block: its track as a length is written, no time beyond the cluster's, a key picture.
 _BLOCK_HEAD = b"\x81\x00\x00\x80"
+# FFmpeg waits for as many bytes before it looks at any. A small dark JPEG has fewer, and in a still
+# scene no other comes.
+_PROBED = 2048
 # No picture comes while the scene stands still. Were the stamps to say for how long, OBS would keep
 # 0.45 s of pictures in stock from then on: they say that it was no longer than this. In seconds.
 _LONGEST_GAP = 0.1
@@ -100,6 +104,7 @@ def _head(width: int, height: int, fps: float) -> bytes:
             _id(_SEGMENT) + _UNKNOWN_SIZE,
             _element(_INFO, _all(info)),
             _element(_TRACKS, _element(_TRACK_ENTRY, _all(track))),
+            _element(_VOID, bytes(_PROBED)),
         )
     )
 

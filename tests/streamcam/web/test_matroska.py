@@ -98,7 +98,7 @@ EDGES = [2**7, 2**14, 2**21]
 LENGTHS = st.integers(1, 300) | st.tuples(st.sampled_from(EDGES), st.integers(-40, 4)).map(sum)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(LENGTHS, min_size=1, max_size=4))
 def test_every_picture_arrives_whole_whatever_its_length(lengths):
     sent = [bytes([number + 1]) * length for number, length in enumerate(lengths)]

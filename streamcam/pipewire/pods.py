@@ -25,8 +25,10 @@ _MEDIA_TYPE, _MEDIA_SUBTYPE, _VIDEO_FORMAT, _VIDEO_SIZE, _VIDEO_RATE = (
     0x20003,
     0x20004,
 )
+_COLOR_RANGE, _COLOR_MATRIX = 0x2000C, 0x2000D
 _VIDEO, _RAW = 2, 1
 YUY2, RGBX, BGRX, RGBA, BGRA = 4, 7, 8, 11, 12
+_LIMITED, _BT601 = 2, 4  # 16 … 235; spa/param/video/color.h
 # spa/param/buffers.h, spa/buffer/buffer.h
 _COUNT, _BLOCKS, _SIZE, _STRIDE, _MEMORY = 1, 2, 3, 4, 6
 # What another process can map: SPA_DATA_MemPtr, which the daemon passes on as a file, and _MemFd.
@@ -47,8 +49,12 @@ class Video(NamedTuple):
 
 
 def camera_format(width: int, height: int, fps: Fraction) -> bytes:
-    """The one format on offer: YUY2 of this size, at this rate."""
-    return _format([_id(YUY2)], [_size(width, height)], [_rate(fps)])
+    """The one format on offer: YUY2 of this size, at this rate, in the colours of BT.601.
+
+    Clients that are not told take them for BT.601 (Chromium), or for BT.709 (OBS).
+    """
+    colours = [(_COLOR_RANGE, _id(_LIMITED)), (_COLOR_MATRIX, _id(_BT601))]
+    return _format([_id(YUY2)], [_size(width, height)], [_rate(fps)], colours)
 
 
 def screen_format(fps: Fraction) -> bytes:
@@ -105,7 +111,12 @@ def _values(pod: bytes) -> Iterator[tuple[int, bytes]]:
         place += 16 + size + -size % 8
 
 
-def _format(pixels: Sequence[bytes], size: Sequence[bytes], rate: Sequence[bytes]) -> bytes:
+def _format(
+    pixels: Sequence[bytes],
+    size: Sequence[bytes],
+    rate: Sequence[bytes],
+    colours: Sequence[tuple[int, bytes]] = (),
+) -> bytes:
     """Raw video. Of several values the first is preferred; of a size or rate, the others are
     the least and the most."""
     return _object(
@@ -117,6 +128,7 @@ def _format(pixels: Sequence[bytes], size: Sequence[bytes], rate: Sequence[bytes
             (_VIDEO_FORMAT, _one_of(_ENUM, pixels)),
             (_VIDEO_SIZE, _one_of(_RANGE, size)),
             (_VIDEO_RATE, _one_of(_RANGE, rate)),
+            *colours,
         ],
     )
 

@@ -30,6 +30,7 @@ class WebSink:
     finishes: str | None = None
 
     def __init__(self, form: Format) -> None:
+        self.form = form
         self._bgr: Pixels = np.empty((form.height, form.width, 3), np.uint8)  # writer only
         self._changed = Condition()
         # Protected by _changed:

@@ -4,79 +4,35 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from threading import Event
 from typing import Annotated
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, StringConstraints
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from engines.errors import EngineError
 from streamcam.errors import StreamcamError
 from streamcam.frames import RingClosed
-from streamcam.sink.web import Viewer, WebSink
+from streamcam.sink.web import WebSink
 from streamcam.web.controls import Controls
 from streamcam.web.guard import Guard
+from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
-_BOUNDARY = "frame"
-_STREAM = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 _READ = ["GET", "HEAD"]
-_ATTENTION = 0.25  # seconds between looks at whether the server stops
 _SNAPSHOT_PATIENCE = 2.0  # seconds
-_FRESH = {"Cache-Control": "no-store, no-cache, must-revalidate", "Pragma": "no-cache"}
 
 
 class Choice(BaseModel):
     """The body of a switch: {"name": "noir"}."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-class LivePicture(StreamingResponse):
-    """Motion JPEG for as long as the client listens, the program runs and the server serves.
-
-    A browser shows a picture once it has the headers of the next one, so for `browser` those
-    go out right behind it, without a length. OBS and FFmpeg read pictures by their length.
-    Each way would cost the other kind of client a picture's time of delay.
-    """
-
-    def __init__(self, sink: WebSink, stopping: Event, *, browser: bool) -> None:
-        super().__init__((), media_type=_STREAM, headers=_FRESH)
-        self._sink = sink
-        self._stopping = stopping
-        self._browser = browser
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count as a viewer exactly as long as the response is being sent."""
-        with self._sink.watch() as viewer:
-            self.body_iterator = self._parts(viewer)
-            await super().__call__(scope, receive, send)
-
-    async def _parts(self, viewer: Viewer) -> AsyncIterator[bytes]:
-        seat = CapacityLimiter(1)
-        head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-        if self._browser:
-            yield f"{head}\r\n".encode()
-        while not self._stopping.is_set():
-            try:
-                jpeg = await to_thread.run_sync(
-                    viewer.next, _ATTENTION, abandon_on_cancel=True, limiter=seat
-                )
-            except RingClosed:
-                return
-            if jpeg is not None and self._browser:
-                yield b"".join((jpeg, f"\r\n{head}\r\n".encode()))
-            elif jpeg is not None:
-                yield b"".join(
-                    (f"{head}Content-Length: {len(jpeg)}\r\n\r\n".encode(), jpeg, b"\r\n")
-                )
 
 
 def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
@@ -113,22 +69,22 @@ def _add_page(app: FastAPI, token: str) -> None:
             "frame-ancestors 'none'"
         )
         html = page.replace("{{nonce}}", nonce).replace("{{token}}", token)
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy, **_FRESH})
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy, **FRESH})
 
 
 def _add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
     @app.api_route("/api/stats", methods=_READ)
     async def stats() -> JSONResponse:
-        return JSONResponse(controls.stats.snapshot().as_dict(), headers=_FRESH)
+        return JSONResponse(controls.stats.snapshot().as_dict(), headers=FRESH)
 
     @app.api_route("/api/state", methods=_READ)
     def state() -> JSONResponse:
-        return JSONResponse(_state(controls, sink), headers=_FRESH)
+        return JSONResponse(_state(controls, sink), headers=FRESH)
 
     @app.api_route("/api/instance", methods=_READ)
     def instance() -> JSONResponse:
         found = {"pid": os.getpid(), "preset": controls.preset_name}
-        return JSONResponse(found, headers=_FRESH)
+        return JSONResponse(found, headers=FRESH)
 
     @app.post("/api/look")
     def select_look(choice: Choice) -> JSONResponse:
@@ -166,12 +122,11 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
 
     @app.api_route("/stream.mjpg", methods=_READ)
     async def stream(request: Request) -> Response:
-        if sink.viewers >= MOST_VIEWERS:
-            return _error(503, f"{MOST_VIEWERS} viewers are watching already")
-        if request.method == "HEAD":
-            return _head(_STREAM)
-        browser = request.headers.get("sec-fetch-dest") in ("image", "document")
-        return LivePicture(sink, app.state.stopping, browser=browser)
+        return _live(request, sink, multipart(request.headers))
+
+    @app.api_route("/stream.mkv", methods=_READ)
+    async def stream_film(request: Request) -> Response:
+        return _live(request, sink, film(sink.form))
 
     @app.api_route("/snapshot.jpg", methods=_READ)
     async def snapshot(request: Request) -> Response:
@@ -186,12 +141,20 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
                 jpeg = None
         if jpeg is None:
             return _error(503, "there is no picture at the moment")
-        return Response(jpeg, media_type="image/jpeg", headers=_FRESH)
+        return Response(jpeg, media_type="image/jpeg", headers=FRESH)
+
+
+def _live(request: Request, sink: WebSink, wrapping: Wrapping) -> Response:
+    if request.method == "HEAD":
+        return _head(wrapping.media_type)
+    if sink.viewers >= MOST_VIEWERS:
+        return _error(503, f"{MOST_VIEWERS} viewers are watching already")
+    return LivePicture(sink, request.app.state.stopping, wrapping)
 
 
 def _head(media_type: str) -> Response:
     """The headers of what has no length beforehand."""
-    response = Response(media_type=media_type, headers=_FRESH)
+    response = Response(media_type=media_type, headers=FRESH)
     del response.headers["Content-Length"]
     return response
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from streamcam.errors import SinkFailed, UsageError, told
+from streamcam.errors import SinkFailed, UsageError, quoted, told
 from streamcam.frames import Frame
 from streamcam.sink import VIDEO_SUFFIXES, Format
 from streamcam.sink.record.encoder import Encoder
@@ -112,11 +112,13 @@ def open_sink(argument: str, form: Format) -> Recording:
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(
-            f"cannot record to {quoted(argument)}: this build of PyAV has no H.264 encoder; {_INSTALL}"
+            f"cannot record to {quoted(argument)}: this build of PyAV has no H.264 encoder; "
+            f"{_INSTALL}"
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise UsageError(
-            f"cannot record to {quoted(argument)}: {_said(error).lower()}; choose another folder or name"
+            f"cannot record to {quoted(argument)}: {_said(error).lower()}; choose another folder "
+            "or name"
         ) from error
 
 
@@ -134,8 +136,8 @@ def _check_wish(argument: str, path: Path, form: Format) -> None:
     version = av.library_versions["libavformat"]
     if version[:2] < _FORMATS:
         raise UsageError(
-            f"cannot record to {quoted(argument)}: this build of PyAV has FFmpeg before 8.1 (libavformat "
-            f"{'.'.join(map(str, version))}), whose files would be damaged; {_INSTALL}"
+            f"cannot record to {quoted(argument)}: this build of PyAV has FFmpeg before 8.1 "
+            f"(libavformat {'.'.join(map(str, version))}), whose files would be damaged; {_INSTALL}"
         )
 
 
@@ -155,8 +157,8 @@ def _check_place(argument: str, target: Path) -> None:
         return
     if not target.is_file():
         raise UsageError(
-            f"cannot record to {quoted(argument)}: it is a pipe or a device, and a recording needs a "
-            "file; name one, or use --output null"
+            f"cannot record to {quoted(argument)}: it is a pipe or a device, and a recording needs "
+            "a file; name one, or use --output null"
         )
     if not os.access(target, os.W_OK):
         raise UsageError(

@@ -131,5 +131,6 @@ def _is(path: Path, file: int) -> bool:
 
 def _taken(target: Path) -> UsageError:
     return UsageError(
-        f"another streamcam records to {quoted(str(target))} now: give another name, or stop that one"
+        f"another streamcam records to {quoted(str(target))} now: give another name, or stop "
+        "that one"
     )

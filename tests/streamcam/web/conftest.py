@@ -104,6 +104,9 @@ class Client:
     def ask(self, method, path, **headers):
         return self._ask(method, path, None, {k.replace("_", "-"): v for k, v in headers.items()})
 
+    def head(self, path):
+        return self._ask("HEAD", path, None, {})
+
     def post(self, path, body, **headers):
         given = {"Content-Type": "application/json", "X-Streamcam-Token": self.token}
         given |= {k.replace("_", "-"): v for k, v in headers.items()}

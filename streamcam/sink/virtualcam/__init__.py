@@ -16,7 +16,8 @@ from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
 from streamcam.sink._devices import Device, how_to_get_one, list_devices
 from streamcam.sink._loopback import obstacle, revive
-from streamcam.sink._readers import watch_readers
+from streamcam.sink.virtualcam.bt709 import ToI420
+from streamcam.sink.virtualcam.readers import watch_readers
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
 
@@ -34,6 +35,8 @@ _CONVERSIONS: dict[str, tuple[int, Callable[[int, int], tuple[int, ...]]]] = {
     "UYVY": (cv2.COLOR_RGB2YUV_UYVY, lambda width, height: (height, width, 2)),
     "RGBA": (cv2.COLOR_RGB2RGBA, lambda width, height: (height, width, 4)),
 }
+
+_OBS = "obs"  # the name of its process
 
 
 class Camera(Protocol):
@@ -57,6 +60,11 @@ class VirtualCamera:
     """Converts each picture to the format of its `camera`, which it owns, and sends it.
 
     device  what was opened, as `Device.path` names it
+
+    Linux's pixels are Y'CbCr, and the driver does not say by which matrix. V4L2's rule, and so
+    browsers and most programs, takes BT.601; OBS takes BT.709 for every size, in which 601's green
+    is 40 of 255 too dark. So they are BT.709 while all who read the device are known to be OBS, and
+    601 for anybody else. Who comes or goes is noticed within a second.
     pyvirtualcam does not report a failed write on Linux (it prints a line); elsewhere it does.
     """
 
@@ -73,6 +81,7 @@ class VirtualCamera:
         self.label = f"virtual camera {camera.device} ({pixel_format})"
         self.reopen_as: str | None = f"virtualcam:{camera.device}"  # no other one, whoever has that
         self._readers = watch_readers(camera.device)
+        self._to_bt709 = ToI420(form.width, form.height) if pixel_format == "I420" else None
         if passed_over:
             self.label += f", as {passed_over}"
         self._camera: Camera | None = camera
@@ -88,11 +97,18 @@ class VirtualCamera:
         """Show the frame. Raises `SinkFailed`."""
         if self._camera is None:
             raise SinkFailed(f"{self.label} is closed")
-        cv2.cvtColor(frame.pixels, self._code, dst=self._converted)
+        self._convert(frame.pixels)
         try:
             self._camera.send(self._converted)
         except (RuntimeError, OSError) as error:
             raise SinkFailed(f"{self.label} does not take pictures any more: {error}") from error
+
+    def _convert(self, rgb: Pixels) -> None:
+        readers, to_bt709 = self._readers, self._to_bt709
+        if to_bt709 is not None and readers is not None and readers.all_are(_OBS):
+            to_bt709(rgb, self._converted)
+        else:
+            cv2.cvtColor(rgb, self._code, dst=self._converted)
 
     def close(self) -> None:
         """Free the device."""

@@ -1,0 +1,151 @@
+"""Readers of a device file: how many have it open, told by the kernel (inotify), and who."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+
+_OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE, _OVERFLOW = 0x20, 0x08, 0x10, 0x4000
+_EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, length of a name
+_ALL = 4096  # bytes read at once: 256 events
+# Who reads is looked up when nobody has come or gone for so long, as programs that list cameras
+# open each for a moment; but not later than so long after a change. Seconds.
+_QUIET, _LATEST = 0.3, 0.9
+
+
+class Readers:
+    """Counts the programs that hold `path` open, beside this one. Linux; from any thread.
+
+    Opens and closes are told by the kernel, whoever makes them, but as one if two come at once. So
+    where `all_are` is called, it puts the count right after each change by a look at all processes.
+    Who had it open before is looked up once. A look finds those of this user. Made after this
+    process has opened `path`. Raises `OSError` where the kernel gives no more watches.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        processes: Path = Path("/proc"),
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._path, self._processes, self._clock = path, processes, clock
+        self._lock = Lock()  # or a count might read what has taken the place of a closed file
+        library = ctypes.CDLL(None, use_errno=True)
+        # Protected by _lock:
+        self._events = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._events < 0:
+            raise OSError(ctypes.get_errno(), "inotify_init1")
+        mask = _OPEN | _CLOSE_WRITE | _CLOSE_NOWRITE
+        if library.inotify_add_watch(self._events, os.fsencode(path), mask) < 0:
+            number = ctypes.get_errno()
+            self.close()
+            raise OSError(number, os.strerror(number), path)
+        self._names = self._look()  # names of the processes, each as often as one has it open
+        self._count = self._names.total()
+        self._hidden = 0  # of these, so many that the last look did not find
+        self._opened = self._closed = 0  # so often since the last look, by the kernel's account
+        self._changes: list[float] = []  # times of the first and the last since the last look
+
+    def count(self) -> int:
+        """How many there are now. One system call."""
+        with self._lock:
+            return self._counted()
+
+    def all_are(self, program: str) -> bool:
+        """Whether there are readers, and each is known to be a process of this name, or of one that
+        begins with it and a dash: the program's own helpers, which have what it has open.
+
+        Follows a change within a second if it is called often. False if any reader is another or
+        cannot be told, like another user's. A change costs a look at all processes, which takes
+        some milliseconds.
+        """
+        with self._lock:
+            self._counted()
+            now, changes = self._clock(), self._changes
+            due = changes and (now - changes[-1] >= _QUIET or now - changes[0] >= _LATEST)
+        if due:
+            names = self._look()
+            with self._lock:
+                self._counted()
+                if self._changes is changes:  # or the look and the count may speak of two times
+                    self._settle(names)
+        with self._lock:
+            known = bool(self._names) and not self._hidden
+            return known and all(
+                name == program or name.startswith(f"{program}-") for name in self._names
+            )
+
+    def close(self) -> None:
+        """Stop watching. May be called twice."""
+        with self._lock:
+            events, self._events = self._events, -1
+            if events >= 0:
+                os.close(events)
+
+    def _settle(self, names: Counter[str]) -> None:
+        # As many as the look left to be explained; but no more of them can have come or gone than
+        # the kernel has told of.
+        hidden = min(self._count - names.total(), self._hidden + self._opened)
+        self._hidden = max(hidden, self._hidden - self._closed, 0)
+        self._count = names.total() + self._hidden
+        self._names, self._opened, self._closed, self._changes = names, 0, 0, []
+
+    def _counted(self) -> int:
+        while events := self._read():
+            self._changes = [*self._changes[:1], self._clock()]
+            for _, mask, _, _ in _EVENT.iter_unpack(events):
+                if mask & _OPEN:
+                    self._count += 1
+                    self._opened += 1
+                elif mask & (_CLOSE_WRITE | _CLOSE_NOWRITE):
+                    self._closed += 1
+                    self._count = max(0, self._count - 1)  # one that was not found at first
+                elif mask & _OVERFLOW:
+                    self._count = self._look().total()
+        return self._count
+
+    def _read(self) -> bytes:
+        with suppress(BlockingIOError):
+            return os.read(self._events, _ALL) if self._events >= 0 else b""
+        return b""
+
+    def _look(self) -> Counter[str]:
+        """Open files of other processes that are `path`, by the name of the process."""
+        found: Counter[str] = Counter()
+        try:
+            wanted = Path(self._path).stat()
+        except OSError:  # the device is gone, which writing to it will say
+            return found
+        for process in self._processes.glob("[0-9]*"):
+            if process.name == str(os.getpid()):
+                continue
+            with suppress(OSError):  # another user's, or it has just ended
+                files = sum(_is(entry, wanted) for entry in os.scandir(process / "fd"))
+                if files:
+                    name = (process / "comm").read_text("utf-8", "replace")
+                    found[name.removesuffix("\n")] += files
+        return found
+
+
+def _is(entry: os.DirEntry[str], wanted: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(entry.stat(), wanted)
+    except OSError:
+        return False
+
+
+def watch_readers(path: str) -> Readers | None:
+    """None where it cannot be told who reads a device."""
+    if sys.platform != "linux":
+        return None
+    with suppress(OSError):
+        return Readers(path)
+    return None

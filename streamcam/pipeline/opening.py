@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
@@ -16,12 +17,19 @@ from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild
+from streamcam.infer.shape import ShapeWatch
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
+from streamcam.pipeline.parts import (
+    build_engine,
+    chain_for,
+    gate_opener,
+    open_engine,
+    view_for,
+)
 from streamcam.pipeline.preset_prompts import encode_looks
 from streamcam.pipeline.stages import Loss, Stages
 from streamcam.pipeline.watchdog import Watchdog
@@ -42,8 +50,9 @@ _HEAD_START = 0.15  # seconds for a source to be refused before an engine is bui
 class Opening:
     """Used by the main thread, once.
 
-    Outputs come first: what they refuse is known at once. Then the source opens on its own
-    thread while the engine is built on this one, and last the picture begins to flow.
+    Live, outputs come first: what they refuse is known at once. Then the source opens on its own
+    thread while the engine is built on this one, and last the picture begins to flow. The outputs
+    of a rendered file have its size and rate, so there the source comes first.
 
     web_sink  where the page gets its picture from; None if it shows none
     curtain   hangs before every output
@@ -69,15 +78,9 @@ class Opening:
 
     def run(self) -> Live:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
-        options = self._options
-        sinks = self._open_sinks()
-        refuse_own_camera(
-            options.source,
-            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
-        )
         frames, pictures = self._queue(), self._queue()
-        capture = self._start_capture(frames)
-        source = capture.opened
+        sinks, capture = self._open_ends(frames)
+        options, source = self._options, capture.opened
         engine, line = open_engine(options, lambda: self._aspect(source), _builder(source))
         self._unowned.callback(engine.close)
         encode_looks(options.preset, engine.encode)
@@ -92,6 +95,7 @@ class Opening:
             (engine, box),
             gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
+            view_for(options.preset, options),
             broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
         infer.passthrough = options.preset.on_error == "passthrough"
@@ -111,6 +115,19 @@ class Opening:
     def close(self) -> None:
         """Close what no thread has taken over. The stages have ended. May be called twice."""
         self._unowned.close()
+
+    def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
+        if not self._options.realtime:
+            capture = self._start_capture(frames)
+            options = self._options = replace(self._options, opened=_result(capture.opened))
+            self.curtain = Curtain((options.format.width, options.format.height))
+            return self._open_sinks(), capture
+        sinks = self._open_sinks()
+        refuse_own_camera(
+            self._options.source,
+            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
+        )
+        return sinks, self._start_capture(frames)
 
     def _open_sinks(self) -> dict[str, Sink]:
         """By name; the first is the one whose figures are shown."""
@@ -143,7 +160,13 @@ class Opening:
             picture = card((form.width, form.height), reason)
             workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
 
-        watchdog = Watchdog(infer, workers.post, trouble, abandon, show_card, self._stages.stopping)
+        def aspect() -> float | None:
+            source = infer.source
+            return source and view_for(live.preset, self._options).aspect(source)
+
+        shape = ShapeWatch(aspect, live.reshape)
+        stop = self._stages.stopping
+        watchdog = Watchdog(workers, shape, trouble, abandon, show_card, stop)
         self._stages.start("watchdog", watchdog.work, [], place=None)
 
     def _watched(self) -> bool:
@@ -191,11 +214,11 @@ class Opening:
 
     def _aspect(self, source: Future[Opened]) -> float:
         """The shape to restyle in: that of the part of the source that will be seen."""
-        if self._options.preset.output.fit == "letterbox":
-            opened = _result(source)
-            return opened.width / opened.height
-        form = self._options.format
-        return form.width / form.height
+        view = view_for(self._options.preset, self._options)
+        if view.fit == "crop":  # it is the outputs', whatever the source is
+            return view.aspect(view.size)
+        opened = _result(source)
+        return view.aspect((opened.width, opened.height))
 
 
 def _builder(source: Future[Opened]) -> Callable[[EngineSpec], Engine]:

@@ -39,15 +39,19 @@ def _one_line(name: str) -> str:
 LookName = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 
-def _engine_size(value: object) -> object:
+def _size(value: object) -> object:
     if value == "auto" or value is None:
         return None
-    size = parse_size(value) if isinstance(value, str) else value
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _engine_size(value: object) -> object:
+    size = _size(value)
     return check_engine_size(size) if isinstance(size, tuple) else size
 
 
 def _picture_size(value: object) -> object:
-    size = parse_size(value) if isinstance(value, str) else value
+    size = _size(value)
     if isinstance(size, tuple) and any(side % 2 or not 64 <= side <= 7680 for side in size):
         raise ValueError("width and height must be even numbers from 64 to 7680.")
     return size
@@ -68,21 +72,25 @@ def _as_text(size: Size | None) -> str:
     return "auto" if size is None else f"{size[0]}x{size[1]}"
 
 
+def _schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", example]}
+    )
+
+
 EngineSize = Annotated[
     Size | None,
     BeforeValidator(_engine_size),
     PlainSerializer(_as_text),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", "448x256"]}
-    ),
+    _schema("448x256"),
     Field(json_schema_extra={"default": "auto"}),
 ]
 PictureSize = Annotated[
-    Size,
+    Size | None,
     BeforeValidator(_picture_size),
     PlainSerializer(_as_text),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+x\d+$", "examples": ["1280x720"]}),
-    Field(json_schema_extra={"default": "1280x720"}),
+    _schema("1280x720"),
+    Field(json_schema_extra={"default": "auto"}),
 ]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]
 Entry = TypeVar("Entry")

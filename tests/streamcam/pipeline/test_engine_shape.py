@@ -1,9 +1,11 @@
 """Live, the engine's shape follows the picture's; rendered, file and engine have the source's."""
 
+from dataclasses import replace
 from fractions import Fraction
 from threading import Event
 
 import pytest
+from corner_charts import chart, check, expected
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
@@ -255,6 +257,50 @@ def test_an_engine_that_breaks_in_between_is_mended(world, running, go_on):
     wait_until(lambda: notice(pipeline) == "" and world.engines[-1].runs > 3)
     width, height = spec_of(world)
     assert height > width
+
+
+class Charts(FakeSource):
+    """Five charts of each of these sizes, and then the end."""
+
+    def __init__(self, *sizes):
+        super().__init__(5 * len(sizes), size=sizes[0])
+        self.sizes = sizes
+
+    def read(self):
+        self.width, self.height = size = self.sizes[min(self.seq // 5, len(self.sizes) - 1)]
+        return replace(super().read(), pixels=chart(*size))
+
+
+class Pictures(FakeSink):
+    """Keeps the pictures as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.pictures = []
+
+    def write(self, frame):
+        super().write(frame)
+        self.pictures.append((frame.seq, frame.pixels.copy()))
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_stream_whose_pictures_turn_is_shown_upright(world, fit, mirror, realtime):
+    """A phone that is turned, then a 4:3 broadcast that becomes 16:9."""
+    shapes = [(512, 288), (288, 512), (768, 576), (1024, 576)]
+    world.source, world.sinks = Charts(*shapes), {"fake": Pictures()}
+    world.source.pace = 0.03 * realtime
+    output = {"size": "640x360", "fps": 30.0, "fit": fit, "mirror": mirror}
+    pipeline = world.pipeline(
+        preset=make_preset(output=output, steps=3), size=(448, 256), realtime=realtime
+    )
+    pipeline.start()
+    assert pipeline.wait(30)
+    pictures = world.sinks["fake"].pictures
+    assert realtime or [seq for seq, _ in pictures] == list(range(20))
+    for seq, picture in pictures:
+        check(picture, expected(shapes[seq // 5], (640, 360), fit, mirror=mirror), 8)
 
 
 # --- rendered -----------------------------------------------------------------------------------

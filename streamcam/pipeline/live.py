@@ -46,14 +46,13 @@ class Live:
         workers: Workers,
         say: Callable[[str], None],
     ) -> None:
-        """`say` is called with lines for people, on the thread "rebuild"."""
+        """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
         engine, box = running
         self._options = options
-        # What "auto" stands for in the presets to come:
+        # What "auto" stands for in the presets to come; the size changes under _lock alone:
         self._automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._batching = engine.spec.batching
-        self._workers = workers
-        self._stats = workers.stats
+        self._workers, self._stats = workers, workers.stats
         self._say = say
         self._lock = Lock()
         # Protected by _lock, except that `preset` may be read without it:
@@ -131,8 +130,8 @@ class Live:
             self._wish(_Pending(self.preset, self._spec), done=1)
 
     def reshape(self, aspect: float) -> bool:
-        """What is visible has this width / height, and will go on having it: an engine of that
-        shape is built, if its size is automatic. True if that begins now."""
+        """What is visible has this width / height for good: an engine of that shape is built, if
+        its size is automatic. True if that begins now."""
         with self._lock:
             self._automatic.follow(aspect)
             waiting = self._pending or _Pending(self.preset, self._spec)
@@ -142,15 +141,16 @@ class Live:
             spec = replace(waiting.spec, width=width, height=height)
             if spec == waiting.spec:
                 return False
-            begins = spec != self._spec  # else the picture is back in the running one's shape
-            said = f"the picture has another shape: an engine of {width}x{height} is being built"
-            self._tell(said if begins else self._options.unmet(self.preset))
+            begins = spec != self._spec
             self._wish(_Pending(waiting.preset, spec), done=0 if begins else 1)
-            return begins
+            if not begins:  # the picture is back in the shape of the running one
+                self._tell(self._options.unmet(self.preset))
+        if begins:
+            self._say(f"engine: the picture has another shape, for which {width}x{height} is built")
+        return begins
 
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
-        """The running engine can show a preset of `spec`, if only until one of another shape is
-        built, which has begun."""
+        """The running engine can show a preset of `spec`, at least until another shape is there."""
         begun = self._pending is not None and spec == self._pending.spec
         can = spec == self._spec or (begun and same_but_size(spec, self._spec))
         return can and not self.trouble

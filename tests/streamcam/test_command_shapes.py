@@ -1,13 +1,18 @@
 """Films of any shape through the real program: nothing is cut or squeezed but what `fit` says."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import av
+import cv2
 import numpy as np
 import pytest
 from corner_charts import chart, check, expected
-from real_command import Command
+from real_command import LONG, Command, wait_until
 
 RATE, PICTURES = 25, 10
 PRESET = """
@@ -80,3 +85,63 @@ def test_a_rendered_film_is_refused_with_nothing_left_behind(refused, folder: Pa
     write(folder, (288, 512), "fps = 30")
     render = (*RUN[:4], "--realtime", "off", "--output")
     assert "there is no folder" in refused(*render, "nowhere/out.mp4")
+
+
+class TurningCamera(BaseHTTPRequestHandler):
+    """MJPEG: wide charts on the first connection until `turned` is set, tall ones on the next."""
+
+    protocol_version = "HTTP/1.1"
+    turned = Event()
+
+    def do_GET(self) -> None:
+        tall = self.turned.is_set()
+        image = chart(288, 512) if tall else chart(512, 288)
+        jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        with suppress(OSError):  # the program has ended
+            while tall or not self.turned.wait(0.04):
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+                time.sleep(0.04 * tall)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def camera() -> Iterator[str]:
+    """Its address."""
+    TurningCamera.turned.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), TurningCamera)
+    thread = Thread(target=server.serve_forever, name="camera", daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    TurningCamera.turned.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(LONG)
+
+
+@pytest.mark.slow
+def test_a_camera_that_comes_back_upright_is_shown_whole(launch, folder: Path, camera: str) -> None:
+    """At once, in the engine there is; then an engine of its shape takes over."""
+    (folder / "look.toml").write_text(PRESET.format(output='fit = "letterbox"'))
+    command = launch("--preset", "look.toml", "--source", camera, "--output", "null").live()
+    wide, tall = (expected(size, (1280, 720), "letterbox") for size in ((512, 288), (288, 512)))
+    check(command.picture(), wide, 12, LEVELS)
+    before = len(command.said)
+    TurningCamera.turned.set()
+    wait_until(lambda: command.picture()[:, :300].max() < LEVELS, "bars beside the picture")
+    assert not [line for line in command.said[before:] if line.startswith("engine:")]
+    check(command.picture(), tall, 12, LEVELS)
+    line = command.until("engine: null", after=before)
+    width, height = map(int, line.rpartition(" ")[2].split("x"))
+    assert height / width == pytest.approx(16 / 9, rel=0.05)
+    assert command.until(f"another shape, for which {width}x{height} is built", after=before)
+    check(command.picture(), tall, 12, LEVELS)
+    assert command.stop() == 0
+    assert command.errors == []

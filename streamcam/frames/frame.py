@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamcam.frames.geometry import Placement, Size
+
 Pixels = NDArray[np.uint8]
 
 
@@ -14,12 +16,16 @@ Pixels = NDArray[np.uint8]
 class Frame:
     """One picture. Whoever holds it may read it on any thread; nobody writes to it any more.
 
-    pixels       (height, width, 3) uint8, RGB, C-contiguous
+    pixels       (height, width, 3) uint8, RGB, C-contiguous; any size, which may change from one
+                 frame of a source to the next
     seq          number given by the source, 0, 1, 2 …; kept through all stages
     captured_at  `time.perf_counter()` seconds at which the source had the picture
     media_time   seconds on the source's own timeline (files), or None for live sources
     repeat       True if the pixels are those of the frame before (gate closed)
     duration     seconds for which the source's own timeline shows it; None: until the next one
+    placement    on an engine's picture: which part of it shows which part of the source's, and
+                 where an output shows that. None where the pixels are all picture: a source's own,
+                 and what a sink gets
     """
 
     pixels: Pixels
@@ -28,9 +34,10 @@ class Frame:
     media_time: float | None = None
     repeat: bool = False
     duration: float | None = None
+    placement: Placement | None = None
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(width, height) in pixels."""
         height, width = self.pixels.shape[:2]
         return width, height

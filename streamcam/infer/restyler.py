@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from engines.api import IN_FLIGHT, Engine, Params
 from engines.errors import EngineError
 from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.frames.geometry import Placement, Size, View
 from streamcam.infer.blank import BlankCheck
 from streamcam.infer.fit import Fit
 from streamcam.infer.params import ParamsBox
@@ -24,7 +25,7 @@ class Gate(Protocol):
 
 
 class Stamp(NamedTuple):
-    """Which input a picture shows: the fields of `Frame` without its pixels."""
+    """Which input a picture shows: what `Frame` says of it beside its pixels."""
 
     seq: int
     captured_at: float
@@ -35,10 +36,11 @@ class Stamp(NamedTuple):
 class Restyler:
     """Frames in, pictures out; used by one thread.
 
-    A picture carries the stamp of the input it shows, `Engine.delay` frames back. Live
-    (`realtime`), a frame that the gate spares goes out as the last picture again; such a
-    frame equals the inputs in flight, so they take over its stamp and time never runs
-    backwards. For a file every input gives exactly one output, in order: what the engine
+    A picture carries the stamp of the input it shows, `Engine.delay` frames back, and says where it
+    shows it (`Frame.placement`). Frames may be of any size; another one than before wakes the gate,
+    which compares no shapes. Live (`realtime`), a frame that the gate spares goes out as the last
+    picture again; such a frame equals the inputs in flight, so they take over its stamp and time
+    never runs backwards. For a file every input gives exactly one output, in order: what the engine
     shows before its pipeline is full is dropped, and `drain` follows the last frame; the
     gate must be "always". There a frame that waits already is started before the one before it
     is done, so that a GPU never rests; live, a picture goes out as soon as it is there, unless it
@@ -46,24 +48,38 @@ class Restyler:
     """
 
     def __init__(
-        self, engine: Engine, params: ParamsBox, gate: Gate, stats: Stats, *, realtime: bool
+        self,
+        engine: Engine,
+        params: ParamsBox,
+        gate: Gate,
+        stats: Stats,
+        view: View,
+        *,
+        realtime: bool,
     ) -> None:
         self.engine = engine
         self.gate = gate
         self._params = params
         self._stats = stats
         self._realtime = realtime
-        size = (engine.spec.width, engine.spec.height)
-        self._fit = Fit(*size)
-        self._pool = FramePool(*size)
+        self._size = (engine.spec.width, engine.spec.height)
+        self._fit = Fit(self._size, view)
+        self._pool = FramePool(*self._size)
         self._blank = BlankCheck()
         self._runs = 0
         self._started = 0  # frames that the engine has not finished
         self._blocked = 0.0  # seconds in `Engine.start` since the last picture
-        self._flight: deque[Stamp] = deque()  # inputs whose pictures are still to come
+        # Inputs whose pictures are still to come, and where those show them:
+        self._flight: deque[tuple[Stamp, Placement]] = deque()
+        self._source: Size | None = None  # of the last frame
         self._input: Pixels | None = None
-        self._picture: Pixels | None = None
+        self._picture: tuple[Pixels, Placement] | None = None
         self._shown: Params | None = None
+
+    def use_view(self, view: View) -> None:
+        """Place frames for another one from the next on. What is in flight stays as it is."""
+        self._fit = Fit(self._size, view)
+        self.gate.wake()
 
     def restyle(self, frame: Frame) -> Frame | None:
         """The picture that is due now; None while a file's next is on its way, and live for one
@@ -75,13 +91,18 @@ class Restyler:
         if params is not self._shown:
             self._shown = params
             self.gate.wake()
+        size = frame.size
+        if size != self._source:
+            if self._source is not None:
+                self.gate.wake()
+            self._source = size
         passes = self.gate.passes(frame.pixels)
         if self._picture is not None and not passes:
             self._stats.count("skipped")
-            self._flight = deque([stamp] * len(self._flight))
-            return _stamped(self._picture, stamp, repeat=True)
-        self._flight.append(stamp)
-        self._input = self._fit(frame.pixels)
+            self._flight = deque((stamp, placement) for _, placement in self._flight)
+            return _stamped(*self._picture, stamp, repeat=True)
+        self._input, placement = self._fit(frame.pixels)
+        self._flight.append((stamp, placement))
         return self._run(self._input, params)
 
     def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
@@ -137,15 +158,15 @@ class Restyler:
         self._started -= 1
         self._runs += 1
         if self._runs > self.engine.delay:
-            stamp = self._flight.popleft()
+            stamp, placement = self._flight.popleft()
         elif self._realtime:
-            stamp = self._flight[0]  # a cold engine holds the first input in every slot
+            stamp, placement = self._flight[0]  # a cold engine holds the first input in every slot
         else:
             return None
         if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
             return None
-        self._picture = picture
-        return _stamped(picture, stamp)
+        self._picture = picture, placement
+        return _stamped(picture, placement, stamp)
 
     def _time_of(self, frame: Frame) -> float:
         """Crossfades run by the clock, or by the file's own time."""
@@ -154,8 +175,8 @@ class Restyler:
         return frame.media_time
 
 
-def _stamped(pixels: Pixels, stamp: Stamp, *, repeat: bool = False) -> Frame:
-    """The input's stamp on the picture that shows it."""
+def _stamped(pixels: Pixels, placement: Placement, stamp: Stamp, *, repeat: bool = False) -> Frame:
+    """The input's stamp on the picture that shows it, and where."""
     return Frame(
         pixels,
         stamp.seq,
@@ -163,4 +184,5 @@ def _stamped(pixels: Pixels, stamp: Stamp, *, repeat: bool = False) -> Frame:
         stamp.media_time,
         repeat=repeat,
         duration=stamp.duration,
+        placement=placement,
     )

@@ -56,6 +56,11 @@ def default_size(aspect: float = 16 / 9) -> tuple[int, int]:
     return _of_width(_DEFAULT_WIDTH, candidates(aspect))
 
 
+def size_of_shape(area: int, aspect: float) -> tuple[int, int]:
+    """The size on offer for another shape whose work is nearest to that of so many pixels."""
+    return min(candidates(aspect), key=lambda size: abs(_area(size) - area))
+
+
 def choose_size(
     measure: Callable[[int, int], float],
     wanted_fps: float,

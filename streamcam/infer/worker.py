@@ -11,6 +11,7 @@ from engines.api import Engine
 from engines.errors import EngineFailed
 from streamcam.errors import told
 from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.frames.geometry import Size, View
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.restyler import Gate, Restyler
 from streamcam.stage import Abandoned, call_all
@@ -30,6 +31,8 @@ class InferWorker:
     Live, an engine that fails is closed and `broke` told why; from then on frames are dropped,
     or passed on as they are with `passthrough`, until `swap` brings another engine. An engine
     that does not return can be left with its thread: `abandon`, then `work` on another thread.
+
+    source  (width, height) of the newest frame; None before the first
     """
 
     def __init__(
@@ -38,21 +41,25 @@ class InferWorker:
         restyled_with: tuple[Engine, ParamsBox],
         open_gate: OpenGate,
         stats: Stats,
+        view: View,
         *,
         broke: Callable[[Exception], None] | None = None,
     ) -> None:
         """`queues`: where frames come from and where pictures go. `broke`: None for a file, whose
         engine's failure is raised; called on the thread of `work`."""
         self.passthrough = False
+        self.source: Size | None = None  # replaced as a whole
         self._inbox, self._outbox = queues
         self._stats = stats
         self._broke = broke
+        self._view = view
         self._restyler = self._restyler_for(restyled_with, open_gate)
         self._lock = Lock()
         # Protected by _lock; _changed is also read without it, as a hint:
         self._changed = False
         self._closed = False
         self._open_gate = open_gate
+        self._next_view: View | None = None
         self._next: tuple[Engine, ParamsBox] | None = None
         self._shift: object = None  # of the thread that works; another one ends
         self._busy_since: float | None = None  # a frame is being restyled
@@ -74,6 +81,11 @@ class InferWorker:
         """Continue with another gate from the next frame on, and for later engines."""
         with self._lock:
             self._open_gate, self._changed = open_gate, True
+
+    def use_view(self, view: View) -> None:
+        """Place frames for another view from the next one on, and for later engines."""
+        with self._lock:
+            self._next_view, self._changed = view, True
 
     def busy(self) -> tuple[float, float | None]:
         """Seconds that the frame in work has taken so far, and that one usually takes, which is
@@ -106,6 +118,7 @@ class InferWorker:
             if frame is None:
                 self._put_all(self._restyler.flush())
                 continue
+            self.source = frame.size
             if self._changed:
                 self._apply_changes()
             picture = self._picture_of(frame, shift)
@@ -167,8 +180,12 @@ class InferWorker:
     def _apply_changes(self) -> None:
         with self._lock:
             following, self._next = self._next, None
+            view, self._next_view = self._next_view, None
             open_gate = self._open_gate
             self._changed = False
+        if view is not None:
+            self._view = view
+            self._restyler.use_view(view)
         spent, gone = self._restyler.engine, self._broken
         if following is not None and (gone or not self._restyler.continue_with(*following)):
             self._drain()
@@ -184,7 +201,8 @@ class InferWorker:
     ) -> Restyler:
         engine, params = restyled_with
         gate = self._opened(open_gate, engine.delay)
-        return Restyler(engine, params, gate, self._stats, realtime=self._broke is not None)
+        live = self._broke is not None
+        return Restyler(engine, params, gate, self._stats, self._view, realtime=live)
 
     def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
         self._gate_opener = open_gate

@@ -12,9 +12,10 @@ from engines.errors import EngineError, InvalidPrompt
 from streamcam.errors import UsageError
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Wish
+from streamcam.infer.shape import AutomaticSize
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import describe, spec_for, steps_to
-from streamcam.pipeline.preset_prompts import encode_looks
+from streamcam.pipeline.parts import describe, same_but_size, spec_for, steps_to
+from streamcam.pipeline.preset_prompts import encode_looks, show_look
 from streamcam.pipeline.repair import Repair
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
@@ -45,20 +46,19 @@ class Live:
         workers: Workers,
         say: Callable[[str], None],
     ) -> None:
-        """`say` is called with lines for people, on the thread "rebuild"."""
+        """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
         engine, box = running
         self._options = options
-        # What "auto" stands for in the presets to come:
-        self._size = (engine.spec.width, engine.spec.height)
+        # What "auto" stands for in the presets to come; the size changes under _lock alone:
+        self._automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._batching = engine.spec.batching
-        self._workers = workers
-        self._stats = workers.stats
+        self._workers, self._stats = workers, workers.stats
         self._say = say
         self._lock = Lock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
         self._repair = Repair(workers.stats)
-        self._spec = spec_for(options.preset, options, self._size, self._batching)
+        self._spec = spec_for(options.preset, options, self._automatic.size, self._batching)
         self._box = box
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
@@ -78,7 +78,7 @@ class Live:
         with self._lock:
             if self.trouble:
                 raise UsageError(f"look {name}: there is no engine now; choose it again later.")
-            self._show(self.preset, name)
+            show_look(self._box, self.preset, name)
             self._chosen = name != self.preset.name
 
     def apply(self, preset: Preset) -> None:
@@ -90,19 +90,23 @@ class Live:
         spec = self._spec_for(preset)
         with self._lock:
             self._chosen = False
-            if spec == self._spec and not self.trouble:
-                self._encode_looks(preset)
-                self._show(preset, self._look_in(preset))
+            if self._is_shown_by_running(spec):
+                try:
+                    encode_looks(preset, self._encode)
+                except EngineError as error:
+                    raise UsageError(str(error)) from error
+                show_look(self._box, preset, self._look_in(preset))
                 self._adopt(preset)
-                self._go_on_improving(preset)
+                self._go_on_building(preset, spec)
             elif self._pending is not None and spec == self._pending.spec:
                 self._pending.preset = preset
             else:
-                self._ask(_Pending(preset, spec))
+                self._tell(f"preset {preset.name}: its engine is being built")
+                self._wish(_Pending(preset, spec), done=0)
 
     def _spec_for(self, preset: Preset) -> EngineSpec:
         try:
-            return spec_for(preset, self._options, self._size, self._batching)
+            return spec_for(preset, self._options, self._automatic.size, self._batching)
         except InvalidPrompt as error:
             raise UsageError(str(error)) from error
         except EngineError as error:
@@ -125,17 +129,39 @@ class Live:
         with self._lock:
             self._wish(_Pending(self.preset, self._spec), done=1)
 
-    def _go_on_improving(self, preset: Preset) -> None:
-        """`preset` has the running spec: what is being built for another one is not wanted."""
-        if self._pending is not None and self._pending.spec == self._spec:
+    def reshape(self, aspect: float) -> bool:
+        """What is visible has this width / height for good: an engine of that shape is built, if
+        its size is automatic. True if that begins now."""
+        with self._lock:
+            self._automatic.follow(aspect)
+            waiting = self._pending or _Pending(self.preset, self._spec)
+            if self.trouble or self._options.size or waiting.preset.size:
+                return False
+            width, height = self._automatic.size
+            spec = replace(waiting.spec, width=width, height=height)
+            if spec == waiting.spec:
+                return False
+            begins = spec != self._spec
+            self._wish(_Pending(waiting.preset, spec), done=0 if begins else 1)
+            if not begins:  # the picture is back in the shape of the running one
+                self._tell(self._options.unmet(self.preset))
+        if begins:
+            self._say(f"engine: the picture has another shape, for which {width}x{height} is built")
+        return begins
+
+    def _is_shown_by_running(self, spec: EngineSpec) -> bool:
+        """The running engine can show a preset of `spec`, at least until another shape is there."""
+        begun = self._pending is not None and spec == self._pending.spec
+        can = spec == self._spec or (begun and same_but_size(spec, self._spec))
+        return can and not self.trouble
+
+    def _go_on_building(self, preset: Preset, spec: EngineSpec) -> None:
+        """`preset` is shown already: what is being built for another spec is not wanted."""
+        if self._pending is not None and self._pending.spec == spec:
             self._pending.preset = preset
         else:
             self._workers.rebuild.forget()
             self._pending = None
-
-    def _ask(self, pending: _Pending) -> None:
-        self._tell(f"preset {pending.preset.name}: its engine is being built")
-        self._wish(pending, done=0)
 
     def _wish(self, pending: _Pending, done: int) -> None:
         """`done`: how many of the steps to the best engine are there already."""
@@ -155,10 +181,12 @@ class Live:
             if pending is not self._pending:
                 engine.close()
                 return
-            if pending.spec == self._spec and not self.trouble:
+            shown = pending.preset is self.preset and not self.trouble
+            if shown and same_but_size(pending.spec, self._spec):
                 self._box.encode_with(engine.encode)
                 self._workers.infer.swap(engine, self._box)
-                self._tell("")
+                self._spec = pending.spec
+                self._tell(self._options.unmet(pending.preset))
             else:
                 self._change_over(engine, pending)
             self._encode = engine.encode
@@ -176,7 +204,7 @@ class Live:
         self._stats.say("look", box.look)
         self._workers.infer.swap(engine, box)
         if self.trouble:  # a smaller one may have come in its place
-            self._size = (engine.spec.width, engine.spec.height)
+            self._automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._box, self._spec = box, pending.spec
         self._adopt(preset)
 
@@ -197,8 +225,12 @@ class Live:
             self._pending = None
             if self.trouble:
                 self._mend(error)
-            else:
-                self._tell(f"preset {pending.preset.name}: {error} The running engine stays.")
+                return
+            what = f"preset {pending.preset.name}"
+            if pending.preset is self.preset and pending.spec != self._spec:
+                self._automatic.refuse((self._spec.width, self._spec.height))
+                what = f"an engine of {pending.spec.width}x{pending.spec.height}"
+            self._tell(f"{what}: {error} The running engine stays.")
 
     def _look_in(self, preset: Preset) -> str | None:
         """The look to show of a preset: the running one if that is a look of it, except where a
@@ -208,32 +240,11 @@ class Live:
         edited = preset.name == self.preset.name
         return look if stays and edited and look in preset.look_names else None
 
-    def _encode_looks(self, preset: Preset) -> None:
-        try:
-            encode_looks(preset, self._encode)
-        except EngineError as error:
-            raise UsageError(str(error)) from error
-
-    def _show(self, preset: Preset, name: str | None) -> None:
-        wanted = preset.showing(name)
-        try:
-            self._box.set(wanted)
-        except EngineError as error:
-            raise UsageError(f"look {name or preset.name}: {error}") from error
-
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""
         before, self.preset = self.preset, preset
         self._workers.follow(preset, before, self._options)
-        form = self._options.format
-        if replace(self._options, preset=preset).format == form:
-            self._tell("")
-        else:
-            size = f"{form.width}x{form.height}"
-            self._tell(
-                f"preset {preset.name}: another output size or rate needs a new start; "
-                f"the outputs keep {size} at {form.fps:g} fps"
-            )
+        self._tell(self._options.unmet(preset))
 
     def _tell(self, notice: str) -> None:
         self._stats.notice("preset", notice)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import wait as wait_for
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from engines.api import Engine, EngineSpec
 from engines.errors import EngineFailed
 from streamcam import sink
-from streamcam.capture._worker import CaptureWorker, Opened
+from streamcam.capture._worker import CaptureWorker
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild
+from streamcam.infer.shape import ShapeWatch
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.auto import refuse_own_camera
+from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import build_engine, chain_for, gate_opener, open_engine
-from streamcam.pipeline.preset_prompts import encode_looks
+from streamcam.pipeline.parts import (
+    build_engine,
+    chain_for,
+    gate_opener,
+    view_for,
+)
 from streamcam.pipeline.stages import Loss, Stages
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers
@@ -37,14 +40,14 @@ from streamcam.stage import call_all
 from streamcam.stats import Stats
 
 _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
-_HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
 
 
 class Opening:
     """Used by the main thread, once.
 
-    Outputs come first: what they refuse is known at once. Then the source opens on its own
-    thread while the engine is built on this one, and last the picture begins to flow.
+    Live, outputs come first: what they refuse is known at once. Then the source opens on its own
+    thread while the engine is built on this one, and last the picture begins to flow. The outputs
+    of a rendered file have its size and rate, so there the source comes first.
 
     web_sink  where the page gets its picture from; None if it shows none
     curtain   hangs before every output
@@ -70,16 +73,12 @@ class Opening:
 
     def run(self) -> Live:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
-        options = self._options
-        sinks = self._open_sinks()
-        refuse_own_camera(
-            options.source,
-            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
-        )
         frames, pictures = self._queue(), self._queue()
-        capture = self._start_capture(frames)
-        source = capture.opened
-        engine, line = self._open_engine(source)
+        sinks, capture = self._open_ends(frames)
+        options, source = self._options, capture.opened
+        first = FirstEngine(options, source, self._unowned.append)
+        self._stages.start("build", giving_way(first.work), [], place=None)
+        engine, line = result_of(first.opened)
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         opened = result_of(source)
         self._say(f"source: {opened.label}")
@@ -94,6 +93,7 @@ class Opening:
             (engine, box),
             gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
+            view_for(options.preset, options),
             broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
         infer.passthrough = options.preset.on_error == "passthrough"
@@ -116,6 +116,19 @@ class Opening:
         unowned, self._unowned = self._unowned, []
         return call_all(reversed(unowned))
 
+    def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
+        if not self._options.realtime:
+            capture = self._start_capture(frames)
+            options = self._options = replace(self._options, opened=result_of(capture.opened))
+            self.curtain = Curtain((options.format.width, options.format.height))
+            return self._open_sinks(), capture
+        sinks = self._open_sinks()
+        refuse_own_camera(
+            self._options.source,
+            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
+        )
+        return sinks, self._start_capture(frames)
+
     def _open_sinks(self) -> dict[str, Sink]:
         """By name; the first is the one whose figures are shown."""
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
@@ -128,26 +141,6 @@ class Opening:
             if name in self._options.outputs:
                 self._say(f"output: {opened.label}")
         return sinks
-
-    def _open_engine(self, source: Future[Opened]) -> tuple[Engine, str]:
-        """The first engine, and a line about it. It is built on a thread that gives way, since the
-        pool of threads that an engine works with inherits that."""
-        opened: Future[tuple[Engine, str]] = Future()
-
-        def build() -> None:
-            try:
-                engine, line = open_engine(
-                    self._options, lambda: self._aspect(source), _builder(source)
-                )
-                self._unowned.append(engine.close)
-                encode_looks(self._options.preset, engine.encode)
-            except BaseException as error:  # noqa: BLE001  # the main thread raises it
-                opened.set_exception(error)
-            else:
-                opened.set_result((engine, line))
-
-        self._stages.start("build", giving_way(build), [], place=None)
-        return result_of(opened)
 
     def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
         infer, form = workers.infer, self._options.format
@@ -167,7 +160,13 @@ class Opening:
             picture = card((form.width, form.height), reason)
             workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
 
-        watchdog = Watchdog(infer, workers.post, trouble, abandon, show_card, self._stages.stopping)
+        def aspect() -> float | None:
+            source = infer.source
+            return source and view_for(live.preset, self._options).aspect(source)
+
+        shape = ShapeWatch(aspect, live.reshape)
+        stop = self._stages.stopping
+        watchdog = Watchdog(workers, shape, trouble, abandon, show_card, stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:
@@ -221,28 +220,3 @@ class Opening:
         if counted:
             self._stats.watch_drops(queue)
         return queue
-
-    def _aspect(self, source: Future[Opened]) -> float:
-        """The shape to restyle in: that of the part of the source that will be seen."""
-        if self._options.preset.output.fit == "letterbox":
-            opened = result_of(source)
-            return opened.width / opened.height
-        form = self._options.format
-        return form.width / form.height
-
-
-def _builder(source: Future[Opened]) -> Callable[[EngineSpec], Engine]:
-    """Builds engines for as long as nothing is wrong with the source: an engine takes seconds,
-    and who mistyped a file's name should not wait for it."""
-
-    def build(spec: EngineSpec) -> Engine:
-        if source.done():
-            source.result()
-        engine = build_engine(spec)
-        if source.done() and source.exception() is not None:
-            engine.close()
-            source.result()
-        return engine
-
-    wait_for([source], _HEAD_START)
-    return build

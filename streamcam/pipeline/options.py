@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamcam.capture import Source, Wanted, open_source
+from streamcam.capture._worker import Opened
+from streamcam.frames.geometry import Size
 from streamcam.presets import Preset
 from streamcam.sink import Format
+
+LIVE_SIZE = (1280, 720)  # what every program that takes a camera takes
+_LONGEST = 7680  # pixels of a rendered picture's longer side, as in a preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +25,15 @@ class Options:
     fps       ticks per second of the outputs
     realtime  False: a file is rendered frame by frame, however long it takes
     open_source  makes the source, on the thread "capture"
+    opened    what the source of a rendered file turned out to be: an automatic size of the outputs
+              is its own, and they have its rate; None before that is known, and live
     web       serve the page; the picture goes there as well. `port` None: any free one
     """
 
     preset: Preset
     source: str
     outputs: tuple[str, ...]
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     fps: float | None = None
     model: str | None = None
     backend: str | None = None
@@ -34,16 +41,44 @@ class Options:
     web: bool = True
     port: int | None = None
     open_source: Callable[[str, Wanted], Source] = open_source
+    opened: Opened | None = None
 
     @property
     def format(self) -> Format:
-        """What the outputs get."""
-        width, height = self.preset.output.size
+        """What the outputs get.
+
+        `fps` changes no rate of a rendered file, each of whose pictures keeps its own time.
+        """
+        width, height = self.preset.output.size or _own_size(self.opened)
         fps = self.fps or self.preset.output.fps
-        return Format(width, height, fps, realtime=self.realtime)
+        rate = self.opened.rate if self.opened else None
+        return Format(width, height, fps, realtime=self.realtime, rate=rate)
+
+    def unmet(self, preset: Preset) -> str:
+        """What of another preset the outputs cannot follow, for people; "" if there is nothing."""
+        form = self.format
+        if replace(self, preset=preset).format == form:
+            return ""
+        return (
+            f"preset {preset.name}: another output size or rate needs a new start; "
+            f"the outputs keep {form.width}x{form.height} at {form.fps:g} fps"
+        )
 
     @property
     def wanted(self) -> Wanted:
         """What the source is asked for."""
         form = self.format
         return Wanted(form.width, form.height, form.fps, self.realtime, loop=self.realtime)
+
+
+def _own_size(opened: Opened | None) -> Size:
+    """The source's own size in even numbers, as video files need them; smaller, in its own shape,
+    where it is longer than any output may be."""
+    if opened is None:
+        return LIVE_SIZE
+    scale = min(1.0, _LONGEST / max(opened.width, opened.height))
+    return _even(opened.width * scale), _even(opened.height * scale)
+
+
+def _even(length: float) -> int:
+    return max(2, int(length) // 2 * 2)

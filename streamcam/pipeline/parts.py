@@ -8,10 +8,11 @@ from functools import partial
 
 from engines.api import NOBODY, Batching, Engine, EngineSpec, Watch
 from engines.build import build, engine_steps
+from streamcam.frames.geometry import View
 from streamcam.gate import Gate, open_gate
 from streamcam.gate._rest import Rest
 from streamcam.infer.batching import build_batched
-from streamcam.infer.size import build_fitting, build_ready, candidates
+from streamcam.infer.size import build_fitting, build_ready, candidates, default_size
 from streamcam.infer.worker import OpenGate
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.preset_prompts import with_room
@@ -47,6 +48,11 @@ def spec_for(
     return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)
 
 
+def same_but_size(spec: EngineSpec, other: EngineSpec) -> bool:
+    """The two differ in their size at most: what one shows, with its prompts, the other can."""
+    return replace(spec, width=other.width, height=other.height) == other
+
+
 def build_engine(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
     """`engines.build.build`: the one place of the app that calls it."""
     return build(spec, watch)
@@ -66,16 +72,19 @@ def open_engine(
 ) -> tuple[Engine, str]:
     """The first engine of a run, and a line about it. Raises `EngineError`.
 
-    Live and with an automatic size it holds the wanted rate; `aspect`, the width / height that
-    such a size should have, is only called then. Live and with automatic batching, several steps
-    run in the way that shows a picture earlier. `build_one` makes one engine. A live run begins
-    with torch where TensorRT would take minutes, unless it is `patient`.
+    `aspect`, the width / height that an automatic size should have, is only called if it is one.
+    Live, that size holds the wanted rate; for a file it is the default one. Live and with automatic
+    batching, several steps run in the way that shows a picture earlier. `build_one` makes one
+    engine. A live run begins with torch where TensorRT would take minutes, unless it is `patient`.
     """
     preset, fps = options.preset, options.format.fps
     spec = spec_for(preset, options)
+    automatic = not (options.size or preset.size)
+    if automatic and not options.realtime:
+        spec = spec_for(preset, options, default_size(aspect()))
     if options.realtime and not patient and spec.backend == "tensorrt":
         build_one = partial(_build_first, build_one)
-    if options.size or preset.size or not options.realtime:
+    if not automatic or not options.realtime:
         engine = build_one(spec)
         line = describe(engine)
     else:
@@ -132,7 +141,12 @@ def gate_opener(
     return opened
 
 
-def chain_for(preset: Preset, options: Options) -> Chain:
-    """From pictures of any engine to the outputs, whose size stays that of the start."""
+def view_for(preset: Preset, options: Options) -> View:
+    """What the outputs show of a source; their size stays that of the start."""
     form = options.format
-    return Chain((form.width, form.height), fit=preset.output.fit, mirror=preset.output.mirror)
+    return View((form.width, form.height), preset.output.fit)
+
+
+def chain_for(preset: Preset, options: Options) -> Chain:
+    """From pictures of any engine to the outputs."""
+    return Chain(view_for(preset, options), mirror=preset.output.mirror)

@@ -14,8 +14,9 @@ from engines.families import open_model
 from engines.prompt_syntax import parse
 from engines.prompt_tokens import chunks_needed
 from streamcam.config import display
+from streamcam.errors import UsageError
 from streamcam.infer.look import Look
-from streamcam.infer.params import encoded
+from streamcam.infer.params import ParamsBox, encoded
 from streamcam.presets import Preset
 
 
@@ -46,6 +47,18 @@ def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
     for look in _looks(preset):
         with _named(preset, look):
             encoded(look, encode)
+
+
+def show_look(box: ParamsBox, preset: Preset, name: str | None) -> None:
+    """Cross over to a look of `preset` in `box`; None: what the preset itself shows.
+
+    Raises `UsageError`.
+    """
+    wanted = preset.showing(name)
+    try:
+        box.set(wanted)
+    except EngineError as error:
+        raise UsageError(f"look {name or preset.name}: {error}") from error
 
 
 def _looks(preset: Preset) -> list[Look]:

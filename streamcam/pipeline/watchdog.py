@@ -6,8 +6,8 @@ from collections.abc import Callable
 from threading import Event
 from time import perf_counter
 
-from streamcam.infer.worker import InferWorker
-from streamcam.post.worker import PostWorker
+from streamcam.infer.shape import ShapeWatch
+from streamcam.pipeline.workers import Workers
 
 _EVERY = 0.1  # seconds between looks
 _UNREST = 1.0  # seconds between looks after which it was the machine that slept
@@ -25,20 +25,21 @@ class Watchdog:
 
     def __init__(
         self,
-        infer: InferWorker,
-        post: PostWorker,
+        workers: Workers,
+        shape: ShapeWatch,
         trouble: Callable[[], str],
         abandon: Callable[[str], None],
         card: Callable[[str], None],
         stop: Event,
     ) -> None:
         """
+        shape    is asked to look, in between, whether the picture has got another one
         trouble  what keeps the picture away, for viewers; "" if nothing is known to
         abandon  told why, leaves the engine that hangs and sees to another
         card     shows viewers a card with a reason until the next picture
         """
-        self._infer = infer
-        self._post = post
+        self._infer, self._post = workers.infer, workers.post
+        self._shape = shape
         self._trouble = trouble
         self._abandon = abandon
         self._card = card
@@ -54,6 +55,7 @@ class Watchdog:
                 self._look_after_engine()
             before = now
             self._look_after_picture(now)
+            self._shape.look()
 
     def _look_after_engine(self) -> None:
         taken, usual = self._infer.busy()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from streamcam.infer.rebuild import Rebuild
 from streamcam.infer.worker import InferWorker
 from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, gate_opener
+from streamcam.pipeline.parts import chain_for, gate_opener, view_for
 from streamcam.post.worker import PostWorker
 from streamcam.presets import Preset
 from streamcam.stats import Stats
@@ -31,4 +31,6 @@ class Workers:
         output, was = now.output, before.output
         if (output.fit, output.mirror) != (was.fit, was.mirror):
             self.post.swap(chain_for(now, options))
+        if output.fit != was.fit:
+            self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"

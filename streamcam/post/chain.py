@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from streamcam.frames import Pixels
-from streamcam.frames.scaling import Fit
+from streamcam.frames import Frame, Pixels
+from streamcam.frames.geometry import Box, Placement, Size, View
 from streamcam.post import Step
 from streamcam.post.mirror import Mirror
 from streamcam.post.resize import Resize
 
 
 class Chain:
-    """Resize and mirror. Used by one thread; takes pictures of any size, as engines change.
+    """Resize and mirror. Used by one thread; takes pictures of any size, as engines and sources
+    change.
 
-    A picture that needs nothing goes through untouched, and the same array again gives the
-    same array again: repeated frames cost nothing.
+    Of an engine's picture it takes the part that shows the source, to where its placement says. A
+    frame without one is a source's own, and is placed here. A picture that needs nothing goes
+    through untouched, and the same array again gives the same array again: repeated frames cost
+    nothing.
     """
 
-    def __init__(self, size: tuple[int, int], *, fit: Fit = "crop", mirror: bool = False) -> None:
-        """`size`: (width, height) of every output."""
-        self._size = size
-        self._fit: Fit = fit
+    def __init__(self, view: View, *, mirror: bool = False) -> None:
+        self._view = view
         self._mirror = mirror
-        self._from: tuple[int, int] | None = None  # the size that _steps were made for
+        self._from: tuple[Size, Placement | None] | None = None  # what _steps were made for
         self._steps: list[Step] = []
         self._seen: Pixels | None = None
         self._made: Pixels | None = None
 
-    def apply(self, pixels: Pixels) -> Pixels:
-        """The picture as the sinks take it, `size` large."""
+    def apply(self, frame: Frame) -> Pixels:
+        """The picture as the sinks take it, in the size of the outputs."""
+        pixels, source = frame.pixels, (frame.size, frame.placement)
+        if source != self._from:
+            self._steps, self._from, self._seen = self._plan(*source), source, None
         if pixels is self._seen and self._made is not None:
             return self._made
-        size = (pixels.shape[1], pixels.shape[0])
-        if size != self._from:
-            self._steps, self._from = self._plan(size), size
         made = pixels
         for step in self._steps:
             made = step.apply(made)
         self._seen, self._made = pixels, made
         return made
 
-    def _plan(self, source: tuple[int, int]) -> list[Step]:
-        resize = [] if source == self._size else [Resize(source, self._size, self._fit)]
-        if not self._mirror:
-            return [*resize]
-        if source[0] * source[1] < self._size[0] * self._size[1]:
-            return [Mirror(source), *resize]  # on the smaller picture it costs a tenth
-        return [*resize, Mirror(self._size)]
+    def _plan(self, source: Size, placement: Placement | None) -> list[Step]:
+        size = self._view.size
+        at = placement or self._view.place(source)
+        part, shown, whole = at.placed, at.shown, Box(0, 0, *size)
+        mirror_first = self._mirror and part.width * part.height < size[0] * size[1]
+        steps: list[Step] = []
+        if mirror_first:  # on the smaller picture it costs a tenth
+            steps.append(Mirror(part))
+            source, part = part.size, Box(0, 0, *part.size)
+        if source != size or not part == shown == whole:
+            steps.append(Resize(part, shown, size))
+        if self._mirror and not mirror_first:
+            steps.append(Mirror(whole))
+        return steps

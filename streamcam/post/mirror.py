@@ -5,16 +5,18 @@ from __future__ import annotations
 import cv2
 
 from streamcam.frames import FramePool, Pixels
+from streamcam.frames.geometry import Box
 
 
 class Mirror:
-    """For pictures of one size. See `Step`."""
+    """Takes a part out of a picture, mirrored: it is all that is left. See `Step`."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self._pool = FramePool(*size)
+    def __init__(self, part: Box) -> None:
+        self._part = part
+        self._pool = FramePool(*part.size)
 
     def apply(self, pixels: Pixels) -> Pixels:
         """See `Step`."""
         mirrored = self._pool.take()
-        cv2.flip(pixels, 1, dst=mirrored)
+        cv2.flip(self._part.of(pixels), 1, dst=mirrored)
         return mirrored

@@ -35,9 +35,7 @@ class PostWorker:
             frame = self._inbox.get()
             if frame is None:
                 continue
-            pixels = self._chain.apply(frame.pixels)
-            if pixels is not frame.pixels:
-                frame = replace(frame, pixels=pixels)
+            frame = replace(frame, pixels=self._chain.apply(frame), placement=None)
             self.shown_at = perf_counter()
             for outbox in self._outboxes:
                 try:

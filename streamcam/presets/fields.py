@@ -18,6 +18,7 @@ from streamcam.config import Size, check_engine_size, parse_size
 LCM_ENTRIES = 50
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
 SCHEDULE_MAX = 64  # entries
+_ENGINE_EXAMPLE, _PICTURE_EXAMPLE = "448x256", "1280x720"
 
 Prompt = Annotated[str, StringConstraints(max_length=PROMPT_MAX)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -39,15 +40,24 @@ def _one_line(name: str) -> str:
 LookName = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 
-def _engine_size(value: object) -> object:
+def _size(value: object, example: str) -> object:
     if value == "auto" or value is None:
         return None
-    size = parse_size(value) if isinstance(value, str) else value
+    try:
+        return parse_size(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(
+            f"must be auto or WIDTHxHEIGHT in pixels, for example {example}."
+        ) from None
+
+
+def _engine_size(value: object) -> object:
+    size = _size(value, _ENGINE_EXAMPLE)
     return check_engine_size(size) if isinstance(size, tuple) else size
 
 
 def _picture_size(value: object) -> object:
-    size = parse_size(value) if isinstance(value, str) else value
+    size = _size(value, _PICTURE_EXAMPLE)
     if isinstance(size, tuple) and any(side % 2 or not 64 <= side <= 7680 for side in size):
         raise ValueError("width and height must be even numbers from 64 to 7680.")
     return size
@@ -68,21 +78,25 @@ def _as_text(size: Size | None) -> str:
     return "auto" if size is None else f"{size[0]}x{size[1]}"
 
 
+def _schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", example]}
+    )
+
+
 EngineSize = Annotated[
     Size | None,
     BeforeValidator(_engine_size),
     PlainSerializer(_as_text),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(auto|\d+x\d+)$", "examples": ["auto", "448x256"]}
-    ),
+    _schema(_ENGINE_EXAMPLE),
     Field(json_schema_extra={"default": "auto"}),
 ]
 PictureSize = Annotated[
-    Size,
+    Size | None,
     BeforeValidator(_picture_size),
     PlainSerializer(_as_text),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+x\d+$", "examples": ["1280x720"]}),
-    Field(json_schema_extra={"default": "1280x720"}),
+    _schema(_PICTURE_EXAMPLE),
+    Field(json_schema_extra={"default": "auto"}),
 ]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]
 Entry = TypeVar("Entry")

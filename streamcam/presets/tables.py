@@ -100,8 +100,8 @@ class GateChoice(Table):
 class OutputFormat(Table):
     """What the outputs get."""
 
-    size: PictureSize = (1280, 720)
-    """WIDTHxHEIGHT in pixels."""
+    size: PictureSize = None
+    """auto or WIDTHxHEIGHT in pixels, even. auto is 1280x720 live, and a rendered file's own."""
     fps: Annotated[float, Field(ge=1, le=240)] = 30.0
     """Pictures per second that an output is given."""
     mirror: bool = False

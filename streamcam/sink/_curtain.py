@@ -97,7 +97,7 @@ def card(size: tuple[int, int], reason: str = "") -> Pixels:
     width, height = size
     share = np.linspace(0.0, 1.0, height)[:, None, None]
     ground = np.array(_TOP) * (1.0 - share) + np.array(_BOTTOM) * share
-    picture: Pixels = np.ascontiguousarray(np.repeat(ground, width, 1).astype(np.uint8))
+    picture: Pixels = np.repeat(ground.astype(np.uint8), width, 1)
     middle, radius = (width // 2, round(0.40 * height)), max(3, round(0.085 * height))
     cv2.circle(picture, middle, radius, _ACCENT, max(1, round(radius * 0.42)), cv2.LINE_AA)
     cv2.circle(picture, middle, max(1, round(radius * 0.28)), _ACCENT, -1, cv2.LINE_AA)

@@ -23,6 +23,7 @@ from engines.errors import EngineError
 from streamcam.capture.demo import CLIP
 from streamcam.config import check_engine_size, parse_size
 from streamcam.errors import StreamcamError, UsageError
+from streamcam.frames.geometry import View
 from streamcam.frames.scaling import Scaler
 from streamcam.infer.params import encoded
 from streamcam.presets import Preset, load_preset, preset_names
@@ -89,7 +90,8 @@ class Studio:
 def fitted(picture: Picture, size: tuple[int, int]) -> Picture:
     """Cropped and scaled as the program does it."""
     into = np.empty((size[1], size[0], 3), np.uint8)
-    Scaler((picture.shape[1], picture.shape[0]), size, "crop").scale(picture, into)
+    place = View(size).place((picture.shape[1], picture.shape[0]))
+    Scaler(place.visible, place.shown).scale(picture, into)
     return into
 
 

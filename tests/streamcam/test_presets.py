@@ -1,6 +1,7 @@
 """Presets: the shipped ones, what a file may say, and what is said about what it may not."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -240,6 +241,10 @@ def test_the_schema_knows_every_key() -> None:
     assert schema["required"] == ["prompt"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["size"]["default"] == "auto"
+    output = schema["$defs"]["OutputFormat"]["properties"]["size"]
+    assert output["default"] == "auto"
+    assert re.fullmatch(output["pattern"], "auto")
+    assert re.fullmatch(output["pattern"], "1280x720")
     assert "null" not in json.dumps(schema)
 
 

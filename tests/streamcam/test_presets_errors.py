@@ -32,8 +32,8 @@ BAD = {
     "bfloat16, float16.",
     'size = "449x256"': 'size = "449x256" is not allowed: width 449 must be a multiple of 16 from '
     "128 to 1280, for example 448.",
-    'size = "big"': 'size = "big" is not allowed: must be WIDTHxHEIGHT in pixels, for example '
-    "448x256.",
+    'size = "big"': 'size = "big" is not allowed: must be auto or WIDTHxHEIGHT in pixels, for '
+    "example 448x256.",
     "size = 448": 'size = 448 is not allowed: must be text like "auto" or "448x256".',
     't_index = "45"': 't_index = "45" is not allowed: must be a list.',
     "t_index = [50]": "t_index[0] = 50 is not allowed: must be a whole number from 0 to 49.",
@@ -73,6 +73,10 @@ BAD = {
     "calm_frames, max_skip, policy, rest, threshold.",
     '[output]\nsize = "3x3"': 'output.size = "3x3" is not allowed: width and height must be even '
     "numbers from 64 to 7680.",
+    '[output]\nsize = "source"': 'output.size = "source" is not allowed: must be auto or '
+    "WIDTHxHEIGHT in pixels, for example 1280x720.",
+    "[output]\nsize = 720": 'output.size = 720 is not allowed: must be text like "auto" or '
+    '"1280x720".',
     '[output]\nmirror = "yes"': 'output.mirror = "yes" is not allowed: must be true or false.',
     "[output]\nfps = 0": "output.fps = 0 is not allowed: must be a number from 1 to 240.",
     "[looks]\nb = 5": "looks.b = 5 is not allowed: must be text of at most 2000 characters or a "

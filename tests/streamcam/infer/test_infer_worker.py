@@ -10,6 +10,7 @@ from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import EngineFailed
 from streamcam.frames import Channel, Frame, RingClosed
+from streamcam.frames.geometry import View
 from streamcam.gate.always import Always
 from streamcam.infer.look import Look
 from streamcam.infer.params import ParamsBox
@@ -56,6 +57,7 @@ class Bench:
             (engine, _box(engine)),
             self.open_gate,
             Stats(),
+            View((128, 128)),
             broke=self.failures.append if realtime else None,
         )
 

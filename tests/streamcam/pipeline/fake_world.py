@@ -138,6 +138,7 @@ class World:
     sinks: dict = field(default_factory=dict)
     engines: list = field(default_factory=list)
     opened: list = field(default_factory=list)
+    forms: list = field(default_factory=list)
     said: list = field(default_factory=list)
     pipelines: list = field(default_factory=list)
     make_engine: object = FakeEngine
@@ -157,6 +158,7 @@ class World:
 
     def open_sink(self, choice, form):
         self.opened.append(f"sink {choice}")
+        self.forms.append(form)
         opened = self.sinks.get(choice) or UsageError(f"there is no {choice}")
         if isinstance(opened, BaseException):
             raise opened

@@ -90,9 +90,9 @@ def test_another_engine_in_the_middle_loses_no_frame_and_repeats_none(world, go_
 
 
 def test_a_file_is_rendered_at_the_default_size_whatever_the_speed(world):
-    world.source = FakeSource(2)
+    world.source = FakeSource(2, size=(256, 144))
     world.make_engine = lambda spec: FakeEngine(spec, seconds=0.1)
-    pipeline = world.pipeline(size=None, realtime=False)
+    pipeline = world.pipeline(preset=make_preset(output={}), size=None, realtime=False)
     pipeline.start()
     assert pipeline.wait(30)
     assert [(e.spec.width, e.spec.height) for e in world.engines] == [(448, 256)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamcam.frames import Channel, Frame, RingClosed
+from streamcam.frames.geometry import View
 from streamcam.post.chain import Chain
 from streamcam.post.worker import PostWorker
 
@@ -14,14 +15,18 @@ def _halves(width, height, left=40, right=200):
     return picture
 
 
+def _of(pixels, placement=None):
+    return Frame(pixels, 0, 0.0, placement=placement)
+
+
 def test_a_picture_that_needs_nothing_goes_through_untouched():
     picture = _halves(64, 36)
-    assert Chain((64, 36)).apply(picture) is picture
+    assert Chain(View((64, 36))).apply(_of(picture)) is picture
 
 
 @pytest.mark.parametrize("size", [(128, 72), (32, 18), (64, 36)])
 def test_mirror_exchanges_left_and_right_at_any_size(size):
-    made = Chain(size, mirror=True).apply(_halves(64, 36))
+    made = Chain(View(size), mirror=True).apply(_of(_halves(64, 36)))
     assert made.shape == (size[1], size[0], 3)
     assert (made[:, 0] == 200).all()
     assert (made[:, -1] == 40).all()
@@ -29,7 +34,7 @@ def test_mirror_exchanges_left_and_right_at_any_size(size):
 
 def test_mirror_is_exact():
     picture = np.random.default_rng(0).integers(0, 256, (36, 64, 3), np.uint8)
-    made = Chain((64, 36), mirror=True).apply(picture)
+    made = Chain(View((64, 36)), mirror=True).apply(_of(picture))
     assert np.array_equal(made, picture[:, ::-1])
     assert made.flags.c_contiguous
 
@@ -37,39 +42,39 @@ def test_mirror_is_exact():
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("size", [(64, 36), (128, 72)])
 def test_the_same_array_gives_the_same_array(size, mirror):
-    chain = Chain(size, mirror=mirror)
+    chain = Chain(View(size), mirror=mirror)
     first, second = _halves(64, 36), _halves(64, 36)
-    made = chain.apply(first)
-    assert chain.apply(first) is made
-    again = chain.apply(second)
+    made = chain.apply(_of(first))
+    assert chain.apply(_of(first)) is made
+    again = chain.apply(_of(second))
     assert again is not made or again is second
 
 
 def test_a_picture_that_is_still_shown_is_not_written_again():
-    chain = Chain((128, 72), mirror=True)
-    shown = [chain.apply(np.full((36, 64, 3), level, np.uint8)) for level in range(10)]
+    chain = Chain(View((128, 72)), mirror=True)
+    shown = [chain.apply(_of(np.full((36, 64, 3), level, np.uint8))) for level in range(10)]
     for level, picture in enumerate(shown):
         assert (picture == level).all()
 
 
 def test_letterbox_bars_are_black_also_after_pictures_of_other_sizes():
-    chain = Chain((128, 72), fit="letterbox")
+    chain = Chain(View((128, 72), "letterbox"))
     for shape in ((36, 64, 3), (48, 64, 3), (64, 36, 3), (48, 64, 3)):
-        made = chain.apply(np.full(shape, 255, np.uint8))
+        made = chain.apply(_of(np.full(shape, 255, np.uint8)))
     assert (made[:, :16] == 0).all()
     assert (made[:, -16:] == 0).all()
     assert (made[:, 16:-16] == 255).all()
 
 
 def test_crop_leaves_no_bars():
-    made = Chain((128, 72)).apply(np.full((48, 64, 3), 255, np.uint8))
+    made = Chain(View((128, 72))).apply(_of(np.full((48, 64, 3), 255, np.uint8)))
     assert (made == 255).all()
 
 
 def test_buffers_are_used_again():
-    chain = Chain((128, 72), mirror=True)
+    chain = Chain(View((128, 72)), mirror=True)
     addresses = {
-        chain.apply(np.full((36, 64, 3), level, np.uint8)).ctypes.data for level in range(50)
+        chain.apply(_of(np.full((36, 64, 3), level, np.uint8))).ctypes.data for level in range(50)
     }
     assert len(addresses) <= 2
 
@@ -85,7 +90,7 @@ def test_the_worker_hands_every_frame_with_its_stamp_to_every_sink():
     inbox.put(_frame(1, picture, repeat=True))
     inbox.close()
     with pytest.raises(RingClosed):
-        PostWorker(inbox, outboxes, Chain((128, 72))).work()
+        PostWorker(inbox, outboxes, Chain(View((128, 72)))).work()
     for outbox in outboxes:
         first, second = outbox.get(), outbox.get()
         assert (first.seq, first.captured_at, first.media_time, first.repeat) == (0, 0, 0, False)
@@ -101,7 +106,7 @@ def test_a_sink_that_ended_is_left_out_and_the_last_one_ends_the_worker():
         inbox.put(_frame(seq, _halves(64, 36)))
     outboxes[1].close()
     inbox.close()
-    worker = PostWorker(inbox, outboxes, Chain((64, 36)))
+    worker = PostWorker(inbox, outboxes, Chain(View((64, 36))))
     with pytest.raises(RingClosed):
         worker.work()
     assert [outboxes[0].get().seq for _ in range(3)] == [0, 1, 2]
@@ -109,13 +114,13 @@ def test_a_sink_that_ended_is_left_out_and_the_last_one_ends_the_worker():
     inbox = Channel(8)
     inbox.put(_frame(0, _halves(64, 36)))
     with pytest.raises(RingClosed):
-        PostWorker(inbox, outboxes, Chain((64, 36))).work()
+        PostWorker(inbox, outboxes, Chain(View((64, 36)))).work()
 
 
 def test_a_swapped_chain_takes_effect_with_the_next_frame():
     inbox, outbox = Channel(8), Channel(8)
-    worker = PostWorker(inbox, [outbox], Chain((64, 36)))
-    worker.swap(Chain((64, 36), mirror=True))
+    worker = PostWorker(inbox, [outbox], Chain(View((64, 36))))
+    worker.swap(Chain(View((64, 36)), mirror=True))
     picture = _halves(64, 36)
     inbox.put(_frame(0, picture))
     inbox.close()

@@ -1,0 +1,66 @@
+"""FirstEngine: what a run begins with, built while its source opens. The thread "build"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+
+from engines.api import Engine, EngineSpec
+from streamcam.capture._worker import Opened
+from streamcam.pipeline.main_thread import result_of
+from streamcam.pipeline.options import Options
+from streamcam.pipeline.parts import build_engine, open_engine, view_for
+from streamcam.pipeline.preset_prompts import encode_looks
+
+_HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
+
+
+class FirstEngine:
+    """Built on a thread of its own, which gives way: an engine's pool of threads inherits that.
+
+    opened  the engine and a line about it, or what hindered it. The main thread waits for it
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        source: Future[Opened],
+        own: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """`own` is called with what closes the engine, as soon as there is one."""
+        self.opened: Future[tuple[Engine, str]] = Future()
+        self._options = options
+        self._source = source
+        self._own = own
+
+    def work(self) -> None:
+        """Build it, once."""
+        wait_for([self._source], _HEAD_START)
+        try:
+            engine, line = open_engine(self._options, self._aspect, self._build)
+            self._own(engine.close)
+            encode_looks(self._options.preset, engine.encode)
+        except BaseException as error:  # noqa: BLE001  # the main thread raises it
+            self.opened.set_exception(error)
+        else:
+            self.opened.set_result((engine, line))
+
+    def _build(self, spec: EngineSpec) -> Engine:
+        """An engine, for as long as nothing is wrong with the source: an engine takes seconds,
+        and who mistyped a file's name should not wait for it."""
+        if self._source.done():
+            self._source.result()
+        engine = build_engine(spec)
+        if self._source.done() and self._source.exception() is not None:
+            engine.close()
+            self._source.result()
+        return engine
+
+    def _aspect(self) -> float:
+        """The shape to restyle in: that of the part of the source that will be seen."""
+        view = view_for(self._options.preset, self._options)
+        if view.fit == "crop":  # it is the outputs', whatever the source is
+            return view.aspect(view.size)
+        opened = result_of(self._source)
+        return view.aspect((opened.width, opened.height))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import heif_writer as heic
@@ -112,7 +113,8 @@ def test_a_profile_goes_before_labels(tmp_path):
             Image.fromarray(soft_chart()), BytesIO(profile), ImageCms.createProfile("sRGB")
         )
     )
-    assert np.abs(shown(one(tmp_path, picture)) - expected).max() <= 4
+    # The rounding of YUV before it is larger after it.
+    assert np.abs(shown(one(tmp_path, picture)) - expected).max() <= 6
     assert np.abs(expected.astype(int) - soft_chart()).max() >= 10
 
 
@@ -124,7 +126,7 @@ def test_labels_of_display_p3(tmp_path):
             Image.fromarray(soft_chart()), BytesIO(display_p3()), ImageCms.createProfile("sRGB")
         )
     )
-    assert np.abs(shown(one(tmp_path, picture)) - expected).max() <= 4
+    assert np.abs(shown(one(tmp_path, picture)) - expected).max() <= 6
 
 
 def display_p3() -> bytes:
@@ -161,7 +163,8 @@ def test_a_large_one(tmp_path):
         parts.append(picture.item(b"hvc1", configuration, picture.properties[1], hidden=True))
         picture.data.append((parts[-1], data))
     picture.primary = picture.item(b"grid", LABELS)
-    picture.inside.append((picture.primary, bytes([0, 0, 5, 7]) + (4032).to_bytes(2, "big") + (3024).to_bytes(2, "big")))
+    grid = struct.pack(">BBBBHH", 0, 0, 5, 7, 4032, 3024)
+    picture.inside.append((picture.primary, grid))
     picture.refer(b"dimg", picture.primary, parts)
     pixels = shown(one(tmp_path, picture))
     assert pixels.shape == (1536, 2048, 3)

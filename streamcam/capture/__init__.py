@@ -14,11 +14,11 @@ from threading import Event
 from typing import Protocol
 
 from streamcam import plugins
+from streamcam.capture._kind import kind_of
 from streamcam.capture._pipes import is_pipe
 from streamcam.errors import UnknownChoice, UsageError, quoted
 from streamcam.frames import Frame
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 NEVER = Event()  # the stop of whom nobody stops
 _FILES = ("image", "video")  # choices that nobody has to name: the file itself is given
 
@@ -107,7 +107,7 @@ def parse(choice: str) -> tuple[str, str]:
         return "camera", choice
     path = Path(choice).expanduser()
     if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a name that is too long
-        return ("image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"), str(path)
+        return kind_of(path), str(path)
     if os.path.isdir(path):  # noqa: PTH112
         raise UsageError(f"the source {quoted(choice)} is a folder: give a video or picture in it.")
     if path.suffix or len(path.parts) > 1:

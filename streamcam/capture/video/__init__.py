@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
 
 from streamcam.capture import Wanted
+from streamcam.capture._kind import needs_pillow
 from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Schedule
+from streamcam.capture._pixels import Conversion
 from streamcam.capture.video.address import parse_address
+from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.faults import reason
 from streamcam.capture.video.film import Film, Shot
 from streamcam.capture.video.waiting import ReadAhead, opened_aside
 from streamcam.errors import SourceLost, UsageError
-from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.frames import Frame, Pixels
 
-_TURNS = {
-    -90: cv2.ROTATE_90_CLOCKWISE,
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    180: cv2.ROTATE_180,
-    -180: cv2.ROTATE_180,
-}
 _UNSHOWN = 100  # pictures in a row that cannot be shown: some seconds, so it is more than damage
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_HIGH_DEFINITION = 720  # lines from which players take unlabelled colours as BT.709
 
 
 def open_source(argument: str, wanted: Wanted) -> VideoSource:
@@ -39,6 +31,8 @@ def open_source(argument: str, wanted: Wanted) -> VideoSource:
         return opened_aside(
             lambda: VideoSource(Decoder(argument, wanted.stop), wanted), wanted.stop
         )
+    if needs_pillow(Path(address.target)):
+        return VideoSource(Animation(argument), wanted)
     return VideoSource(Decoder(argument), wanted)
 
 
@@ -48,28 +42,29 @@ class VideoSource:
     In real time, pictures come when their timestamps say; those that are late because decoding
     is slow are left out (see `Schedule`). Live streams come as they arrive. Otherwise every
     picture comes, as fast as it is read. `media_time` starts at 0 and rises over loops.
+
+    Every picture comes in its own shape: `width` and `height` are those of the last one.
     """
 
     notice = ""
 
-    def __init__(self, decoder: Decoder, wanted: Wanted, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, decoder: Decoder | Animation, wanted: Wanted, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._clock = clock
         self.fps, self.rate, self.sound = decoder.fps, decoder.rate, decoder.sound
         self._film = Film(decoder, clock, loop=wanted.loop)
-        self._first = self._film.first
-        self._turn = _TURNS.get(round(self._first.rotation))
-        self._coded = _shown_size(self._first, decoder.pixel_aspect)
-        turned = self._turn is not None and self._turn != cv2.ROTATE_180
-        self.width, self.height = self._coded[::-1] if turned else self._coded
+        self._conversion = Conversion(decoder.pixel_aspect)
+        self._unshown = 0  # pictures in a row
+        first = self._film.first
+        shown = self._shown(first)
+        self.height, self.width = (first.height, first.width) if shown is None else shown.shape[:2]
         name = decoder.name if decoder.waits else Path(decoder.name).name
         self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps"
-        self._pool = FramePool(self.width, self.height)
-        self._reformatter = VideoReformatter()
         self._realtime = wanted.realtime
         self._schedule = Schedule(1 / self.fps, clock)
         # Last, as from here on the film may be read on a thread of its own.
         self._shots = ReadAhead(self._film, clock) if decoder.waits else self._film
-        self._unshown = 0  # pictures in a row
         self._ready: tuple[Pixels, Shot] | None = None  # decoded ahead of its time
         self._seq = 0
 
@@ -85,6 +80,7 @@ class VideoSource:
         self._ready = None
         now = self._clock.now()
         frame = Frame(pixels, self._seq, now, shot.time, duration=shot.duration)
+        self.width, self.height = frame.size
         self._seq += 1
         return frame
 
@@ -114,7 +110,7 @@ class VideoSource:
     def _shown(self, picture: VideoFrame) -> Pixels | None:
         """Its pixels; None for a picture so damaged that there is no way to show it."""
         try:
-            pixels = self._pixels(picture)
+            pixels = self._conversion.pixels(picture)
         except Exception as error:  # whatever FFmpeg makes of it
             self._unshown += 1
             if self._unshown == _UNSHOWN:
@@ -123,31 +119,3 @@ class VideoSource:
             return None
         self._unshown = 0
         return pixels
-
-    def _pixels(self, picture: VideoFrame) -> Pixels:
-        """RGB, upright, in the size of the first picture.
-
-        swscale always writes into memory of its own, which a Frame can keep: the pixels are
-        copied once more only if they have to be turned or their rows are padded.
-        """
-        width, height = self._coded
-        space = picture.colorspace
-        if space == _UNSPECIFIED and picture.height >= _HIGH_DEFINITION:
-            space = Colorspace.ITU709
-        plane = self._reformatter.reformat(
-            picture, width, height, "rgb24", src_colorspace=space
-        ).planes[0]
-        rows: Pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
-        pixels: Pixels = rows[:, : width * 3].reshape(height, width, 3)
-        if self._turn is not None:
-            return np.asarray(cv2.rotate(pixels, self._turn, dst=self._pool.take()), np.uint8)
-        if pixels.flags.c_contiguous:
-            return pixels
-        upright = self._pool.take()
-        np.copyto(upright, pixels)
-        return upright
-
-
-def _shown_size(picture: VideoFrame, pixel_aspect: float) -> tuple[int, int]:
-    """(width, height) with square pixels, before turning."""
-    return max(1, round(picture.width * pixel_aspect)), picture.height

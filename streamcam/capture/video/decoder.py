@@ -19,6 +19,7 @@ from streamcam.capture.video.container import Opened, open_video
 from streamcam.capture.video.faults import is_disconnection, is_input_output, reason
 from streamcam.capture.video.length import SEGMENTED, Length, length_of, longest_gap, stated_length
 from streamcam.capture.video.timing import stated_rate
+from streamcam.capture.video.transparency import decoder_of
 from streamcam.errors import SourceLost, UsageError
 
 _THREADS = 4  # enough for 4K; the engine needs the cores
@@ -83,9 +84,13 @@ class Decoder:
         self.fps = rate if self.rate or 0 < rate <= 240 else _USUAL_RATE
 
     @property
-    def pixel_aspect(self) -> float:
-        """Width of a pixel over its height; 1.0 if the file does not say."""
-        return float(self._opened.stream.sample_aspect_ratio or 1)
+    def pixel_aspect(self) -> Fraction | None:
+        """Width of a pixel over its height, where the container says it; None where only the
+        pictures do, each for itself. Asked after the first picture.
+        """
+        stream = self._opened.stream
+        told = stream.sample_aspect_ratio
+        return None if told == stream.codec_context.sample_aspect_ratio else told
 
     def next(self) -> VideoFrame:
         """The next picture. `EOFError` at the end, `SourceLost` if the connection broke.
@@ -122,6 +127,7 @@ class Decoder:
         try:
             stream = self._opened.stream
             self._opened.container.seek(stream.start_time or 0, stream=stream)
+            self._codec.flush_buffers()
             first = self.next()
         except Exception:  # noqa: BLE001  # what cannot be searched can still be opened again
             first = None
@@ -143,10 +149,9 @@ class Decoder:
 
     def _decode(self, packet: Packet[VideoStream] | None) -> Exception | None:
         """Decode a packet; None: what the decoder has kept back. Returns what was raised."""
-        context = self._opened.stream.codec_context
         try:
-            context.skip_frame = self._skip
-            self._decoded.extend(context.decode(packet) if packet is None else packet.decode())
+            self._codec.skip_frame = self._skip
+            self._decoded.extend(self._codec.decode(packet))
         except Exception as error:  # noqa: BLE001  # see faults
             return error
         return None
@@ -155,8 +160,9 @@ class Decoder:
         opened = open_video(self._address, self._stop)
         # Threads that work on several pictures at once delay the newest one by as many.
         finite = length_of(opened, self._address) is Length.FINITE
-        opened.stream.thread_type = "AUTO" if finite else "SLICE"
-        opened.stream.thread_count = _THREADS
+        self._codec = decoder_of(opened.stream)
+        self._codec.thread_type = "AUTO" if finite else "SLICE"
+        self._codec.thread_count = _THREADS
         return opened
 
     def _reopen(self) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from av.video.frame import VideoFrame
 
 from streamcam.capture._pace import Clock
+from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
+from streamcam.capture.video.deinterlacing import Deinterlacer
 from streamcam.capture.video.length import Length
 from streamcam.capture.video.timing import Timeline
 from streamcam.errors import SourceLost, UsageError
@@ -39,16 +41,17 @@ class Film:
     paced  pictures are to be shown when their time has come, not as they arrive
     """
 
-    def __init__(self, decoder: Decoder, clock: Clock, *, loop: bool) -> None:
+    def __init__(self, decoder: Decoder | Animation, clock: Clock, *, loop: bool) -> None:
         """`loop`: begin again at the end. Raises `UsageError` if there is no picture in it."""
         self.decoder = decoder
+        self._source = Deinterlacer(decoder)
         self.paced = not decoder.live
         self._loop = loop
         self._clock = clock
         self._begun = False
         self._timeline = Timeline(1 / decoder.fps, decoder.gap)
         try:
-            self.first = decoder.next()
+            self.first = self._source.next()
         except (EOFError, SourceLost) as error:
             decoder.close()
             raise UsageError(
@@ -78,7 +81,7 @@ class Film:
             if not self._loop or self.decoder.ends:
                 return
             self._check_end(last)
-            self.decoder.rewind()
+            self._source.rewind()
             self._timeline.restart()
 
     def _round(self) -> Iterator[Shot]:
@@ -108,7 +111,7 @@ class Film:
             yield self.first
         while True:
             try:
-                picture = self.decoder.next()
+                picture = self._source.next()
             except EOFError:
                 return
             yield picture

@@ -273,7 +273,7 @@ def test_a_track_that_nothing_can_decode_is_none(tmp_path):
 
 def test_pictures_that_cannot_be_shown_are_passed_over_but_not_for_ever(make_film, monkeypatch):
     source = open_source(str(make_film(times=30)), Wanted(realtime=False, loop=True))
-    convert, calls = source._pixels, []
+    convert, calls = source._conversion.pixels, []
 
     def sometimes(picture):
         calls.append(picture)
@@ -281,13 +281,13 @@ def test_pictures_that_cannot_be_shown_are_passed_over_but_not_for_ever(make_fil
             raise av.error.OSError(95, "Operation not supported")
         return convert(picture)
 
-    monkeypatch.setattr(source, "_pixels", sometimes)
+    monkeypatch.setattr(source._conversion, "pixels", sometimes)
     assert [source.read().seq for _ in range(20)] == list(range(20))
 
     def never(_picture):
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr(source, "_pixels", never)
+    monkeypatch.setattr(source._conversion, "pixels", never)
     with pytest.raises(SourceLost, match="ZeroDivisionError: a mistake"):
         source.read()
     source.close()

@@ -152,7 +152,8 @@ def test_a_frame_that_is_held_keeps_its_picture(source):
 
 
 def test_buffers_are_used_again_once_nobody_holds_them(source):
-    pool = getattr(source, "_pool", ())
+    conversion = getattr(source, "_conversion", None)
+    pool = getattr(source, "_pool", ()) if conversion is None else conversion.buffers
     for _ in range(20):
         frames(source, 1)
     assert len(pool) <= 2

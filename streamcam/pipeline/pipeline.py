@@ -26,7 +26,8 @@ class Pipeline:
     """Source → gate and engine → post → sinks, and the controls of what runs.
 
     `start`, `wait` and `stop` belong to the main thread; everything else may be called from
-    any. The threads are "capture", "infer", "post", "rebuild" and "sink NAME" for each output.
+    any. The threads are "capture", "build", "infer", "post", "rebuild", "watchdog" and
+    "sink NAME" for each output.
 
     stats  what the stages count
     """

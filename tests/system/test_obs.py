@@ -33,13 +33,20 @@ def running(launch, folder: Path) -> Command:
     return launch("--preset", "look.toml", *source, "--output", "web").live()
 
 
+@pytest.fixture(params=[("stream.mjpg", "mpjpeg"), ("stream.mkv", "")], ids=["mjpg", "mkv"])
+def media_source(request, running: Command, obs: ObsStudio) -> None:
+    """A Media Source of OBS on either form of the live picture; only one has a format to type."""
+    name, input_format = request.param
+    obs.add_media_source("streamcam", f"http://127.0.0.1:{running.port}/{name}", input_format)
+
+
 def difference(one: np.ndarray, other: np.ndarray) -> float:
     return np.abs(one.astype(int) - other).mean()
 
 
+@pytest.mark.usefixtures("media_source")
 def test_it_shows_the_look_and_never_the_camera(running, obs: ObsStudio, tmp_path: Path) -> None:
     raw = cv2.resize(numbered_card.card(5), SIZE, interpolation=cv2.INTER_AREA)
-    obs.add_media_source("streamcam", f"http://127.0.0.1:{running.port}/stream.mjpg", "mpjpeg")
 
     def shows_it() -> bool:
         picture = obs.picture("streamcam", SIZE)
@@ -53,9 +60,9 @@ def test_it_shows_the_look_and_never_the_camera(running, obs: ObsStudio, tmp_pat
     assert blue > max(red, green), "white lines on blue"
 
 
+@pytest.mark.usefixtures("media_source")
 def test_it_follows(running: Command, launch, obs: ObsStudio) -> None:
     """The stream is live: what is done to the picture is in OBS soon after."""
-    obs.add_media_source("streamcam", f"http://127.0.0.1:{running.port}/stream.mjpg", "mpjpeg")
 
     def brightest() -> int:
         picture = obs.picture(obs.scene, SIZE)

@@ -24,8 +24,11 @@ __all__ = [
     "StreamcamError",
     "UnknownChoice",
     "UsageError",
+    "flat",
     "quoted",
+    "raise_all",
     "reason",
+    "told",
 ]
 
 

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from streamcam.capture._pipes import Pipe
 from streamcam.capture.video.address import Address
 from streamcam.capture.video.faults import reason
-from streamcam.errors import StreamcamError, UsageError
+from streamcam.errors import StreamcamError, UsageError, quoted
 
 _OPEN_TIMEOUT = 10.0  # seconds for a connection, and again for its first pictures
 _READ_TIMEOUT = 20.0  # seconds for a packet: HLS and DASH come in pieces of several seconds
@@ -132,7 +132,7 @@ def _undecodable(codec: str) -> str:
     if codec == _NO_CODEC:
         return "is damaged or cut short: it does not say how its video is coded"
     name = codec.removeprefix(f"{_NO_CODEC} (").partition(" ")[0]
-    return f"holds video coded as {name!r}, which nothing here can decode"
+    return f"holds video coded as {quoted(name)}, which nothing here can decode"
 
 
 def _refusal(address: Address, error: Exception) -> str:

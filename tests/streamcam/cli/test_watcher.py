@@ -50,15 +50,20 @@ def path(tmp_path: Path) -> Path:
     ("error", "line"),
     [
         (UsageError("no model."), "preset: no model. The running look stays."),
-        (InvalidPrompt("prompt, at its end."), "preset: prompt, at its end. The running look sta"),
-        (KeyError("bug"), "preset: mine failed: KeyError: 'bug'. The running look stays."),
-        (RecursionError("deep"), "preset: mine failed: RecursionError: deep. The running look st"),
+        (
+            InvalidPrompt("prompt, at its end."),
+            "preset: prompt, at its end. The running look stays.",
+        ),
+        (KeyError("bug"), "preset: mine failed: KeyError: 'bug' (test_watcher.py:"),
+        (RecursionError("deep"), "preset: mine failed: RecursionError: deep (test_watcher.py:"),
     ],
 )
 def test_what_breaks_over_a_save_is_said_and_the_next_one_counts(path, error, line) -> None:
     told = Told(error)
     watcher = Watcher(told.apply, told.lines.append)
-    assert told.until(watcher, path, "preset: ").startswith(line)
+    said = told.until(watcher, path, "preset: ")
+    assert said.startswith(line)
+    assert said.endswith(" The running look stays.")
     told.error = None
     told.until(watcher, path, "preset: mine was saved")
     watcher.close()
@@ -72,7 +77,7 @@ def test_a_watch_that_ends_is_said_once(path, monkeypatch) -> None:
     told = Told()
     watcher = Watcher(told.apply, told.lines.append)
     line = told.until(watcher, path, "preset: saving it changes nothing any more: ")
-    assert line.endswith("SystemExit: a panic in Rust.")
+    assert "SystemExit: a panic in Rust (test_watcher.py:" in line
     for _ in range(3):
         watcher.follow(load_preset(path))
     assert told.lines == [line]

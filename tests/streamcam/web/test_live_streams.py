@@ -16,7 +16,7 @@ from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.web import live
 from streamcam.web.live import LivePicture, multipart
-from streamcam.web.server import WebServer
+from streamcam.web.server import Site, WebServer
 
 STREAMS = {
     "/stream.mkv": "video/x-matroska",
@@ -98,11 +98,11 @@ def test_all_streams_share_the_seats(http, film, monkeypatch, path):
     connection.close()
 
 
-def test_one_who_reads_nothing_delays_nobody(program, runtime_path):
+def test_one_who_reads_nothing_delays_nobody(program, folder):
     """The others get picture after picture, as soon as each is made."""
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     sink = WebSink(Format(1280, 720, 30))
-    web = WebServer(program, sink, 0)
+    web = WebServer(program, sink, Site(port=0))
     web.start()
     with socket.create_connection(("127.0.0.1", web.port)) as stuck:
         stuck.sendall(f"GET /stream.mkv HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode())

@@ -202,7 +202,8 @@ async def status_of(app, port, headers):
     return sent[0]["status"]
 
 
-READ = ["/", "/api/stats", "/api/state", "/api/instance", "/stream.mjpg", "/snapshot.jpg"]
+STREAMS = ["/stream.mjpg", "/stream.mkv"]
+READ = ["/", "/api/stats", "/api/state", "/api/instance", "/snapshot.jpg", *STREAMS]
 
 
 @pytest.mark.parametrize("path", READ)
@@ -269,7 +270,7 @@ def test_without_the_page_there_are_the_controls_alone(program, sink, folder, ma
     try:
         (running,) = saved(folder)
         http = make_client(web.port, running.token)
-        for path in ("/", "/stream.mjpg", "/snapshot.jpg"):
+        for path in ("/", "/snapshot.jpg", *STREAMS):
             assert http.get(path).status == 404
         assert http.get("/api/instance").json == {"pid": os.getpid(), "preset": "anime"}
         assert http.post("/api/curtain", {"name": "card"}).status == 200

@@ -77,6 +77,7 @@ class Recording:
             return
         self._closed = True
         if self._encoder.empty:
+            self._encoder.abandon()
             self._part.discard()
             return
         try:
@@ -96,6 +97,7 @@ class Recording:
 
     def _kept(self) -> str:
         """Leave what is on the disk, and say where."""
+        self._encoder.abandon()
         if self._part.gone or self._part.size <= self._bare:
             self._part.discard()
             return "there is no recording"
@@ -108,7 +110,7 @@ def open_sink(argument: str, form: Format) -> Recording:
     path = Path(argument).expanduser()
     _check_wish(argument, path, form)
     try:
-        _check_place(argument, Path(os.path.realpath(path)))
+        _check_place(argument, path, Path(os.path.realpath(path)))
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(
@@ -141,13 +143,14 @@ def _check_wish(argument: str, path: Path, form: Format) -> None:
         )
 
 
-def _check_place(argument: str, target: Path) -> None:
+def _check_place(argument: str, path: Path, target: Path) -> None:
     """`target`: where the links in `argument`, if any, lead to."""
     if target.is_dir():
         raise UsageError(f"cannot record to {quoted(argument)}: it is a folder; name a file in it")
     if not target.parent.is_dir():
+        missing = target.parent if path.parent.is_dir() else path.parent
         raise UsageError(
-            f"cannot record to {quoted(argument)}: there is no folder {quoted(str(target.parent))}"
+            f"cannot record to {quoted(argument)}: there is no folder {quoted(str(missing))}"
         )
     if target.is_symlink():
         raise UsageError(

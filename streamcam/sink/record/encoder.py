@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -97,6 +98,12 @@ class Encoder:
             self._encode(last, until=self._timeline.end())
         self._mux(self._stream.encode(None))
         self._file.close()
+
+    def abandon(self) -> None:
+        """Free everything. Nobody reads any more what the muxer writes meanwhile."""
+        self._waiting = None
+        with suppress(Exception):
+            self._file.close()
 
     def _encode(self, picture: av.VideoFrame, until: int) -> None:
         if picture.pts is not None:

@@ -1,13 +1,11 @@
 """The end of a run: every part is closed, signals are counted while somebody heeds them."""
 
-import os
-import signal
+import subprocess
 import sys
 
-import pytest
+from real_command import heed_signals
 
 from streamcam.cli.session.closing import Closing
-from streamcam.cli.session.signals import Interrupted, StopSignals
 from streamcam.errors import SinkFailed, StreamcamError
 
 
@@ -34,27 +32,40 @@ def test_whatever_closing_raises_the_rest_is_closed_and_all_is_kept():
     assert len(errors) == 3
 
 
+# In a process of its own: the test's own may have been told to ignore Ctrl-C.
+PRESSED = """
+import os, signal
+from streamcam.cli.session.signals import Interrupted, StopSignals
+
 def press():
     os.kill(os.getpid(), signal.SIGINT)
 
+with StopSignals() as signals:
+    signals.running()
+    press()
+    assert signals.requested.is_set()
+    assert not signals.repeated()
+    for _ in range(5):  # more than nobody would heed
+        press()
+        assert signals.repeated()
+        assert not signals.repeated()
+    press()
+    press()
+    try:
+        press()
+    except Interrupted:
+        print("interrupted")
+"""
 
 if sys.platform != "win32":  # where such a signal ends the process
 
-    def test_a_signal_asks_for_a_stop_and_another_one_for_less_patience():
-        with StopSignals() as signals:
-            signals.running()
-            press()
-            assert signals.requested.is_set()
-            assert not signals.repeated()
-            for _ in range(5):  # more than nobody would heed
-                press()
-                assert signals.repeated()
-                assert not signals.repeated()
-
-    def test_signals_that_nobody_heeds_end_the_program():
-        with StopSignals() as signals:
-            signals.running()
-            press()
-            press()
-            with pytest.raises(Interrupted):
-                press()
+    def test_a_signal_asks_for_a_stop_and_one_that_nobody_heeds_ends_the_program():
+        done = subprocess.run(
+            [sys.executable, "-c", PRESSED],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            preexec_fn=heed_signals,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("interrupted\n", "")

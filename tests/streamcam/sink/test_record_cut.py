@@ -168,13 +168,14 @@ if sys.platform == "linux":
         """Or a power cut costs what the system still holds, which may be half a minute."""
         begun_at = []
         monkeypatch.setattr("os.posix_fadvise", lambda *advice: begun_at.append(advice[1:]))
-        begun(tmp_path / "out.mp4")
+        sink = begun(tmp_path / "out.mp4")
         size = (tmp_path / "out.mp4.part").stat().st_size
         covered = 0
         for start, count, advice in begun_at:
             assert (start, advice) == (covered, os.POSIX_FADV_DONTNEED)
             covered += count
         assert covered == size
+        sink.close()
 
 
 LIMITED = """

@@ -100,6 +100,9 @@ def parse(choice: str) -> tuple[str, str]:
     known = plugins.names(__name__)
     if kind in known:
         argument = argument.strip('"')
+        path = Path(argument).expanduser()
+        if kind == "video" and os.path.isfile(path):  # noqa: PTH113  # as below
+            kind = kind_of(path)  # a photograph in tiles is no film
         return ("camera" if kind == "video" and _is_device(argument) else kind), argument
     if "://" in choice or is_pipe(choice):
         return "video", choice

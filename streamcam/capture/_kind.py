@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
+import zlib
 from pathlib import Path
 
 from PIL import Image
@@ -25,10 +27,13 @@ _REFUSED = (
     (b"IIRO", "a camera's raw file", _SAVE),  # Olympus
     (b"FOVb", "a camera's raw file", _SAVE),  # Sigma
 )
+_TIFF = (b"II*\0", b"MM\0*")
+_SUBFILE, _SUBPICTURES, _DNG = 254, 330, 50706  # tags of TIFF
+_GZIP = b"\x1f\x8b"
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 # Beginnings of files that hold one picture, whatever follows.
 _SINGLE = (
-    *(b"BM", b"II*\0", b"MM\0*", b"8BPS", b"\0\0\1\0", b"icns", b"qoif", b"DDS ", b"\x01\xda"),
+    *(b"BM", *_TIFF, b"8BPS", b"\0\0\1\0", b"icns", b"qoif", b"DDS ", b"\x01\xda"),
     *(b"\n\x05\x01", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
     *(b"P%d%c" % (number, space) for number in range(1, 7) for space in b" \n\r\t"),
 )
@@ -69,8 +74,11 @@ def needs_pillow(path: Path) -> bool:
 
 def _refuse(head: bytes, path: Path) -> None:
     found = [(what, remedy) for begin, what, remedy in _REFUSED if head.startswith(begin)]
-    if head[4:12] == b"ftypcrx ":  # Canon
+    if head[4:12] == b"ftypcrx " or (head.startswith(_TIFF) and _is_raw(path)):
         found.append(("a camera's raw file", _SAVE))
+    if head.startswith(_GZIP):
+        with contextlib.suppress(zlib.error):
+            head = zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(head, _HEAD)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text:
         found.append(("a drawing (SVG)", "export it as PNG."))
@@ -85,14 +93,25 @@ def _is_single(head: bytes, data: mmap.mmap, path: Path) -> bool | None:
         return control < 0 or int.from_bytes(data[control + 4 : control + 8], "big") < 2
     if head.startswith(_JPEG):
         # A film of JPEGs is one after the other; so are the two views, or the picture and its
-        # brightness, of a photograph, which says so at its beginning.
-        return b"MPF\0" in head or data.find(b"\xff\xd9\xff\xd8") < 0
+        # brightness, of a photograph, which says so at its beginning. FFmpeg goes by the name.
+        several = b"MPF\0" not in head and data.find(b"\xff\xd9\xff\xd8") >= 0
+        return not several or path.suffix.lower() in _SUFFIXES
     if head.startswith(_GIF) or head[8:12] == b"WEBP":
         return not _is_animated(path)
     if head[4:8] == b"ftyp":
         brands = {head[at : at + 4] for at in range(8, int.from_bytes(head[:4], "big"), 4)}
         return bool(brands & _PICTURE_BRANDS) and _is_single_heif(data[:], path)
     return True if head.startswith(_SINGLE) else None
+
+
+def _is_raw(path: Path) -> bool:
+    """Whether a TIFF begins with the small preview of a photograph that is not developed yet."""
+    try:
+        with _opened(path, "TIFF") as image:
+            tags = image.getexif()
+            return _DNG in tags or (tags.get(_SUBFILE) == 1 and _SUBPICTURES in tags)
+    except Exception:  # noqa: BLE001  # damaged: who reads it says so
+        return False
 
 
 def _is_single_heif(data: bytes, path: Path) -> bool:
@@ -105,9 +124,13 @@ def _is_single_heif(data: bytes, path: Path) -> bool:
 
 
 def _is_animated(path: Path) -> bool:
-    Image.init()  # else formats that Pillow has not needed yet are unknown to it
     try:
-        with Image.open(path, formats=("GIF", "WEBP", "AVIF")) as image:
+        with _opened(path, "GIF", "WEBP", "AVIF") as image:
             return bool(getattr(image, "is_animated", False))
     except Exception:  # noqa: BLE001  # damaged: who reads it says so
         return False
+
+
+def _opened(path: Path, *formats: str) -> Image.Image:
+    Image.init()  # else formats that Pillow has not needed yet are unknown to it
+    return Image.open(path, formats=formats)

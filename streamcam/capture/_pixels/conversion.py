@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from streamcam.capture._pixels import colours, orientation
-from streamcam.capture._pixels.grading import BITS, WHITE_OF_RGB, WHITE_OF_YUV, Grade
+from streamcam.capture._pixels.grading import BITS, Grade
 from streamcam.capture._pixels.orientation import AS_IT_LIES, Orientation
 from streamcam.capture._pixels.paper import on_paper
 from streamcam.frames import FramePool, Pixels
@@ -23,6 +23,8 @@ _UNSPECIFIED = 2  # matrix of H.273
 # Players' rule for unlabelled colours: what is larger than any format of old television is BT.709.
 # 1280x544 is a film in high definition, 720x576 is a DVD.
 _WIDEST, _TALLEST = 1279, 576
+_FULL_RANGE = 2
+_CINEMA = "xyz"  # formats that swscale brings to a screen by itself
 _ANY_TIME = Fraction(1, 1000)  # of the graphs: times are of no interest here
 # What a picture is brought to, by whether it needs grading and whether it has an alpha channel.
 _TARGETS = {
@@ -88,9 +90,9 @@ class Conversion:
     def _grade_for(self, picture: VideoFrame) -> Grade | None:
         """What brings its colours to a screen; None if they are a screen's."""
         light = colours.light(picture.color_trc, picture.color_primaries)
-        if light is None:
+        if light is None or picture.format.name.startswith(_CINEMA):
             return None
-        white = WHITE_OF_RGB if picture.format.is_rgb else WHITE_OF_YUV
+        white = _white(picture)
         if self._grade is None or self._grade.made_for != (light, white):
             self._grade = Grade(light, white)
         return self._grade
@@ -147,6 +149,16 @@ class Conversion:
         if alpha:
             on_paper(into, (alpha[0] >> (BITS - 8)).astype(np.uint8), into)
         return into
+
+
+def _white(picture: VideoFrame) -> int:
+    """The number that swscale makes of white: it shifts a depth to a larger one, so that 255
+    becomes 255 · 16; in YUV of limited range white is always that.
+    """
+    depth = picture.format.components[0].bits
+    if not picture.format.is_rgb and picture.color_range != _FULL_RANGE:
+        depth = 8
+    return ((1 << depth) - 1) << BITS >> depth
 
 
 def _samples(

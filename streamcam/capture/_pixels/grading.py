@@ -1,7 +1,8 @@
 """Bringing HDR and wide colours to a screen of BT.709, exactly and fast.
 
 A table takes numbers to light, a matrix to the screen's primaries, a table back to numbers.
-Measured at 1920x1080 on one core: PQ 19 ms, HLG 22 ms, at most 0.6 of 255 from the exact sum.
+Measured at 1920x1080 on one core: PQ 19 ms, HLG 22 ms where every strip holds colours that no
+screen shows, else 15 and 19; 7 ms before it for swscale; at most 0.7 of 255 from the exact sum.
 What was tried instead: FFmpeg's `lut3d` takes 12 ms with 33 steps a channel, but between them pure
 colours are wrong by up to 50 of 255 (65 steps: 44); its float filters (`lut1d`,
 `colorchannelmixer`, `tonemap`) take 99 ms; swscale's own conversion of primaries 92 ms, and it
@@ -19,9 +20,6 @@ from streamcam.capture._pixels.colours import Light
 from streamcam.frames import Pixels
 
 BITS = 12  # of the numbers that come in: HDR films have 10 or 12
-# The number of white. swscale makes 255 · 256 of the white of YUV, not 65535, and keeps RGB's.
-WHITE_OF_YUV, WHITE_OF_RGB = 4080, 4095
-
 _STRIP = 1 << 16  # pixels worked on at once, few enough for the caches of a core
 _FINE = 65535
 _NO_LIGHT = 1e-9  # what black counts as where it is divided by

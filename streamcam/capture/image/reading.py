@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from streamcam.capture._heif import layout as heif
 from streamcam.capture._heif.pieces import assembled
-from streamcam.capture._pixels import Conversion, orientation
+from streamcam.capture._pixels import AS_IT_LIES, Conversion, Orientation, orientation
 from streamcam.capture._pixels.paper import on_paper
 from streamcam.capture._pixels.profile import image_to_screen
 from streamcam.errors import UsageError
@@ -56,24 +56,28 @@ def _decoded(data: bytes) -> Pixels:
     layout = heif.layout(data)
     if layout is not None:
         return assembled(data, layout)
-    if _has_labels(data):
-        return _by_ffmpeg(data)
+    Image.init()  # else a format that Pillow has not read yet is unknown to it
     try:
         return _by_pillow(data)
     except UnidentifiedImageError:  # TGA, EXR, TIFF of floats …
-        return _by_ffmpeg(data)
+        return _by_ffmpeg(data, AS_IT_LIES)
 
 
 def _by_pillow(data: bytes) -> Pixels:
-    Image.init()  # else a format that Pillow has not read yet is unknown to it
     with _quiet(), Image.open(BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         if width * height > _MOST_PIXELS:
             raise ValueError(f"{width}x{height} pixels")
+        if _has_labels(data):
+            return _by_ffmpeg(data, _lying(image))
         image.draft(None, (_LONGEST_SIDE, _LONGEST_SIDE))  # JPEGs can be read smaller
-        image.load()
-        lying = orientation.of_exif(image.getexif().get(_EXIF_ORIENTATION, 1))
-        return orientation.apply(_rgb(_plain(image), image.info.get("icc_profile")), lying)
+        image.load()  # which stands a TIFF upright and says so
+        shown = _rgb(_plain(image), image.info.get("icc_profile"))
+        return orientation.apply(shown, _lying(image))
+
+
+def _lying(image: Image.Image) -> Orientation:
+    return orientation.of_exif(image.getexif().get(_EXIF_ORIENTATION, 1))
 
 
 def _has_labels(data: bytes) -> bool:
@@ -84,9 +88,9 @@ def _has_labels(data: bytes) -> bool:
     return b"cICP" in head or (b"cHRM" in head and b"sRGB" not in head)
 
 
-def _by_ffmpeg(data: bytes) -> Pixels:
+def _by_ffmpeg(data: bytes, lies: Orientation) -> Pixels:
     with av.open(BytesIO(data), "r") as container:
-        return Conversion().pixels(next(container.decode(video=0)))
+        return Conversion().pixels(next(container.decode(video=0)), lies)
 
 
 def _plain(image: Image.Image) -> Image.Image:

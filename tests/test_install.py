@@ -68,7 +68,8 @@ def test_the_top_level_is_what_was_agreed():
     ).stdout.split("\n")
     top = {name.split("/")[0] for name in tracked if name and not name.startswith(".")}
     assert top == {
-        "streamcam", "engines", "presets", "tests", "pyproject.toml", "README.md", "LICENSE",
+        "streamcam", "engines", "presets", "tests", "findings", "pyproject.toml", "README.md",
+        "CHANGELOG.md", "LICENSE",
     }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class MSS:
             CLIP.read_bytes()[-50_000:],
             "cannot open tail.mp4: it is damaged or no video.",
         ),
-        ("text.png", b"not a picture\n", "text.png is no picture, or damaged: give bmp, jpeg"),
+        ("text.png", b"not a picture\n", "text.png is no picture, or damaged: give a PNG, JPEG"),
         ("notes.txt", b"not a film\n" * 99, "notes.txt has no video in it. Give another video"),
     ],
 )

@@ -90,7 +90,10 @@ def test_a_model_of_links(refused, model: Path) -> None:
     ("preset", "message"),
     [
         ('prompt = "{long}"', "look.toml: prompt of 600 tokens ('x! y? x! y? "),
-        ('prompt = "a"\nnegative_prompt = "{long}"', "look.toml: prompt of 600 tokens ('x! y? "),
+        (
+            'prompt = "a"\nnegative_prompt = "{long}"',
+            "look.toml: negative_prompt of 600 tokens ('x! y? ",
+        ),
         ('prompt = "a"\n[looks]\nb = "{long}"', "look.toml: looks.b: prompt of 600 tokens ('x! "),
         ('prompt = "a"\nmodel = "nowhere"', "model 'nowhere' is no folder on this machine."),
         ('prompt = "a"\nbackend = "cuda"', "backend 'cuda' is unknown. Known: auto, null,"),

@@ -146,7 +146,7 @@ def test_switch(running: Command, launch: Callable[..., Command]) -> None:
     assert running.stop() == 0
     switched = launch("switch", "paper")
     assert switched.end() == 2
-    assert switched.errors[0].startswith("streamcam: no streamcam is running with its web page on")
+    assert switched.errors[0].startswith("streamcam: no streamcam is running")
 
 
 def test_the_curtain_covers_the_picture_and_opens_again(running: Command, launch) -> None:

@@ -44,8 +44,8 @@ BAD = {
     'model = ""': 'model = "" is not allowed: must be text of 1 to 200 characters.',
     "[loras]\n'a/b' = 9": "loras.'a/b' = 9 is not allowed: must be a number from -4 to 4.",
     "[loras]\n'C:\\a' = 9": "loras.'C:\\a' = 9 is not allowed: must be a number from -4 to 4.",
-    "size = 'C:\\a.toml'": "size = 'C:\\a.toml' is not allowed: must be WIDTHxHEIGHT in pixels, "
-    "for example 448x256.",
+    "size = 'C:\\a.toml'": "size = 'C:\\a.toml' is not allowed: must be auto or WIDTHxHEIGHT "
+    "in pixels, for example 448x256.",
     'loras = "a/b"': 'loras = "a/b" is not allowed: must be a table.',
     'batching = "batch"': 'batching = "batch" is not allowed: must be one of auto, stream, '
     "sequential.",

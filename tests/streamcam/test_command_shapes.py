@@ -40,11 +40,11 @@ def write(folder: Path, size: tuple[int, int], output: str) -> None:
         film.mux(stream.encode(None))
 
 
-def last_picture(path: Path) -> np.ndarray:
+def pictures_of(path: Path) -> list[np.ndarray]:
     """RGB, of a recording."""
     with av.open(str(path)) as film:
-        *_, frame = film.decode(video=0)
-        return frame.to_ndarray(format="rgb24", src_colorspace="ITU709")
+        frames = list(film.decode(video=0))
+        return [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames]
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_a_phone_film_on_a_wide_screen(launch, folder: Path, flags, fit: str) ->
     write(folder, (288, 512), BARS.replace("letterbox", fit))
     command: Command = launch(*RUN, *flags)
     assert command.end() == 0, command.errors
-    picture = last_picture(folder / "out.mp4")
+    picture = pictures_of(folder / "out.mp4")[-1]
     check(picture, expected((288, 512), (640, 360), fit), 10, LEVELS)
 
 
@@ -78,7 +78,36 @@ def test_a_rendered_film_keeps_its_shape(
     assert command.end() == 0, command.errors
     assert f"output: recording also.mkv (H.264, {own[0]}x{own[1]})" in command.said
     for name in ("out.mp4", "also.mkv"):
-        check(last_picture(folder / name), chart(*own), 4, LEVELS)
+        check(pictures_of(folder / name)[-1], chart(*own), 4, LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("output", "size", "fit"),
+    [
+        ('size = "512x288"\nfit = "letterbox"', (512, 288), "letterbox"),
+        ("", (512, 288), "crop"),
+    ],
+)
+def test_a_stream_whose_pictures_turn(launch, folder: Path, output: str, size, fit: str) -> None:
+    """A phone that is turned while it sends: two streams with one after the other's end."""
+    (folder / "look.toml").write_text(PRESET.format(output=output))
+    shapes = [(512, 288), (288, 512)]
+    for number, shape in enumerate(shapes):
+        with av.open(str(folder / f"{number}.ts"), "w", format="mpegts") as film:
+            stream = film.add_stream("libx264", RATE, options={"crf": "8", "bf": "0"})
+            stream.width, stream.height = shape
+            stream.pix_fmt = "yuv420p"
+            for _ in range(PICTURES):
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(chart(*shape), "rgb24")))
+            film.mux(stream.encode(None))
+    pieces = [(folder / f"{number}.ts").read_bytes() for number in range(2)]
+    (folder / "film.ts").write_bytes(b"".join(pieces))
+    command = launch(*RUN[:3], "film.ts", *RUN[4:], "--realtime", "off")
+    assert command.end() == 0, command.errors
+    pictures = pictures_of(folder / "out.mp4")
+    assert len(pictures) == 2 * PICTURES
+    for number, picture in enumerate(pictures):
+        check(picture, expected(shapes[number // PICTURES], size, fit), 10, LEVELS)
 
 
 def test_a_rendered_film_is_refused_with_nothing_left_behind(refused, folder: Path) -> None:

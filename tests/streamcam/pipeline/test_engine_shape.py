@@ -49,9 +49,10 @@ def sizes(world):
 
 
 def spec_of(world):
-    """The size of the engine that runs."""
-    (spec,) = {(e.spec.width, e.spec.height) for e in world.engines if not e.closes and e.runs}
-    return spec
+    """The size of the engine that runs; (0, 0) between one's last frame and another's first."""
+    running = {(e.spec.width, e.spec.height) for e in world.engines if not e.closes and e.runs}
+    assert len(running) <= 1
+    return running.pop() if running else (0, 0)
 
 
 def notice(pipeline):

@@ -16,6 +16,7 @@ from streamcam.sink import Sink
 T = TypeVar("T")
 
 _ATTENTION = 0.25  # seconds between chances for Ctrl-C, which wakes no wait on Windows
+_LATE = 8  # waits of that length after which it is late
 
 
 class MainThread:
@@ -93,8 +94,14 @@ class MainThreadSink:
         self._main.call(self._sink.close)
 
 
-def result_of(future: Future[T]) -> T:
-    """What another thread makes, waited for with chances for Ctrl-C. Raises what it raised."""
+def result_of(future: Future[T], late: Callable[[], None] | None = None) -> T:
+    """What another thread makes, waited for with chances for Ctrl-C. Raises what it raised.
+
+    late  called once, if it is not there after two seconds
+    """
+    waits = 0
     while not wait_for([future], _ATTENTION).done:
-        pass
+        waits += 1
+        if waits == _LATE and late is not None:
+            late()
     return future.result()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
 from engines.errors import EngineFailed
 from streamcam import sink
-from streamcam.capture._worker import CaptureWorker
+from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Rebuild
@@ -68,6 +69,7 @@ class Opening:
         self._stages = stages
         self._main = main
         self._say = say
+        self._told_to_wait = False
         self._deliveries: list[Delivery] = []
         self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
 
@@ -78,9 +80,9 @@ class Opening:
         options, source = self._options, capture.opened
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
-        engine, line = result_of(first.opened)
+        engine, line = result_of(first.opened, lambda: self._say_waiting(source))
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
-        opened = result_of(source)
+        opened = result_of(source, lambda: self._say_waiting(source))
         self._say(f"source: {opened.label}")
         if opened.sound and any(sink.parse(name)[0] == "record" for name in sinks):
             self._say("sound: left out, recordings hold the picture alone")
@@ -119,7 +121,8 @@ class Opening:
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
         if not self._options.realtime:
             capture = self._start_capture(frames)
-            options = self._options = replace(self._options, opened=result_of(capture.opened))
+            opened = result_of(capture.opened, lambda: self._say_waiting(capture.opened))
+            options = self._options = replace(self._options, opened=opened)
             self.curtain = Curtain((options.format.width, options.format.height))
             return self._open_sinks(), capture
         sinks = self._open_sinks()
@@ -145,11 +148,8 @@ class Opening:
     def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
         infer, form = workers.infer, self._options.format
 
-        kind = self._options.source.partition(":")[0]
-        waiting = f"Waiting for the {kind if kind in ('camera', 'screen') else 'video'}"
-
         def trouble() -> str:
-            return live.trouble or (waiting if capture.lost else "")
+            return live.trouble or (self._waiting.capitalize() if capture.lost else "")
 
         def abandon(reason: str) -> None:
             if infer.abandon():
@@ -169,6 +169,11 @@ class Opening:
         watchdog = Watchdog(workers, shape, trouble, abandon, show_card, stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
+    @property
+    def _waiting(self) -> str:
+        kind = self._options.source.partition(":")[0]
+        return f"waiting for the {kind if kind in ('camera', 'screen') else 'video'}"
+
     def _watched(self) -> bool:
         return any(delivery.watched for delivery in self._deliveries)
 
@@ -184,6 +189,12 @@ class Opening:
         )
         self._stages.start("capture", keeping_time(worker.run), [frames], place=_SOURCE)
         return worker
+
+    def _say_waiting(self, source: Future[Opened]) -> None:
+        """Two seconds have gone by: a pipe without a writer and a slow server look alike."""
+        if not (source.done() or self._told_to_wait):
+            self._told_to_wait = True
+            self._say(f"source: {self._waiting}")
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
         primary, form = name == self._options.outputs[0], self._options.format

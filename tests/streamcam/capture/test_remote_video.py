@@ -206,6 +206,25 @@ def test_rendering_what_is_live_ends_with_it(serve):
     source.close()
 
 
+@pytest.mark.parametrize(
+    ("live", "gap", "first", "then"),
+    [(True, 0.04, 10, 2), (True, 3, 10, 9), (True, 9, 10, 20), (False, 0.04, 20, 20)],
+)
+def test_how_long_a_stream_may_be_silent_follows_what_was_seen(clock, live, gap, first, then):
+    silence = waiting.Silence(clock, live=live)
+    for number in range(12):
+        silence.begin()
+        limit = first if number < 10 else then
+        assert silence.limit == pytest.approx(limit)
+        clock.time += limit
+        assert not silence.over
+        clock.time += 0.01
+        assert silence.over
+        clock.time += gap - limit - 0.01
+        silence.heard()
+
+
+@pytest.mark.slow
 def test_a_slow_camera_is_no_broken_one(serve, monkeypatch):
     """One picture in 0.3 s, where 0.2 s without one are a loss for cameras that are quicker."""
     monkeypatch.setattr(waiting, "_SHORTEST_SILENCE", 0.2)

@@ -364,6 +364,20 @@ def test_a_line_says_that_a_recording_has_no_sound(world, sound, output):
     assert (line in world.said) == (sound and output == "film.mp4")
 
 
+def test_a_line_says_that_a_source_is_being_waited_for(world, running, monkeypatch):
+    monkeypatch.setattr("streamcam.pipeline.main_thread._ATTENTION", 0.01)
+    come = threading.Event()
+    world.on_say = lambda line: come.set() if line.startswith("source: waiting") else None
+    source = FakeSource(FOREVER, pace=0.001)
+    world.source = source
+    running(open_source=lambda *_: come.wait(10) and source)
+    assert world.said[:3] == [
+        "output: fake",
+        "source: waiting for the video",
+        "source: fake source",
+    ]
+
+
 def test_the_lines_say_what_was_opened(world, running):
     running()
     assert world.said == ["output: fake", "source: fake source", "engine: fake S=1, 128x128"]

@@ -81,20 +81,20 @@ class CaptureWorker:
             return
         try:
             source = self._source = self._open_source()
+            opened = Opened(
+                source.label,
+                source.width,
+                source.height,
+                source.fps,
+                source.rate,
+                source.sound,
+            )
         except BaseException as error:  # noqa: BLE001  # the pipeline waits for it and raises it
+            self._close()
             self.opened.set_exception(error)
             return
         try:
-            self.opened.set_result(
-                Opened(
-                    source.label,
-                    source.width,
-                    source.height,
-                    source.fps,
-                    source.rate,
-                    source.sound,
-                )
-            )
+            self.opened.set_result(opened)
             self._deliver()
         finally:
             self._close()

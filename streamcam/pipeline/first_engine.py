@@ -36,8 +36,8 @@ class FirstEngine:
 
     def work(self) -> None:
         """Build it, once."""
-        wait_for([self._source], _HEAD_START)
         try:
+            wait_for([self._source], _HEAD_START)
             engine, line = open_engine(self._options, self._aspect, self._build)
             self._own(engine.close)
             encode_looks(self._options.preset, engine.encode)

@@ -86,6 +86,7 @@ class FaultySource:
 
     rate = None
     notice = ""
+    sound = False
 
     def __init__(self, wanted, faults, away):
         self._inner = capture.open_source("demo", wanted)

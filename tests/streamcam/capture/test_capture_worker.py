@@ -318,3 +318,19 @@ def test_the_source_is_opened_read_and_closed_on_one_thread():
     thread.start()
     thread.join(5)
     assert threads == {thread}
+
+
+def test_a_source_that_lacks_something_is_told_to_who_waits_and_closed():
+    """Else the program would wait for ever for what its source turned out to be."""
+
+    class Unfinished(ScriptedSource):
+        @property
+        def width(self):
+            raise AttributeError("width")
+
+    source = Unfinished([])
+    worker = CaptureWorker(lambda: source, Ring(), Stats(), Event())
+    worker.run()
+    with pytest.raises(AttributeError, match="width"):
+        worker.opened.result(0)
+    assert source.closed

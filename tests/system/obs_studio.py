@@ -58,10 +58,14 @@ class ObsStudio:
         self._client = ReqClient(host="127.0.0.1", port=port, password=password, timeout=30)
         self.scene = str(wait_until(self._scene, "OBS's first scene"))
 
-    def add_media_source(self, name: str, address: str, input_format: str) -> None:
+    def add_media_source(self, name: str, address: str, input_format: str = "") -> None:
         """What a person does under Sources, +, Media Source, with Local File unticked."""
         settings = {"is_local_file": False, "input": address, "input_format": input_format}
         self._client.create_input(self.scene, name, "ffmpeg_source", settings, True)
+
+    def remove(self, name: str) -> None:
+        """Take a source away; its connections end."""
+        self._client.remove_input(name)
 
     def picture(self, source: str, size: tuple[int, int]) -> np.ndarray | None:
         """What a source or scene shows now, RGB, scaled to `size`; None before its first."""

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from threading import Event
-from traceback import extract_tb
 
 from streamcam.capture import Source
-from streamcam.errors import SourceRefused, StreamcamError
+from streamcam.errors import SourceRefused, StreamcamError, told
 from streamcam.frames import Frame, Queue
 from streamcam.stats import Stats
 
@@ -162,9 +160,9 @@ class CaptureWorker:
         self._close()
 
     def _tell(self, error: Exception) -> None:
-        said = str(error)
+        said = told(error)
         if not isinstance(error, StreamcamError):
-            said = f"{self.opened.result().label}: {_described(error)}"
+            said = f"{self.opened.result().label}: {said}"
         self._stats.notice("source", f"{said}; trying again")
 
     def _close(self) -> None:
@@ -175,10 +173,3 @@ class CaptureWorker:
             source.close()
         except Exception as error:  # noqa: BLE001  # it is gone, however it went
             self._tell(error)
-
-
-def _described(error: Exception) -> str:
-    """What is a mistake, ours or a library's, as who mends it needs it."""
-    place = extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"

@@ -7,17 +7,16 @@ before a change. Pictures are counted over a run, after its first seconds.
 """
 
 import argparse
-import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import defaultdict
 from pathlib import Path
+
+from soak import free_port, stats
 
 HERE = Path(__file__).parents[2]
 WARM, EVERY, SAMPLES = 5.0, 2.0, 6  # seconds; rates are means over two seconds each
@@ -27,17 +26,6 @@ end = time.perf_counter() + float(sys.argv[1])
 while time.perf_counter() < end:
     pass
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def stats(port: int) -> dict:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/stats", timeout=5) as answer:
-        return json.load(answer)
 
 
 def wait_until_live(port: int) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import av
 import numbered_video
 import pytest
 from real_command import LONG, Command, surroundings, wait_until
@@ -34,15 +33,7 @@ def film(folder: Path) -> bytes:
     """Two seconds of numbered pictures, as a transport stream. And `look.toml`."""
     (folder / "look.toml").write_text(PRESET)
     path = folder.with_name("film.ts")
-    with av.open(str(path), "w") as made:
-        stream = made.add_stream("libx264", 25, options={"crf": "10", "bf": "0", "g": "10"})
-        stream.width, stream.height = numbered_video.WIDTH, numbered_video.HEIGHT
-        stream.pix_fmt = "yuv420p"
-        for number in range(PICTURES):
-            frame = av.VideoFrame.from_ndarray(numbered_video.picture(number), "rgb24")
-            frame.pts = number
-            made.mux(stream.encode(frame))
-        made.mux(stream.encode())
+    numbered_video.write_stream(path, PICTURES)
     return path.read_bytes()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter, sleep
 
-import av
 import numbered_video
 import numpy as np
 import pytest
@@ -33,14 +32,7 @@ def film(folder: Path) -> Path:
     """Four seconds of numbered pictures, every tenth of them whole. And `look.toml`."""
     (folder / "look.toml").write_text(PRESET)
     path = folder / "film.ts"
-    with av.open(str(path), "w", format="mpegts") as made:
-        stream = made.add_stream("libx264", FPS, options={"crf": "10", "bf": "0", "g": "10"})
-        stream.width, stream.height = numbered_video.WIDTH, numbered_video.HEIGHT
-        stream.pix_fmt = "yuv420p"
-        for number in range(PICTURES):
-            picture = av.VideoFrame.from_ndarray(numbered_video.picture(number), "rgb24")
-            made.mux(stream.encode(picture))
-        made.mux(stream.encode(None))
+    numbered_video.write_stream(path, PICTURES, FPS)
     return path
 
 

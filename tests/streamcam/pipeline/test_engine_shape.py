@@ -44,6 +44,20 @@ def turn(world, size=(180, 320)):
     world.source.width, world.source.height = size
 
 
+def turn_and_build_until(go_on, world):
+    """The source turns; an engine for it is being built, for as long as `go_on` is not set."""
+    building = Event()
+
+    def build(spec):
+        building.set()
+        assert go_on.wait(10)
+        return FakeEngine(spec)
+
+    world.make_engine = build
+    turn(world)
+    assert building.wait(10)
+
+
 def sizes(world):
     return [(engine.spec.width, engine.spec.height) for engine in world.engines]
 
@@ -63,16 +77,7 @@ def test_a_source_that_turns_gets_an_engine_of_its_shape(world, running, go_on):
     pipeline = running()
     first = world.engines[-1]
     width, height = first.spec.width, first.spec.height
-    building = Event()
-
-    def build(spec):
-        building.set()
-        assert go_on.wait(10)
-        return FakeEngine(spec)
-
-    world.make_engine = build
-    turn(world)
-    assert building.wait(10)
+    turn_and_build_until(go_on, world)
     wait_until(lambda: "the picture has another shape" in world.said[-1])
     assert world.sinks["fake"].more(10), "the picture goes on meanwhile"
     go_on.set()
@@ -149,16 +154,7 @@ def test_an_engine_that_cannot_be_built_is_said_and_not_tried_over_and_over(worl
 def test_looks_and_edits_act_while_it_is_built_and_stay_after(world, running, go_on):
     looks = {"light": "bright", "dark": "night"}
     pipeline = running(make_preset(output=BARS, looks=looks))
-    building = Event()
-
-    def build(spec):
-        building.set()
-        assert go_on.wait(10)
-        return FakeEngine(spec)
-
-    world.make_engine = build
-    turn(world)
-    assert building.wait(10)
+    turn_and_build_until(go_on, world)
     edited = make_preset(output=BARS, looks=looks, strength=0.9)
     pipeline.apply_preset(edited)
     assert pipeline.preset is edited
@@ -175,16 +171,7 @@ def test_looks_and_edits_act_while_it_is_built_and_stay_after(world, running, go
 
 def test_another_preset_while_it_is_built_comes_in_the_new_shape(world, running, go_on):
     pipeline = running()
-    building = Event()
-
-    def build(spec):
-        building.set()
-        assert go_on.wait(10)
-        return FakeEngine(spec)
-
-    world.make_engine = build
-    turn(world)
-    assert building.wait(10)
+    turn_and_build_until(go_on, world)
     pipeline.apply_preset(make_preset(output=BARS, steps=3, batching="stream"))
     go_on.set()
     wait_until(lambda: pipeline.preset.steps == 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from threading import Thread
+from threading import Event, Thread
 from typing import Protocol
 
 from streamcam.frames import RingClosed
@@ -35,6 +35,7 @@ class Stage:
         self.errors: list[BaseException] = []
         self._work = work
         self._ends = ends
+        self._ended = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -42,10 +43,18 @@ class Stage:
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the end; False if the thread is still running after `timeout` seconds."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        """Wait for the end; False if the thread is still running after `timeout` seconds.
+
+        True at once for a stage that was not started. A signal may have interrupted `start`: then
+        Python has made the thread and `Thread.join` would raise until that has said so, hence an
+        event of our own.
+        """
+        if self._thread.ident is None:
+            return True
+        if not self._ended.wait(timeout):
+            return False
+        self._thread.join()
+        return True
 
     @property
     def running(self) -> bool:
@@ -53,6 +62,12 @@ class Stage:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._work_and_close()
+        finally:
+            self._ended.set()
+
+    def _work_and_close(self) -> None:
         try:
             self._work()
         except Abandoned:

@@ -10,11 +10,13 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event, Thread
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING
 
 from streamcam.errors import UsageError, reason
 from streamcam.sink.web import WebSink
+from streamcam.stage import Stage
 from streamcam.web.controls import Controls
 from streamcam.web.runtime import Running, runtime_folder
 
@@ -71,7 +73,7 @@ class WebServer:
         self._stop = Event()
         self._stopping: Event | None = None  # the app's
         self._server: uvicorn.Server | None = None
-        self._thread: Thread | None = None
+        self._stage: Stage | None = None
 
     @property
     def url(self) -> str:
@@ -104,8 +106,8 @@ class WebServer:
         if self._socket is None:
             return
         self._announce()
-        self._thread = Thread(target=self._run, args=(self._socket,), name="web", daemon=True)
-        self._thread.start()
+        self._stage = Stage("web", partial(self._run, self._socket), ends=())
+        self._stage.start()
 
     def _announce(self) -> None:
         try:
@@ -126,8 +128,8 @@ class WebServer:
             self._stopping.set()
         if self._server is not None:
             self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(1.0)
+        if self._stage is not None:
+            self._stage.join(1.0)
         if self._socket is not None:
             self._socket.close()
         self._forget()

@@ -94,7 +94,6 @@ def test_a_saved_preset_shows_at_once(running: Command, save, folder: Path) -> N
     assert time.perf_counter() - saved_at < 5, "a second is promised; a busy machine gets more"
     more_pictures(running, FPS)
     after = running.stats()
-    assert after["dropped"] - before["dropped"] < FPS / 2, "not even a busy machine loses these"
     elapsed = after["seconds"] - before["seconds"]
     assert ticks(after) - ticks(before) > 0.8 * FPS * elapsed - 1
     assert running.stop() == 0

@@ -99,6 +99,28 @@ def test_joining_a_stage_that_was_never_started_does_not_wait():
     assert not stage.running
 
 
+def test_a_stage_whose_start_was_interrupted_can_be_joined(monkeypatch):
+    """A signal came when Python had made the thread and waited for its first sign of life."""
+    ended, go_on = Event(), Event()
+    stage = Stage("infer", ended.set, [])
+    started = stage._thread._started
+    say_so = started.set
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(started, "wait", interrupt)
+    monkeypatch.setattr(started, "set", lambda: (go_on.wait(10), say_so()))
+    with pytest.raises(KeyboardInterrupt):
+        stage.start()
+    while stage._thread.ident is None:
+        pass
+    assert not stage.join(0.01)
+    go_on.set()
+    assert stage.join(5)
+    assert ended.is_set()
+
+
 def test_join_gives_up_after_its_timeout():
     go_on = Event()
     stage = Stage("infer", lambda: go_on.wait(10), [])

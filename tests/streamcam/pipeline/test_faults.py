@@ -53,15 +53,23 @@ def _raise(error):
 
 @pytest.fixture
 def start(world, monkeypatch):
-    """Start a bright run with one `act` for each engine that is built; the last for all others."""
+    """Start a bright run with one `act` for each engine that is built; the last for all others.
+
+    `before_another` is called before any engine but the first is built.
+    """
     monkeypatch.setattr("streamcam.pipeline.watchdog._HELD", 0.2)
 
-    def go(*acts, **fields):
+    def go(*acts, before_another=lambda: None, **fields):
         world.source = world.source or Marked(1_000_000, pace=0.002)
         world.sinks.setdefault("fake", FakeSink()).paced = True
-        world.make_engine = lambda spec: Scripted(
-            spec, acts[min(len(world.engines), len(acts) - 1)]
-        )
+
+        def make_engine(spec):
+            number = len(world.engines)
+            if number:
+                before_another()
+            return Scripted(spec, acts[min(number, len(acts) - 1)])
+
+        world.make_engine = make_engine
         output = {"size": "128x128", "fps": 100.0}
         preset = make_preset(**{"prompt": "bright", "output": output, **fields})
         pipeline = world.pipeline(preset=preset, size=fields.get("size", (256, 144)))
@@ -100,14 +108,7 @@ def test_an_engine_that_fails_is_built_again(world, start):
     ],
 )
 def test_while_it_is_built_the_last_picture_stays_then_a_card(world, start, go_on, error, said):
-    pipeline = start(_raise(error), None)
-    build = world.make_engine
-
-    def slow_build(spec):
-        assert go_on.wait(10)
-        return build(spec)
-
-    world.make_engine = slow_build
+    pipeline = start(_raise(error), None, before_another=lambda: go_on.wait(20))
     sink = world.sinks["fake"]
     wait_until(lambda: said in _notice(pipeline))
     with pytest.raises(UsageError, match="no engine now"):
@@ -152,12 +153,10 @@ def test_after_giving_up_a_saved_preset_tries_again(world, start):
 
 
 def test_an_engine_that_cannot_be_built_again(world, start):
-    pipeline = start(_raise(EngineFailed("gone")))
-
-    def build(spec):
+    def gone():
         raise BackendUnavailable("there is no GPU any more.")
 
-    world.make_engine = build
+    pipeline = start(_raise(EngineFailed("gone")), before_another=gone)
     wait_until(lambda: "there is no GPU any more. No other one" in _notice(pipeline))
     assert not pipeline.wait(0.1)
 

@@ -236,6 +236,29 @@ def test_another_engine_is_built_beside_the_running_one(world, running, go_on):
     assert min(world.sinks["fake"].greys) > 0, "no black picture"
 
 
+def test_the_picture_goes_on_while_a_prompt_is_encoded(world, running, go_on):
+    encoding = threading.Event()
+
+    class Slow(FakeEngine):
+        def encode(self, prompt):
+            if "long" in prompt:
+                encoding.set()
+                assert go_on.wait(10)
+            return super().encode(prompt)
+
+    world.make_engine = Slow
+    pipeline = running()
+    wanted = make_preset(prompt="long")
+    edit = threading.Thread(target=pipeline.apply_preset, args=(wanted,))
+    edit.start()
+    assert encoding.wait(10)
+    assert world.sinks["fake"].more(20)
+    go_on.set()
+    edit.join(10)
+    assert pipeline.preset is wanted
+    assert len(world.engines) == 1
+
+
 def test_an_engine_that_cannot_be_built_leaves_the_running_one_and_says_why(world, running):
     pipeline = running(make_preset(steps=1))
 

@@ -115,7 +115,7 @@ def test_one_who_reads_nothing_delays_nobody(program, folder):
                 sink.write(Frame(np.roll(noise, number), number, 0.0))
                 next(pictures)
         web.stop()
-    assert not web._thread.is_alive()
+    assert not web._stage.running
 
 
 class Camera:

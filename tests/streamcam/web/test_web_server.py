@@ -123,7 +123,7 @@ def test_stop_ends_open_streams_and_frees_the_port(http, web, film, folder):
     for _, response in watching:
         part(response)
     web.stop()
-    assert not web._thread.is_alive()  # stop() waits a second for it, not more
+    assert not web._stage.running  # stop() waits a second for it, not more
     for connection, response in watching:
         while response.readline():
             pass
@@ -145,7 +145,7 @@ def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, folder):
         for seq in range(30):  # far more than fits between here and there
             sink.write(Frame(noise, seq, 0.0))
         web.stop()
-    assert not web._thread.is_alive()
+    assert not web._stage.running
 
 
 def test_without_the_web_output_the_page_has_no_picture(program, folder, make_client):
@@ -208,6 +208,18 @@ def test_a_port_that_was_never_served_is_free_again(program, folder):
         pass
 
 
+def test_a_server_whose_start_was_interrupted_can_be_stopped(program, folder, monkeypatch):
+    def interrupt(_thread):
+        raise KeyboardInterrupt
+
+    web = WebServer(program, None, Site(port=0))
+    monkeypatch.setattr("threading.Thread.start", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        web.start()
+    web.stop()
+    assert saved(folder) == []
+
+
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_a_number_that_is_no_port_is_refused(program, folder, port):
     with pytest.raises(UsageError, match=f"there is no port {port}"):
@@ -236,7 +248,7 @@ def test_a_folder_that_cannot_be_had_costs_the_switches_and_nothing_else(program
         assert web.notice == (
             "streamcam switch and curtain will not find this program: 'LOCALAPPDATA'"
         )
-        assert web._thread.is_alive()
+        assert web._stage.running
     finally:
         web.stop()
 

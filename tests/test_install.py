@@ -58,6 +58,7 @@ def test_the_wheel_holds_presets_model_demo_and_page(wheel):
         if file.is_file() and "__pycache__" not in file.parts and "training" not in file.parts:
             assert file.relative_to(ROOT).as_posix() in names
     assert {"streamcam/capture/demo.mp4", "streamcam/web/page.html"} <= names
+    assert {"streamcam/py.typed", "engines/py.typed"} <= names, "mypy gives callers the types"
     assert not [name for name in names if name.startswith(("tests/", "presets/"))]
     assert wheel.stat().st_size < 45_000_000
 
@@ -74,7 +75,7 @@ def test_the_top_level_is_what_was_agreed():
 
 
 def test_engines_holds_only_source_and_the_model():
-    allowed = {".py", ".md", ".onnx", ".json", ".safetensors", ".txt"}
+    allowed = {".py", ".md", ".onnx", ".json", ".safetensors", ".txt", ".typed"}
     for file in (ROOT / "engines").rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
             assert file.suffix in allowed, f"{file}: artifacts belong in the user's cache"

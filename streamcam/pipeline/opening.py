@@ -9,7 +9,6 @@ from functools import partial
 from time import perf_counter
 
 from engines.errors import EngineFailed
-from streamcam import sink
 from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
@@ -84,7 +83,7 @@ class Opening:
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         opened = result_of(source, lambda: self._say_waiting(source))
         self._say(f"source: {opened.label}")
-        if opened.sound and any(sink.parse(name)[0] == "record" for name in sinks):
+        if opened.sound and any(output.finishes for output in sinks.values()):
             self._say("sound: left out, recordings hold the picture alone")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
@@ -137,7 +136,7 @@ class Opening:
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
-            opened = sinks[name] = sink.open_sink(name, self._options.format)
+            opened = sinks[name] = self._options.open_sink(name, self._options.format)
             self._unowned.append(opened.close)
             if isinstance(opened, WebSink):
                 self.web_sink = opened
@@ -198,6 +197,7 @@ class Opening:
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
         primary, form = name == self._options.outputs[0], self._options.format
+        open_sink = self._options.open_sink
         inbox: Queue[Frame] = self._queue(counted=primary)
         reached = MainThreadSink(opened, self._main) if opened.main_thread else opened
         delivery = Delivery(
@@ -207,7 +207,7 @@ class Opening:
             self._stages.stopping,
             stats=self._stats if primary else None,
             reopening=Reopening(
-                lambda choice: Covered(sink.open_sink(choice, form), self.curtain),
+                lambda choice: Covered(open_sink(choice, form), self.curtain),
                 lambda text: self._stats.notice(name, f"output {name}: {text}" if text else ""),
             ),
         )

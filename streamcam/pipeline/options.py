@@ -9,7 +9,7 @@ from streamcam.capture import Source, Wanted, open_source
 from streamcam.capture._worker import Opened
 from streamcam.frames.geometry import Size
 from streamcam.presets import Preset
-from streamcam.sink import Format
+from streamcam.sink import Format, Sink, open_sink
 
 LIVE_SIZE = (1280, 720)  # what every program that takes a camera takes
 _LONGEST = 7680  # pixels of a rendered picture's longer side, as in a preset
@@ -25,6 +25,8 @@ class Options:
     fps       ticks per second of the outputs
     realtime  False: a file is rendered frame by frame, however long it takes
     open_source  makes the source, on the thread "capture"
+    open_sink  makes a sink of each name in `outputs`, on the main thread, and again on its own
+              thread after a loss
     opened    what the source of a rendered file turned out to be: an automatic size of the outputs
               is its own, and they have its rate; None before that is known, and live
     web       serve the page; the picture goes there as well. `port` None: any free one
@@ -41,6 +43,7 @@ class Options:
     web: bool = True
     port: int | None = None
     open_source: Callable[[str, Wanted], Source] = open_source
+    open_sink: Callable[[str, Format], Sink] = open_sink
     opened: Opened | None = None
 
     @property

@@ -23,7 +23,7 @@ import psutil
 
 from engines import build as engine_build
 from engines.errors import BackendUnavailable, EngineFailed
-from streamcam import capture, sink
+from streamcam import capture
 from streamcam.errors import SinkFailed, SourceLost, UsageError
 from streamcam.pipeline import Options, Pipeline
 from streamcam.presets import load_preset
@@ -218,6 +218,7 @@ class Run:
                 fps=fps,
                 web=False,
                 open_source=self._open_source,
+                open_sink=self._open_sink,
             ),
             lambda line: print(f"  {line}", flush=True),
         )
@@ -237,8 +238,7 @@ class Run:
 
     def go(self, seconds):
         lasted = patch("streamcam.pipeline.repair._LASTED", min(10.0, self.every / 4))
-        opened = patch.object(sink, "open_sink", self._open_sink)
-        with opened, lasted, patch("streamcam.pipeline.parts.build", self._build):
+        with lasted, patch("streamcam.pipeline.parts.build", self._build):
             self.pipeline.start()
             try:
                 self._go(seconds)

@@ -12,7 +12,6 @@ from engines.errors import InvalidPrompt
 def world(monkeypatch):
     """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
     world = World(sinks={"fake": FakeSink()})
-    monkeypatch.setattr("streamcam.sink.open_sink", world.open_sink)
     monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
     monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", world.engine_steps)
     yield world

@@ -180,6 +180,7 @@ class World:
             "size": (128, 128),
             "web": False,
             "open_source": self.open_source,
+            "open_sink": self.open_sink,
         }
         options = Options(preset=preset or make_preset(), **{**settings, **options})
         self.pipelines.append(Pipeline(options, self.say))

@@ -44,6 +44,11 @@ class Opened:
     stream: VideoStream
     pipe: Pipe | None
 
+    @property
+    def size(self) -> int:
+        """In bytes; 0 if nobody knows, for which PyAV 18 has a negative number and 19 None."""
+        return max(self.container.size or 0, 0)
+
     def close(self) -> None:
         """Release it. May be called twice."""
         self.container.close()

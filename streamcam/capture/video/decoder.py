@@ -206,8 +206,7 @@ class Decoder:
     def _end(self, error: Exception) -> Exception:
         """What it means that nothing more can be read: a file that is cut short ends there, and so
         does what a server sends without its size, which FFmpeg cannot tell from a failure."""
-        unsized = self._opened.container.size <= 0
-        if self.remote and not (unsized and is_input_output(error)):
+        if self.remote and (self._opened.size or not is_input_output(error)):
             return SourceLost(f"{self.name}: {reason(error)}")
         return EOFError(f"{self.name}: {reason(error)}")
 

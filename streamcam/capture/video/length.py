@@ -84,7 +84,7 @@ def _is_stored(opened: Opened, address: Address) -> bool:
     container, form = opened.container, opened.container.format.name
     if not (address.remote or address.pipe):
         return True
-    if 0 < container.size < _LARGEST:
+    if 0 < opened.size < _LARGEST:
         return True
     if form in _FILMS or (form.endswith(_PICTURES) and form != _RAW_MJPEG):
         return True

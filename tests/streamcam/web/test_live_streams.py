@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from threading import Event
 from time import sleep
 
@@ -73,7 +74,9 @@ def test_it_ends_with_the_program(web, film, sink):
         next(pictures)
         film.stop()
         sink.close()
-        assert all(picture.width == 48 for picture in pictures)  # until there are no more
+        # To PyAV 19 the end of a stream without a length is an I/O error, to 18 a plain end.
+        with suppress(av.error.OSError):
+            assert all(picture.width == 48 for picture in pictures)
 
 
 @pytest.mark.parametrize("path", STREAMS)

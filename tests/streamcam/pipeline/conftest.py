@@ -17,9 +17,9 @@ def world(monkeypatch):
     monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", world.engine_steps)
     monkeypatch.setattr("streamcam.pipeline.parts.ready_plans", world.ready_plans)
     yield world
-    outages.forget()
     for pipeline in world.pipelines:
         pipeline.stop()
+    outages.forget()
     world.check_closed()
 
 

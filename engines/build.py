@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,9 @@ from engines.errors import BackendUnavailable, quoted
 from engines.export import with_graphs
 from engines.families import open_model
 from engines.model import Model, frame_step_graph
+from engines.outages import broken_plan, outage_of, plan_broke
 from engines.plan_process import with_plans
+from engines.remedies import on_cpu, on_what_is_left
 from engines.stream import StreamEngine
 
 logger = logging.getLogger("engines.build")
@@ -30,31 +33,72 @@ def build(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
     `BuildAbandoned`.
     """
     _check_backend(spec)
+    spec = on_what_is_left(spec)
     if spec.backend == "null":
         return cast(Engine, import_module("engines.backends.null").NullEngine(spec))
     model = open_model(spec)
     if spec.backend != "auto":
-        return _build_on(spec.backend, spec, model, watch)
-    chosen = backends_for(spec, model)[0]
+        return _build_executed(spec.backend, spec, model, watch)
+    return _build_on_best(spec, model, watch)
+
+
+def _build_on_best(spec: EngineSpec, model: Model, watch: Watch) -> Engine:
+    """On what "auto" stands for, or on what follows if that fails: torch after TensorRT, and the
+    processor after a device that is gone."""
+    name = backends_for(spec, model)[0]
+    while True:
+        try:
+            return _build_executed(name, spec, model, watch)
+        except BackendUnavailable as error:
+            gone = outage_of(spec.device) if name != "openvino" else ""
+            if gone:
+                logger.warning("backend: openvino, since %s failed: %s", name, error)
+                return _build_on("openvino", on_cpu(spec), model, watch)
+            if name != "tensorrt":
+                raise
+            logger.warning("backend: torch, since TensorRT failed: %s", error)
+            name = "torch"
+
+
+def _build_executed(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine:
+    """As a CUDA graph where "auto" stands for that, or eagerly if none can be captured."""
     try:
-        return _build_on(chosen, spec, model, watch)
+        return _build_on(name, spec, model, watch)
     except BackendUnavailable as error:
-        if chosen != "tensorrt":
+        # On some drivers a capture that failed is the end of the device for this process.
+        if error.cause != "capture" or spec.execution != "auto" or outage_of(spec.device):
             raise
-        logger.warning("backend: torch, since TensorRT failed: %s", error)
-        return _build_on("torch", spec, model, watch)
+        logger.warning("execution: eager, since %s", error)
+        return _build_on(name, replace(spec, execution="eager"), model, watch)
 
 
 def engine_steps(spec: EngineSpec) -> list[EngineSpec]:
     """The specs to build one after another for a stream: each is ready within seconds but the
-    last, which may take minutes and is better.
+    last, which may take minutes and is better. On the processor if the device is gone.
 
     Raises `InvalidSpec`, `ModelUnavailable` or `BackendUnavailable`.
     """
     _check_backend(spec)
+    spec = on_what_is_left(spec)
     if spec.backend == "null":
         return [spec]
-    return [replace(spec, backend=name) for name in backends_for(spec, open_model(spec))]
+    names = backends_for(spec, open_model(spec))
+    if names == ("tensorrt",):
+        return [spec]  # not named: "auto" goes on with torch where the engine does not load
+    return [replace(spec, backend=name) for name in names]
+
+
+def ready_plans(specs: Sequence[EngineSpec]) -> list[EngineSpec]:
+    """Those for which a TensorRT engine is kept that this machine runs, of specs that differ in
+    their size alone. Raises as `engine_steps` does."""
+    found: list[EngineSpec] = []
+    for spec in specs:
+        names = backends_for(spec, open_model(spec))
+        if names == ("tensorrt",):
+            found.append(spec)
+        elif "tensorrt" not in names and not broken_plan(spec):
+            break  # it is not for this machine, whatever the size
+    return found
 
 
 def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
@@ -89,7 +133,12 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
         backend.check_spec(spec)
         flavour, card = tensorrt_here(spec)
         model = with_plans(model, spec, flavour, card.architecture, watch)
-    runner: Runner = backend.build_runner(model, spec)
+    try:
+        runner: Runner = backend.build_runner(model, spec)
+    except BackendUnavailable as error:
+        if name == "tensorrt" and error.cause not in ("memory", "capture"):
+            plan_broke(spec, str(error))
+        raise
     return StreamEngine(spec, model, runner)
 
 

@@ -21,6 +21,7 @@ from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
 from engines.backends._tensorrt_plan import PORTABLE
 from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
+from engines.outages import broken_plan
 from engines.plans import find_plans
 
 logger = logging.getLogger("engines.choice")
@@ -79,6 +80,11 @@ def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
 
 
 def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
+    if broken_plan(spec):  # why was said when it failed
+        raise BackendUnavailable(
+            f"the TensorRT engine for {spec.width}x{spec.height} failed in this run, which does "
+            "not use it again."
+        )
     flavour, card = tensorrt_here(spec)
     ready = find_plans(model, spec, flavour, card.architecture) is not None
     return ("tensorrt",) if ready else ("torch", "tensorrt")

@@ -11,9 +11,24 @@ EngineError
 └── EngineFailed        a running engine broke; rebuilding may help
 """
 
+from __future__ import annotations
+
+from typing import Literal
+
+Cause = Literal["", "memory", "device", "capture", "blank", "hang"]
+
 
 class EngineError(Exception):
-    """Base of all engine errors; the message is fit to be shown to the user."""
+    """Base of all engine errors; the message is fit to be shown to the user.
+
+    cause  what a way back depends on: the device's memory is full ("memory"), the device itself
+           failed ("device"), a CUDA graph could not be captured ("capture"), the pictures are
+           blank, or the engine does not return ("hang"); "" is anything else
+    """
+
+    def __init__(self, message: str, *, cause: Cause = "") -> None:
+        super().__init__(message)
+        self.cause: Cause = cause
 
 
 class InvalidSpec(EngineError, ValueError):

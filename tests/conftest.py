@@ -4,11 +4,11 @@ Those marked `system` need programs that a pip install does not bring. They run 
 `pytest -m system`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from real_command import Command
+from real_command import PROGRAM, Command
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,11 +33,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def launch(folder: Path) -> Iterator[Callable[..., Command]]:
-    """Start `streamcam ARGUMENTS`; keywords are environment variables."""
+    """Start `streamcam ARGUMENTS`; keywords are environment variables, but for `program`."""
     commands: list[Command] = []
 
-    def starter(*arguments: str, **environment: str) -> Command:
-        commands.append(Command(folder, *arguments, **environment))
+    def starter(*arguments: str, program: Sequence[str] = PROGRAM, **environment: str) -> Command:
+        commands.append(Command(folder, *arguments, program=program, **environment))
         return commands[-1]
 
     yield starter

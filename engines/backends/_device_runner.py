@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from engines.api import Embedding
 from engines.backends import Conditioning, State
 from engines.backends._device_buffers import FrameBuffers
+from engines.backends._device_failures import failures_as
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import DeviceStream
-from engines.errors import EngineError, EngineFailed, quoted
+from engines.errors import EngineFailed
 
 _CLOSED = "the engine is closed; build another one"
 
@@ -112,12 +112,13 @@ class DeviceRunner:
 
     def close(self) -> None:
         """See Runner. The memory goes back to torch, which gives it to the next engine."""
-        if self._text is not None:
-            self._text.close()
-        if self._buffers is not None:
+        text, self._text = self._text, None
+        buffers, self._buffers = self._buffers, None
+        self._phases = []  # let go first: a device that failed raises below
+        if text is not None:
+            text.close()
+        if buffers is not None:
             self._stream.close()
-        self._phases = []
-        self._buffers = self._text = None
 
     def _open_buffers(self) -> FrameBuffers:
         if self._buffers is None:
@@ -132,30 +133,3 @@ class DeviceRunner:
             self._phases[phase]()
             buffers.fill_ring(phase)
         self._phases[phase]()
-
-
-@contextmanager
-def failures_as(kind: type[EngineError], placement: Placement) -> Iterator[None]:
-    """What torch raises, as `kind` that names the device and the fix."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise kind(
-            f"torch on {placement.device}: out of memory ({_first_line(error)}). "
-            "Choose a smaller --size or fewer steps, or close what else uses the device."
-        ) from error
-    except RuntimeError as error:
-        advice = {
-            "eager": "A smaller --size needs less of the device.",
-            "graph": "A smaller --size needs less of the device; execution 'eager' needs no graph.",
-            "compile": "If torch.compile cannot work here, use another execution, or 'auto'.",
-        }
-        raise kind(
-            f"torch on {placement.device}, execution {quoted(placement.execution)}: "
-            f"{_first_line(error)}. {advice[placement.execution]}"
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = (line.strip(" .") for line in str(error).splitlines())
-    return next((line for line in lines if line), repr(error))

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from engines.backends._device_failures import cause_of
 from engines.errors import BackendUnavailable, EngineError
 
 RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
@@ -58,10 +59,12 @@ class Flavour:
     def failure(self, kind: type[EngineError], doing: str, advice: str = "") -> EngineError:
         """An error of `kind`: what could not be done, in the words of the log."""
         said = " ".join(self.log.take()) or "it gave no reason"
+        cause = cause_of(said)
         if len(said) > _SHOWN:
             said = f"{said[:_SHOWN]}…"
         return kind(
-            f"{self.label} could not {doing}: {said}{'' if said[-1] in '.…' else '.'}{advice}"
+            f"{self.label} could not {doing}: {said}{'' if said[-1] in '.…' else '.'}{advice}",
+            cause=cause,
         )
 
 

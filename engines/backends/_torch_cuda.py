@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engines.api import IN_FLIGHT
 from engines.backends._torch_stream import STAGES, DeviceStream
+from engines.outages import captures
 
 _WARM_UPS = 3  # calls before a capture: libraries allocate workspaces, cuDNN picks its kernels
 _URGENT = -1  # a stream priority; lower goes first
@@ -107,8 +108,11 @@ def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Cal
             graph = torch.cuda.CUDAGraph()
             pool = graphs[0].pool() if graphs else None
             # thread_local: what another engine's thread does meanwhile is no error in this one.
-            with torch.cuda.graph(
-                graph, pool=pool, stream=stream.stream, capture_error_mode="thread_local"
+            with (
+                captures,
+                torch.cuda.graph(
+                    graph, pool=pool, stream=stream.stream, capture_error_mode="thread_local"
+                ),
             ):
                 call()
             graphs.append(graph)

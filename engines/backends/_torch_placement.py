@@ -19,11 +19,13 @@ class Placement:
 
     precision  of the networks; what is around them stays float32
     execution  "eager", "graph" or "compile"
+    library    what computes on the device, for people
     """
 
     device: torch.device
     precision: str
     execution: str
+    library: str = "torch"
 
     @property
     def dtype(self) -> torch.dtype:

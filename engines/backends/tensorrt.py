@@ -12,7 +12,8 @@ import torch
 
 from engines.api import EngineSpec
 from engines.artifacts import about
-from engines.backends._device_runner import DeviceRunner, failures_as
+from engines.backends._device_failures import failures_as
+from engines.backends._device_runner import DeviceRunner
 from engines.backends._frame_step_shapes import frame_step_signature, input_shapes
 from engines.backends._nvidia import card_for
 from engines.backends._tensorrt_buffers import AlternatingBuffers
@@ -49,7 +50,7 @@ def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
     flavour = open_flavour(str(about(model.plans)["flavour"]))
     index = torch.device("cuda" if spec.device == "auto" else spec.device).index or 0
     execution = "graph" if spec.execution == "auto" else spec.execution
-    placement = Placement(torch.device("cuda", index), "float16", execution)
+    placement = Placement(torch.device("cuda", index), "float16", execution, flavour.label)
     return load_runner(flavour, model, spec, placement)
 
 

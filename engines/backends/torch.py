@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from engines.api import EngineSpec
-from engines.backends._device_runner import DeviceRunner, Text, failures_as
+from engines.backends._device_failures import failures_as
+from engines.backends._device_runner import DeviceRunner, Text
 from engines.backends._frame_step_shapes import Shapes, input_shapes
 from engines.backends._torch_buffers import CopiedBuffers
 from engines.backends._torch_cuda import CudaStream, capture, open_stream

@@ -28,7 +28,8 @@ class BlankCheck:
         self._blank += 1
         if self._blank >= _PATIENCE:
             raise EngineFailed(
-                f"the engine makes blank pictures (all {tuple(map(int, picture[0, 0]))})."
+                f"the engine makes blank pictures (all {tuple(map(int, picture[0, 0]))}).",
+                cause="blank",
             )
         return True
 

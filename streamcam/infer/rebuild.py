@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
+from time import perf_counter
 
 from engines.api import Engine, EngineSpec, Watch
 from engines.errors import EngineError
 from streamcam.frames import Ring
+from streamcam.stage import Abandoned
 
 # What a build can end with that leaves the running engine unharmed: a named error, or what
 # compilers and drivers raise when memory, a file or the device lets them down.
@@ -18,8 +21,8 @@ _FAILURES = (EngineError, RuntimeError, MemoryError, OSError)
 class Wish:
     """An engine that is wanted. All functions are called on the thread "rebuild".
 
-    steps   what to build, one after another: the first is there soon, a later one is better.
-            May raise `EngineError`
+    steps   what to build, one after another: the first is there soon, a later one is better;
+            may take seconds to say. May raise `EngineError`
     ready   takes an engine over; `last` says whether a better one follows. May raise
             `EngineError`, the engine is then closed and the wish has failed
     failed  told why there will be none, or no better one
@@ -33,12 +36,19 @@ class Wish:
 
 
 class Rebuild:
-    """Serves wishes one by one; only the newest counts. `work` on its thread, the rest on any."""
+    """Serves wishes one by one; only the newest counts. `work` on its thread, the rest on any.
+
+    A build that does not return can be left with its thread: `abandon`, then `work` on another.
+    """
 
     def __init__(self, build: Callable[[EngineSpec, Watch], Engine]) -> None:
         self._build = build
         self._wishes: Ring[Wish] = Ring()
         self._newest: Wish | None = None
+        self._lock = Lock()
+        # Protected by _lock; `silent` reads the second without it:
+        self._shift: object = None  # of the thread that works; another one ends
+        self._heard: float | None = None  # when what is being built last gave a sign of life
 
     def ask(self, wish: Wish) -> None:
         """Build this next. A wish that waits or is being built is forgotten, without a call."""
@@ -49,12 +59,39 @@ class Rebuild:
         """Nothing is wanted any more: what is being built is closed when it is ready."""
         self._newest = None
 
+    def silent(self) -> float:
+        """Seconds since what is being built gave a sign of life; 0.0 if nothing is. A device that
+        hangs says nothing, but neither do long reading and compiling."""
+        heard = self._heard
+        return 0.0 if heard is None else perf_counter() - heard
+
+    def abandon(self) -> bool:
+        """Leave what is being built to its thread, which ends, and closes it, once that returns.
+
+        False, and nothing done, if nothing is being built. Then call `work` on another thread, and
+        `ask` again for what is still wanted.
+        """
+        with self._lock:
+            if self._heard is None:
+                return False
+            self._newest, self._shift, self._heard = None, None, None
+            return True
+
     def work(self) -> None:
-        """Until closed."""
+        """Until closed. Raises `Abandoned` if what it built was."""
+        shift = object()
+        with self._lock:
+            self._shift = shift
         while True:
             wish = self._wishes.get()
-            if wish is not None and wish is self._newest:
-                self._serve(wish)
+            if wish is None or wish is not self._newest:
+                continue
+            self._heard = perf_counter()
+            self._serve(wish)
+            with self._lock:
+                if shift is not self._shift:
+                    raise Abandoned
+                self._heard = None
 
     def close(self) -> None:
         """End `work`, at once or after the build that is under way, whose engine is closed. One
@@ -63,16 +100,27 @@ class Rebuild:
         self._wishes.close()
 
     def _serve(self, wish: Wish) -> None:
-        watch = Watch(wish.tell, lambda: wish is self._newest)
+        watch = Watch(lambda stage: self._tell(wish, stage), lambda: self._is_wanted(wish))
         try:
             steps = list(wish.steps())
             for number, spec in enumerate(steps, 1):
-                self._hand_over(wish, self._build(spec, watch), last=number == len(steps))
-                if wish is not self._newest:
+                if not self._is_wanted(wish):
                     return
+                self._hand_over(wish, self._build(spec, watch), last=number == len(steps))
         except _FAILURES as error:
             if wish is self._newest:
                 wish.failed(error)
+
+    def _tell(self, wish: Wish, stage: str) -> None:
+        if self._is_wanted(wish):
+            wish.tell(stage)
+
+    def _is_wanted(self, wish: Wish) -> bool:
+        """Whoever asks is alive."""
+        if wish is not self._newest:
+            return False
+        self._heard = perf_counter()
+        return True
 
     def _hand_over(self, wish: Wish, engine: Engine, *, last: bool) -> None:
         if wish is not self._newest:

@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from engines.api import IN_FLIGHT, Engine, Params
-from engines.errors import EngineError
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.infer.blank import BlankCheck
@@ -111,8 +110,8 @@ class Restyler:
             return False
         try:
             taken = engine.take_over(self.engine)
-        except EngineError:
-            return False  # the other one broke: this one starts with the next frame
+        except Exception:  # noqa: BLE001  # the other one broke: this one starts with the next frame
+            return False
         if not taken:
             return False
         self.engine, self._params = engine, params

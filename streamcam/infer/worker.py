@@ -120,7 +120,7 @@ class InferWorker:
                 continue
             self.source = frame.size
             if self._changed:
-                self._apply_changes()
+                self._apply_changes(shift)
             picture = self._picture_of(frame, shift)
             if picture is not None:
                 self._outbox.put(picture)
@@ -152,8 +152,10 @@ class InferWorker:
                 raise
             # Whatever it was, viewers go on seeing the last picture while another engine is built.
             self._broken = True
-            _close(restyler.engine)
             self._broke(error)
+            self._busy_since = perf_counter()  # a device that hangs keeps who closes its engine
+            _close(restyler.engine)
+            self._returned(restyler, shift)
             return None
         self._returned(restyler, shift)
         took = perf_counter() - began
@@ -177,7 +179,8 @@ class InferWorker:
         for picture in pictures:
             self._outbox.put(picture)
 
-    def _apply_changes(self) -> None:
+    def _apply_changes(self, shift: object) -> None:
+        """Raises `Abandoned` if the engine that ran so far does not let go."""
         with self._lock:
             following, self._next = self._next, None
             view, self._next_view = self._next_view, None
@@ -186,15 +189,28 @@ class InferWorker:
         if view is not None:
             self._view = view
             self._restyler.use_view(view)
-        spent, gone = self._restyler.engine, self._broken
-        if following is not None and (gone or not self._restyler.continue_with(*following)):
+        if following is not None:
+            self._change_engine(following, open_gate, shift)
+        elif open_gate is not self._gate_opener:
+            self._restyler.gate = self._opened(open_gate, self._restyler.engine.delay)
+
+    def _change_engine(
+        self, following: tuple[Engine, ParamsBox], open_gate: OpenGate, shift: object
+    ) -> None:
+        restyler, spent, gone = self._restyler, self._restyler.engine, self._broken
+        self._busy_since = perf_counter()  # both engines are at work on their devices
+        taken_over = not gone and restyler.continue_with(*following)
+        self._returned(restyler, shift)
+        if not taken_over:
             self._drain()
-            self._restyler = self._restyler_for(following, open_gate)
+            restyler = self._restyler = self._restyler_for(following, open_gate)
             self._broken, self._usual = False, None
         elif open_gate is not self._gate_opener:
-            self._restyler.gate = self._opened(open_gate, spent.delay)
-        if following is not None and not gone:
-            spent.close()
+            restyler.gate = self._opened(open_gate, following[0].delay)
+        if not gone:
+            self._busy_since = perf_counter()
+            _close(spent)
+            self._returned(restyler, shift)
 
     def _restyler_for(
         self, restyled_with: tuple[Engine, ParamsBox], open_gate: OpenGate

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
+from threading import RLock
 
 from engines.api import Engine, EngineSpec
-from engines.errors import EngineError, InvalidPrompt
 from streamcam.errors import UsageError
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.rebuild import Wish
 from streamcam.infer.shape import AutomaticSize
 from streamcam.pipeline.options import Options
+from streamcam.pipeline.outage import Outage
 from streamcam.pipeline.parts import describe, same_but_size, spec_for, steps_to
-from streamcam.pipeline.preset_prompts import encode_looks, show_look
+from streamcam.pipeline.pending import Pending
+from streamcam.pipeline.preset_prompts import encode_looks, kept_look, read_looks, show_look
 from streamcam.pipeline.repair import Repair
+from streamcam.pipeline.specs import Specs
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
-    """A preset that waits for its engine, or for a better one than the one that runs already. A
-    later preset with the same spec takes its place. `announced`: that it takes long was said."""
-
-    preset: Preset
-    spec: EngineSpec
-    announced: bool = False
-
-
 class Live:
-    """Every method may be called from any thread and returns at once.
+    """Every method may be called from any thread and, but for `device_is_gone`, returns at once.
 
     A change that the running engine can follow takes effect with the next frame. One that
     needs another engine waits, with everything it brings, until that is built; the newest
@@ -47,22 +38,21 @@ class Live:
         say: Callable[[str], None],
     ) -> None:
         """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
-        engine, box = running
+        engine, self._box = running
         self._options = options
-        # What "auto" stands for in the presets to come; the size changes under _lock alone:
-        self._automatic = AutomaticSize((engine.spec.width, engine.spec.height))
-        self._batching = engine.spec.batching
         self._workers, self._stats = workers, workers.stats
         self._say = say
-        self._lock = Lock()
+        self._lock = RLock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
-        self._repair = Repair(workers.stats)
-        self._spec = spec_for(options.preset, options, self._automatic.size, self._batching)
-        self._box = box
+        size = (engine.spec.width, engine.spec.height)
+        self._spec = spec_for(options.preset, options, size, engine.spec.batching)
+        self._repair = Repair(workers.stats, (self._spec, engine.spec))
+        self._specs = Specs(options, engine.spec, self._repair)
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
-        self._pending: _Pending | None = None
+        self._pending: Pending | None = None
+        self._outage = Outage(workers.stats, say)
 
     @property
     def trouble(self) -> str:
@@ -87,66 +77,64 @@ class Live:
 
         Raises `UsageError`; what runs then stays.
         """
-        spec = self._spec_for(preset)
+        spec = self._specs.of(preset)
+        if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
+            read_looks(preset, self._encode)
         with self._lock:
             self._chosen = False
             if self._is_shown_by_running(spec):
-                try:
-                    encode_looks(preset, self._encode)
-                except EngineError as error:
-                    raise UsageError(str(error)) from error
-                show_look(self._box, preset, self._look_in(preset))
+                look = kept_look(preset, self.preset, self._box.look, chosen=self._chosen)
+                show_look(self._box, preset, look)
                 self._adopt(preset)
                 self._go_on_building(preset, spec)
-            elif self._pending is not None and spec == self._pending.spec:
+            elif self._pending is not None and self._pending.serves(spec, self._spec):
                 self._pending.preset = preset
             else:
                 self._tell(f"preset {preset.name}: its engine is being built")
-                self._wish(_Pending(preset, spec), done=0)
+                self._wish(Pending(preset, spec), done=0)
 
-    def _spec_for(self, preset: Preset) -> EngineSpec:
-        try:
-            return spec_for(preset, self._options, self._automatic.size, self._batching)
-        except InvalidPrompt as error:
-            raise UsageError(str(error)) from error
-        except EngineError as error:
-            raise UsageError(f"preset {preset.name}: {error}") from error
-
-    def mend(self, error: Exception) -> None:
-        """The running engine broke and is gone: build it again, or a smaller one, or give up. A
-        preset that is saved later gets another try."""
+    def mend(self, error: Exception, *, build_left: bool = False) -> None:
+        """The running engine broke and is gone: see to another one, or give up. A preset that is
+        saved later gets another try. `build_left`: what was being built has been abandoned."""
         with self._lock:
-            self._mend(error)
+            other = self._pending is not None and self._pending.spec != self._spec
+            self._repair.broke(error, other=other)
+            if not other:
+                self._wish(Pending(self.preset, self._spec, mends=True), done=0)
+            elif build_left:
+                self.build_again()
 
-    def _mend(self, error: Exception) -> None:
-        other = self._pending is not None and self._pending.spec != self._spec
-        spec = self._repair.after(self._spec, error, other=other)
-        if spec is not None:
-            self._wish(_Pending(self.preset, spec), done=0)
+    def build_again(self) -> None:
+        """What was being built has been abandoned: begin again."""
+        with self._lock:
+            if self._pending is not None:
+                self._wish(self._pending, done=0)
+
+    def device_is_gone(self) -> bool:
+        """Ask the devices of the engine and of what is being built, which may take seconds."""
+        waiting = self._pending
+        return self._outage.found(self._repair.device, waiting.spec.device if waiting else "")
 
     def improve(self) -> None:
         """Build what the first engine only stands in for, if it does; it then takes over."""
         with self._lock:
-            self._wish(_Pending(self.preset, self._spec), done=1)
+            self._wish(Pending(self.preset, self._spec), done=1)
 
     def reshape(self, aspect: float) -> bool:
         """What is visible has this width / height for good: an engine of that shape is built, if
         its size is automatic. True if that begins now."""
         with self._lock:
-            self._automatic.follow(aspect)
-            waiting = self._pending or _Pending(self.preset, self._spec)
-            if self.trouble or self._options.size or waiting.preset.size:
-                return False
-            width, height = self._automatic.size
-            spec = replace(waiting.spec, width=width, height=height)
-            if spec == waiting.spec:
+            waiting = self._pending or Pending(self.preset, self._spec)
+            spec = self._specs.of_shape(aspect, waiting.preset, waiting.spec)
+            if self.trouble or spec == waiting.spec:
                 return False
             begins = spec != self._spec
-            self._wish(_Pending(waiting.preset, spec), done=0 if begins else 1)
+            self._wish(Pending(waiting.preset, spec), done=0 if begins else 1)
             if not begins:  # the picture is back in the shape of the running one
                 self._tell(self._options.unmet(self.preset))
         if begins:
-            self._say(f"engine: the picture has another shape, for which {width}x{height} is built")
+            size = f"{spec.width}x{spec.height}"
+            self._say(f"engine: the picture has another shape, for which {size} is built")
         return begins
 
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
@@ -163,20 +151,34 @@ class Live:
             self._workers.rebuild.forget()
             self._pending = None
 
-    def _wish(self, pending: _Pending, done: int) -> None:
+    def _wish(self, pending: Pending, done: int) -> None:
         """`done`: how many of the steps to the best engine are there already."""
         self._pending = pending
         self._workers.rebuild.ask(
             Wish(
-                steps=lambda: steps_to(pending.spec)[done:],
+                steps=lambda: self._steps(pending, done),
                 ready=lambda engine, last: self._take(engine, pending, last=last),
                 failed=lambda error: self._refuse(error, pending),
                 tell=lambda stage: self._announce(stage, pending),
             )
         )
 
-    def _take(self, engine: Engine, pending: _Pending, *, last: bool) -> None:
+    def _steps(self, pending: Pending, done: int) -> list[EngineSpec]:
+        """What to build for `pending`. On the thread "rebuild": a device is waited for."""
+        gone = bool(self.trouble) and self.device_is_gone()
+        with self._lock:
+            if pending is self._pending and pending.mends:
+                automatic = self._specs.has_automatic_size(pending.preset)
+                spec = self._repair.following(gone=gone, automatic=automatic)
+                if spec is None:
+                    self._pending = None
+                    return []
+                pending.spec = spec
+        return steps_to(pending.spec)[done:]
+
+    def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
+        encode_looks(pending.preset, engine.encode)  # before anybody has to wait for it
         with self._lock:
             if pending is not self._pending:
                 engine.close()
@@ -190,25 +192,25 @@ class Live:
             else:
                 self._change_over(engine, pending)
             self._encode = engine.encode
-            self._repair.running()
+            self._repair.running(pending.spec, engine.spec)
             if last:
                 self._pending = None
         self._say(describe(engine))
 
-    def _change_over(self, engine: Engine, pending: _Pending) -> None:
+    def _change_over(self, engine: Engine, pending: Pending) -> None:
         preset = pending.preset
         encode_looks(preset, engine.encode)
-        wanted = preset.showing(self._look_in(preset))
+        wanted = preset.showing(kept_look(preset, self.preset, self._box.look, chosen=self._chosen))
         box = ParamsBox(engine.encode, wanted, partial(self._stats.say, "look"))
         self._box.mute()
         self._stats.say("look", box.look)
         self._workers.infer.swap(engine, box)
         if self.trouble:  # a smaller one may have come in its place
-            self._automatic = AutomaticSize((engine.spec.width, engine.spec.height))
+            self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._box, self._spec = box, pending.spec
         self._adopt(preset)
 
-    def _announce(self, stage: str, pending: _Pending) -> None:
+    def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
         with self._lock:
             if pending is not self._pending:
@@ -218,27 +220,25 @@ class Live:
         if first:
             self._say("engine: TensorRT builds a faster one, which will take over by itself")
 
-    def _refuse(self, error: Exception, pending: _Pending) -> None:
+    def _refuse(self, error: Exception, pending: Pending) -> None:
+        known = self._outage.told
+        newly_gone = self.device_is_gone() and not known
         with self._lock:
             if pending is not self._pending:
                 return
+            if newly_gone and not pending.mends and pending.spec != self._spec:
+                self.build_again()  # on the processor now
+                return
             self._pending = None
             if self.trouble:
-                self._mend(error)
+                self._repair.broke(error, other=False)
+                self._wish(Pending(self.preset, self._spec, mends=True), done=0)
                 return
             what = f"preset {pending.preset.name}"
             if pending.preset is self.preset and pending.spec != self._spec:
-                self._automatic.refuse((self._spec.width, self._spec.height))
+                self._specs.automatic.refuse((self._spec.width, self._spec.height))
                 what = f"an engine of {pending.spec.width}x{pending.spec.height}"
             self._tell(f"{what}: {error} The running engine stays.")
-
-    def _look_in(self, preset: Preset) -> str | None:
-        """The look to show of a preset: the running one if that is a look of it, except where a
-        schedule is to begin."""
-        look = self._box.look
-        stays = preset.schedule is None or self._chosen
-        edited = preset.name == self.preset.name
-        return look if stays and edited and look in preset.look_names else None
 
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from engines.errors import EngineFailed
 from streamcam.capture._worker import CaptureWorker, Opened
 from streamcam.frames import Channel, Frame, Queue, Ring
 from streamcam.infer.params import ParamsBox
@@ -26,6 +25,7 @@ from streamcam.pipeline.parts import (
     gate_opener,
     view_for,
 )
+from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.stages import Loss, Stages
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers
@@ -150,11 +150,6 @@ class Opening:
         def trouble() -> str:
             return live.trouble or (self._waiting.capitalize() if capture.lost else "")
 
-        def abandon(reason: str) -> None:
-            if infer.abandon():
-                self._stages.replace("infer", keeping_time(infer.work))
-                live.mend(EngineFailed(reason))
-
         def show_card(reason: str) -> None:
             picture = card((form.width, form.height), reason)
             workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
@@ -165,7 +160,8 @@ class Opening:
 
         shape = ShapeWatch(aspect, live.reshape)
         stop = self._stages.stopping
-        watchdog = Watchdog(workers, shape, trouble, abandon, show_card, stop)
+        rescue = Rescue(workers, live, self._stages)
+        watchdog = Watchdog(workers, shape, trouble, rescue, show_card, stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from engines.api import NOBODY, Batching, Engine, EngineSpec, Watch
-from engines.build import build, engine_steps
+from engines.build import build, engine_steps, ready_plans
 from streamcam.frames.geometry import View
 from streamcam.gate import Gate, open_gate
 from streamcam.gate._rest import Rest
@@ -102,13 +102,10 @@ def open_engine(
 
 def _ready_sizes(spec: EngineSpec, aspect: float) -> list[tuple[int, int]]:
     """The sizes for which a TensorRT engine is kept that this machine runs."""
-    if steps_to(spec)[-1].backend != "tensorrt":
+    if spec.backend not in ("auto", "tensorrt"):
         return []
-    return [
-        (width, height)
-        for width, height in candidates(aspect)
-        if steps_to(replace(spec, width=width, height=height))[0].backend == "tensorrt"
-    ]
+    sizes = [replace(spec, width=width, height=height) for width, height in candidates(aspect)]
+    return [(ready.width, ready.height) for ready in ready_plans(sizes)]
 
 
 def _build_first(build_one: Callable[[EngineSpec], Engine], spec: EngineSpec) -> Engine:

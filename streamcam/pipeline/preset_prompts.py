@@ -49,6 +49,14 @@ def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
             encoded(look, encode)
 
 
+def read_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
+    """`encode_looks` for a preset that a user has just saved or chosen. Raises `UsageError`."""
+    try:
+        encode_looks(preset, encode)
+    except EngineError as error:
+        raise UsageError(str(error)) from error
+
+
 def show_look(box: ParamsBox, preset: Preset, name: str | None) -> None:
     """Cross over to a look of `preset` in `box`; None: what the preset itself shows.
 
@@ -59,6 +67,14 @@ def show_look(box: ParamsBox, preset: Preset, name: str | None) -> None:
         box.set(wanted)
     except EngineError as error:
         raise UsageError(f"look {name or preset.name}: {error}") from error
+
+
+def kept_look(preset: Preset, before: Preset, shown: str, *, chosen: bool) -> str | None:
+    """The look to show of a preset: `shown`, if that is a look of it as well and `preset` is an
+    edit of the one `before`, unless a schedule is to begin. `chosen`: somebody chose that look."""
+    stays = preset.schedule is None or chosen
+    edited = preset.name == before.name
+    return shown if stays and edited and shown in preset.look_names else None
 
 
 def _looks(preset: Preset) -> list[Look]:

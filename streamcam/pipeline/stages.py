@@ -69,11 +69,11 @@ class Stages:
     def replace(self, name: str, work: Callable[[], None]) -> None:
         """Run `work` in place of the stage of that name, whose own raises `Abandoned` once it
         returns. Nobody waits for it any more."""
-        for side_by_side in self._way:
-            for number, entry in enumerate(side_by_side):
+        for entries in (*self._way, self._beside):
+            for number, entry in enumerate(entries):
                 if entry.stage.name == name:
-                    side_by_side[number] = _Entry(name, work, entry.ends, self._changed)
-                    side_by_side[number].stage.start()
+                    entries[number] = _Entry(name, work, entry.ends, self._changed)
+                    entries[number].stage.start()
 
     def wait(self, seconds: float) -> None:
         """Until a stage ends, but at most `seconds`."""

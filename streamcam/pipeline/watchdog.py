@@ -7,6 +7,7 @@ from threading import Event
 from time import perf_counter
 
 from streamcam.infer.shape import ShapeWatch
+from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.workers import Workers
 
 _EVERY = 0.1  # seconds between looks
@@ -16,35 +17,41 @@ _HELD = 3.0  # seconds for which the last picture stays before a card says why
 _TIMES = 50
 _SHORTEST, _LONGEST = 2.0, 10.0  # seconds
 _FIRST = 60.0  # an engine's first frame, in which drivers load and compile
+# Seconds without a word from a build after which its device is asked, again and again: reading and
+# compiling may take minutes, and only the device knows whether it is still at work.
+_SILENT = 20.0
 
 _SLOW = "The picture engine does not answer"
 
 
 class Watchdog:
-    """Leaves an engine that hangs, and shows a card where no picture comes for a known reason."""
+    """Leaves an engine that hangs and a build that waits for a device which does, and shows a card
+    where no picture comes for a known reason."""
 
     def __init__(
         self,
         workers: Workers,
         shape: ShapeWatch,
         trouble: Callable[[], str],
-        abandon: Callable[[str], None],
+        rescue: Rescue,
         card: Callable[[str], None],
         stop: Event,
     ) -> None:
         """
         shape    is asked to look, in between, whether the picture has got another one
         trouble  what keeps the picture away, for viewers; "" if nothing is known to
-        abandon  told why, leaves the engine that hangs and sees to another
+        rescue   leaves what hangs and sees to another
         card     shows viewers a card with a reason until the next picture
         """
         self._infer, self._post = workers.infer, workers.post
         self._shape = shape
         self._trouble = trouble
-        self._abandon = abandon
+        self._rescue = rescue
         self._card = card
         self._stop = stop
         self._said = ""
+        self._rebuild = workers.rebuild
+        self._patience = _SILENT  # seconds of silence until a build is looked after
 
     def work(self) -> None:
         """Until `stop` is set."""
@@ -55,6 +62,7 @@ class Watchdog:
                 self._look_after_engine()
             before = now
             self._look_after_picture(now)
+            self._look_after_build()
             self._shape.look()
 
     def _look_after_engine(self) -> None:
@@ -62,7 +70,15 @@ class Watchdog:
         limit = _FIRST if usual is None else min(max(_TIMES * usual, _SHORTEST), _LONGEST)
         if taken > limit:
             often = "" if usual is None else f"; usually it takes {usual * 1e3:.0f} ms"
-            self._abandon(f"it has not returned for {taken:.1f} s{often}")
+            self._rescue.leave_engine(f"it has not returned for {taken:.1f} s{often}")
+
+    def _look_after_build(self) -> None:
+        silent = self._rebuild.silent()
+        if silent < _SILENT:
+            self._patience = _SILENT
+        elif silent > self._patience:
+            self._patience = silent + _SILENT
+            self._rescue.look_after_build()
 
     def _look_after_picture(self, now: float) -> None:
         if now - self._post.shown_at < _HELD:

@@ -24,6 +24,7 @@ from engines.backends import _torch_cuda
 from engines.backends import torch as torch_backend
 from engines.backends._torch_placement import Placement
 from engines.backends._torch_stream import STAGES, DeviceStream
+from engines.outages import captures
 
 DEFAULT_STREAM = "the default stream"
 HOST_READS = {
@@ -219,6 +220,7 @@ def install(monkeypatch):
     def fake_graph(graph, *, pool, stream, capture_error_mode):
         assert stream.follows == DEFAULT_STREAM, "the weights may still be on their way"
         assert capture_error_mode == "thread_local"
+        assert captures.locked(), "who asks the device now would spoil the capture"
         graphs.append(graph)
         graph.memory = pool or (0, len(graphs))
         return graph

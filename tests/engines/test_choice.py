@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from engines import build as building
-from engines import choice
+from engines import choice, outages
 from engines.api import EngineSpec
 from engines.backends import _nvidia
 from engines.backends._nvidia import Card
 from engines.backends._tensorrt_flavour import CLASSIC, RTX, Flavour
 from engines.backends._tensorrt_plan import PORTABLE
-from engines.build import engine_steps
+from engines.build import engine_steps, ready_plans
 from engines.choice import backends_for, tensorrt_for
 from engines.errors import BackendUnavailable
 from engines.families import open_model
@@ -29,6 +29,12 @@ CARDS = {
     "B200": (10, 0),
     "RTX 5090": (12, 0),
 }
+
+
+@pytest.fixture(autouse=True)
+def nothing_has_failed():
+    yield
+    outages.forget()
 
 
 def flavour(name):
@@ -156,6 +162,97 @@ def test_auto_goes_on_with_torch_when_a_ready_engine_does_not_load(machine, monk
     assert "since TensorRT failed: could not load" in caplog.text
     with pytest.raises(BackendUnavailable, match="old cuda driver"):
         building.build(replace(SPEC, backend="tensorrt"))
+
+
+def test_a_ready_engine_that_does_not_load_is_left_alone_for_the_run(machine, monkeypatch):
+    """Also in the steps of a preset that is chosen later: "auto" keeps its way back."""
+    machine("RTX 4090", ready=["sm89"])
+    asked = []
+
+    def load(name):
+        def build_runner(model, spec):
+            asked.append(f"{name} {spec.width}")
+            if name == "tensorrt":
+                raise BackendUnavailable("could not load frame_step.plan.", cause=cause)
+            return "an engine"
+
+        return SimpleNamespace(check_spec=lambda spec: None, build_runner=build_runner)
+
+    monkeypatch.setattr(building, "_load_backend", load)
+    monkeypatch.setattr(building, "with_plans", lambda model, *about: model)
+    monkeypatch.setattr(building, "StreamEngine", lambda spec, model, runner: runner)
+    cause = "memory"  # it may fit another time
+    assert engine_steps(SPEC) == [SPEC]
+    assert building.build(engine_steps(SPEC)[0]) == "an engine"
+    assert engine_steps(SPEC) == [SPEC]
+    cause = ""
+    assert building.build(SPEC) == "an engine"
+    assert engine_steps(SPEC) == [replace(SPEC, backend="torch")]
+    assert building.build(SPEC) == "an engine"
+    assert asked == ["tensorrt 448", "torch 448"] * 2 + ["torch 448"]
+    larger = replace(SPEC, width=512)
+    assert engine_steps(larger) == [larger], "that one has not failed"
+    assert ready_plans([SPEC, larger]) == [larger]
+    with pytest.raises(BackendUnavailable, match="engine for 448x256 failed in this run"):
+        engine_steps(replace(SPEC, backend="tensorrt"))
+
+
+def test_the_sizes_with_a_ready_engine(machine, monkeypatch):
+    sizes = [replace(SPEC, width=width) for width in (320, 448, 512)]
+    machine("RTX 4090")
+    monkeypatch.setattr(
+        choice, "find_plans", lambda m, spec, f, a: Path("there") if spec.width > 400 else None
+    )
+    assert ready_plans(sizes) == sizes[1:]
+    machine("H100")
+    assert ready_plans(sizes) == []
+    machine(None)
+    assert ready_plans(sizes) == []
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_a_graph_that_cannot_be_captured_is_no_reason_to_give_up(
+    machine, monkeypatch, caplog, backend
+):
+    machine("H100")
+    asked = []
+
+    def build_on(name, spec, model, watch):
+        asked.append((name, spec.execution))
+        if spec.execution != "eager":
+            raise BackendUnavailable("no CUDA graph could be captured.", cause="capture")
+        return "an engine"
+
+    monkeypatch.setattr(building, "_build_on", build_on)
+    assert building.build(replace(SPEC, backend=backend)) == "an engine"
+    assert asked == [("torch", "auto"), ("torch", "eager")]
+    assert "execution: eager, since no CUDA graph could be captured" in caplog.text
+    with pytest.raises(BackendUnavailable, match="could be captured"):
+        building.build(replace(SPEC, execution="graph"))
+
+
+def test_a_device_that_is_gone_at_the_start_leaves_the_processor(machine, monkeypatch, caplog):
+    machine("H100")
+    asked = []
+
+    def build_on(name, spec, model, watch):
+        asked.append((name, spec.device))
+        if name == "torch":
+            raise BackendUnavailable("torch on cuda:0: the device failed.", cause="device")
+        return "an engine"
+
+    def gone(device):
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(building, "_build_on", build_on)
+    monkeypatch.setattr(outages, "_opened", lambda device: "cuda:0")
+    monkeypatch.setattr(outages, "_synchronise", gone)
+    assert building.build(SPEC) == "an engine"
+    assert asked == [("torch", "auto"), ("openvino", "CPU")]
+    assert "backend: openvino, since torch failed: torch on cuda:0" in caplog.text
+    assert building.build(replace(SPEC, backend="torch")) == "an engine"
+    assert asked[2:] == [("openvino", "CPU")], "without another try"
+    assert engine_steps(SPEC)[0].backend == "openvino"
 
 
 @pytest.mark.parametrize("text", ["sm89", "8.9", "SM_89", "89"])

@@ -39,7 +39,7 @@ class Failing(ToyNetworks):
     ("error", "message"),
     [
         (torch.OutOfMemoryError("Tried to allocate 2 GiB"), r"cpu.*Tried.*smaller --size"),
-        (RuntimeError("\nkernel died\ntrace"), r"cpu, execution 'eager': kernel died.*--size"),
+        (RuntimeError("\nkernel died\ntrace"), r"cpu, execution 'eager': kernel died.*--backend"),
     ],
 )
 def test_a_failure_names_the_device_and_the_fix(error, message):

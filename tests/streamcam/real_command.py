@@ -9,13 +9,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+PROGRAM = ("-m", "streamcam")
 LONG = 60.0  # seconds that something may take on a busy machine
 SMALL = ("--size", "256x144")
 # Modules that stand for a machine without these, for the fixture `with_modules`.
@@ -41,17 +42,23 @@ def wait_until(condition: Callable[[], object], what: str = "it") -> object:
 
 
 class Command:
-    """`streamcam ARGUMENTS`, started in `folder`; `close` it.
+    """`streamcam ARGUMENTS`, started in `folder`; `close` it. `program`: what Python is to run.
 
     said, errors  the lines on stdout and stderr so far
     """
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: Sequence[str] = PROGRAM,
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self.said: list[str] = []
         self.errors: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamcam", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from streamcam.gate.always import Always
 from streamcam.infer.look import Look
 from streamcam.infer.params import ParamsBox
 from streamcam.infer.worker import InferWorker
+from streamcam.stage import Stage
 from streamcam.stats import Stats
 
 LOOK = Look("plain", "a photo")
@@ -184,3 +186,100 @@ def test_a_broken_engine_ends_the_worker_with_its_reason():
     bench.inbox.put(_frame(0))
     with pytest.raises(EngineFailed, match="removed"):
         bench.worker.work()
+
+
+class Clinging(Marking):
+    """Waits for a device that hangs, where it is told to: in `take_over`, or in `close`."""
+
+    def __init__(self, where, *, fails=False):
+        super().__init__()
+        self.where, self.fails = where, fails
+        self.begun, self.go_on = Event(), Event()
+
+    def run(self, frame_HWC, params, out_HWC=None):
+        if self.fails and self.runs == 2:
+            raise EngineFailed("the device failed")
+        return super().run(frame_HWC, params, out_HWC)
+
+    def take_over(self, other):
+        self._wait("take_over")
+        return False
+
+    def close(self):
+        self._wait("close")
+        super().close()
+
+    def _wait(self, where):
+        if where == self.where:
+            self.begun.set()
+            assert self.go_on.wait(20)
+
+
+def _left(bench, clinging, following):
+    """Leave the thread that hangs; the frames that another one shows with the engine that follows,
+    before and after the first is let go."""
+    first = bench.thread
+    assert clinging.begun.wait(5)
+    assert bench.worker.busy()[0] > 0.0, "somebody can see that it hangs"
+    assert bench.worker.abandon()
+    bench.start()
+    bench.worker.swap(following, _box(following))
+    bench.inbox.put(_frame(50))
+    before = bench.outbox.get(5)
+    clinging.go_on.set()
+    assert first.join(5)
+    assert first.errors == []
+    bench.inbox.put(_frame(60))
+    return [before, bench.outbox.get(5)]
+
+
+@pytest.fixture
+def hanging_bench():
+    """Call with an engine: a bench whose worker runs on a thread of its own."""
+    benches = []
+
+    def begin(engine):
+        bench = Bench(engine)
+
+        def start():
+            bench.thread = Stage("infer", bench.worker.work, [bench.worker])
+            bench.thread.start()
+
+        bench.start = start
+        start()
+        benches.append(bench)
+        return bench
+
+    yield begin
+    for bench in benches:
+        bench.inbox.close()
+        assert bench.thread.join(5)
+        assert bench.thread.errors == []
+
+
+def test_an_engine_that_fails_and_then_cannot_be_closed_is_left(hanging_bench):
+    engine, following = Clinging("close", fails=True), Marking(mark=7)
+    bench = hanging_bench(engine)
+    for seq in range(3):
+        bench.inbox.put(_frame(seq))
+    assert [bench.outbox.get(5).seq for _ in range(2)] == [0, 1]
+    found = _left(bench, engine, following)
+    assert [str(error) for error in bench.failures] == ["the device failed"], "told before that"
+    assert [int(picture.pixels[0, 0, 0]) for picture in found] == [57, 67]
+    assert engine.closes
+    assert not following.closes
+
+
+@pytest.mark.parametrize("where", ["take_over", "close"])
+def test_a_change_of_engines_that_hangs_is_left(hanging_bench, where):
+    spent = Clinging(where if where == "close" else "nowhere")
+    coming = Clinging(where if where == "take_over" else "nowhere")
+    clinging, following = (spent if where == "close" else coming), Marking(mark=7)
+    bench = hanging_bench(spent)
+    bench.inbox.put(_frame(0))
+    bench.outbox.get(5)
+    bench.worker.swap(coming, _box(coming))
+    bench.inbox.put(_frame(1))
+    found = _left(bench, clinging, following)
+    assert [int(picture.pixels[0, 0, 0]) for picture in found] == [57, 67]
+    assert not following.closes

@@ -202,6 +202,83 @@ def test_closing_during_a_build_closes_what_is_built():
     assert asker.engines == []
 
 
+class Stuck(Workshop):
+    """Its first build waits for a device that hangs."""
+
+    def build(self, spec, watch):
+        if self.built or self.started.is_set():
+            self.built.append(Closing(spec))
+            return self.built[-1]
+        return super().build(spec, watch)
+
+
+def test_a_build_that_hangs_is_left_and_another_thread_goes_on():
+    workshop = Stuck(free=False)
+    rebuild = Rebuild(workshop.build)
+    assert not rebuild.abandon(), "nothing is being built"
+    assert rebuild.silent() == 0.0
+    first = Stage("rebuild", rebuild.work, [rebuild])
+    first.start()
+    asker = Asker(rebuild)
+    asker.ask(steps=1)
+    assert workshop.started.wait(5)
+    assert rebuild.silent() > 0.0
+    assert rebuild.abandon()
+    assert rebuild.silent() == 0.0
+    assert not rebuild.abandon(), "once is enough"
+    second = Stage("rebuild", rebuild.work, [rebuild])
+    second.start()
+    asker.ask(steps=2)
+    assert asker.answered.wait(5)
+    assert [engine.spec.steps for engine in asker.engines] == [2]
+    asker.answered.clear()
+    workshop.go_on.set()
+    assert first.join(5), "it ends once what it waited for returns"
+    assert first.errors == []
+    left = next(engine for engine in workshop.built if engine.spec.steps == 1)
+    assert left.closed
+    asker.ask(steps=3)
+    assert asker.answered.wait(5), "its end closed nothing that the other needs"
+    assert [engine.spec.steps for engine in asker.engines] == [2, 3]
+    rebuild.close()
+    assert second.join(5)
+    assert second.errors == []
+
+
+def test_who_asks_whether_a_build_is_wanted_gives_a_sign_of_life(running):
+    workshop = Workshop(free=False)
+    asker = running(workshop)
+    asker.ask()
+    assert workshop.started.wait(5)
+    before = asker.rebuild._heard
+    assert workshop.watch.wanted()
+    assert asker.rebuild._heard > before
+    before = asker.rebuild._heard
+    workshop.watch.tell("half way")
+    assert asker.rebuild._heard > before
+    workshop.go_on.set()
+    assert asker.answered.wait(5)
+
+
+def test_what_became_known_while_it_was_planned_spares_a_build(running):
+    """The steps may take seconds to say; a wish that came meanwhile counts."""
+    workshop = Workshop()
+    asker = running(workshop)
+    begun, go_on = Event(), Event()
+
+    def steps():
+        begun.set()
+        assert go_on.wait(5)
+        return [EngineSpec(steps=1)]
+
+    asker.rebuild.ask(Wish(steps, asker.ready, asker.failed, asker.told.append))
+    assert begun.wait(5)
+    asker.ask(steps=2)
+    go_on.set()
+    assert asker.answered.wait(5)
+    assert [engine.spec.steps for engine in workshop.built] == [2]
+
+
 def test_an_error_nobody_expected_ends_the_stage():
     def build(spec, watch):
         raise ZeroDivisionError

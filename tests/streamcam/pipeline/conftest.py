@@ -5,6 +5,7 @@ from threading import Event
 import pytest
 from fake_world import FakeEngine, FakeSink, World
 
+from engines import outages
 from engines.errors import InvalidPrompt
 
 
@@ -14,9 +15,11 @@ def world(monkeypatch):
     world = World(sinks={"fake": FakeSink()})
     monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
     monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", world.engine_steps)
+    monkeypatch.setattr("streamcam.pipeline.parts.ready_plans", world.ready_plans)
     yield world
     for pipeline in world.pipelines:
         pipeline.stop()
+    outages.forget()
     world.check_closed()
 
 

@@ -143,6 +143,7 @@ class World:
     pipelines: list = field(default_factory=list)
     make_engine: object = FakeEngine
     backends: tuple = ()  # what an engine is built on, one after another
+    kept: tuple = ()  # sizes for which a TensorRT engine is kept
     on_say: object = None
 
     def say(self, line):
@@ -166,6 +167,9 @@ class World:
 
     def engine_steps(self, spec):
         return [replace(spec, backend=name) for name in self.backends or [spec.backend]]
+
+    def ready_plans(self, specs):
+        return [spec for spec in specs if (spec.width, spec.height) in self.kept]
 
     def build(self, spec, watch):
         self.opened.append("engine")

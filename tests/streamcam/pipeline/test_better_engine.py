@@ -1,6 +1,5 @@
 """A stream that begins on one backend and goes on to the better one, which takes long to build."""
 
-from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -154,16 +153,11 @@ def test_stopping_ends_the_build(world, shop, running):
     assert not any("left behind" in line for line in world.said)
 
 
-def test_an_automatic_size_is_one_that_is_built_already(world, shop, monkeypatch):
+def test_an_automatic_size_is_one_that_is_built_already(world, shop):
     """The largest of them, if it holds the rate; then nothing else is built or measured."""
     sizes = candidates(1.0)
-    kept = [sizes[0], sizes[3], sizes[1]]
-
-    def engine_steps(spec):
-        ready = (spec.width, spec.height) in kept
-        return [replace(spec, backend=name) for name in (("tensorrt",) if ready else BOTH)]
-
-    monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", engine_steps)
+    world.kept = [sizes[0], sizes[3], sizes[1]]
+    world.backends = ()  # nothing better comes after it
     world.source = FakeSource(FOREVER, pace=0.001)
     world.pipeline(size=None).start()
     assert world.sinks["fake"].reached(10)

@@ -59,7 +59,7 @@ def start(world, monkeypatch):
     """
     monkeypatch.setattr("streamcam.pipeline.watchdog._HELD", 0.2)
 
-    def go(*acts, before_another=lambda: None, **fields):
+    def go(*acts, before_another=lambda: None, size=(256, 144), **fields):
         world.source = world.source or Marked(1_000_000, pace=0.002)
         world.sinks.setdefault("fake", FakeSink()).paced = True
 
@@ -72,7 +72,7 @@ def start(world, monkeypatch):
         world.make_engine = make_engine
         output = {"size": "128x128", "fps": 100.0}
         preset = make_preset(**{"prompt": "bright", "output": output, **fields})
-        pipeline = world.pipeline(preset=preset, size=fields.get("size", (256, 144)))
+        pipeline = world.pipeline(preset=preset, size=size)
         pipeline.start()
         return pipeline
 
@@ -124,10 +124,17 @@ def test_while_it_is_built_the_last_picture_stays_then_a_card(world, start, go_o
 
 
 def test_engines_that_fail_again_are_tried_smaller_then_no_more(world, start):
+    pipeline = start(_raise(EngineFailed("no")), size=(320, 176))
+    wait_until(lambda: "No other one is tried" in _notice(pipeline))
+    sizes = [(engine.spec.width, engine.spec.height) for engine in world.engines]
+    assert sizes == [(320, 176), (320, 176), (256, 144)]
+
+
+def test_below_the_smallest_size_there_is_none_to_try(world, start):
     pipeline = start(_raise(EngineFailed("no")))
     wait_until(lambda: "No other one is tried" in _notice(pipeline))
     sizes = [(engine.spec.width, engine.spec.height) for engine in world.engines]
-    assert sizes == [(256, 144)] * 3, "256x144 is the smallest on offer"
+    assert sizes == [(256, 144)] * 2
     wait_until(lambda: world.sinks["fake"].frames[-1][1] in CARDS)
     assert not pipeline.wait(0.2), "the run goes on"
     assert not _raw_pictures(world.sinks["fake"])

@@ -37,11 +37,11 @@ class EngineSpec:
                    single .safetensors file
     family         a file name of engines/families; "auto" reads it from the model's configuration
     autoencoder    "auto" (the family's tiny one, else the model's own), "own", a folder or a hub id
-    loras          (source, scale) pairs, fused into the weights; source as engines.loras has it
+    loras          (source, scale) pairs, fused into the weights; source: see engines.model.lora
     prompt_chunks  how many times the text encoder's limit a prompt may be long, 1 to 4
     width, height  of the frames, pixels; multiples of 16 from 128 to 1280
     steps          S, denoising steps, 1 to 8
-    guidance_mode  how the negative prompt acts (engines/guidance.py)
+    guidance_mode  how the negative prompt acts (engines/step/guidance.py)
     batching       "stream": the S steps of S successive frames run as one batch, delay S − 1
     precision      arithmetic; "auto" takes the fastest the device does natively
     backend        a file name of engines/backends, or "auto"
@@ -172,7 +172,7 @@ class Engine(Protocol):
     label: str
 
     def encode(self, prompt: str) -> Embedding:
-        """A prompt for `Params`, in the syntax of engines/prompt_syntax; cached.
+        """A prompt for `Params`, in the syntax of engines/prompts/syntax; cached.
 
         Takes milliseconds. Raises `InvalidPrompt`, for one that needs more than the spec's
         `prompt_chunks` as well.

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import cast
 
+from engines import backends
 from engines.api import NOBODY, Engine, EngineSpec, Watch
 from engines.backends import Runner
+from engines.backends.tensorrt.plan_process import with_plans
 from engines.choice import backends_for, tensorrt_for, tensorrt_here
 from engines.errors import BackendUnavailable, quoted
-from engines.export import with_graphs
 from engines.families import open_model
+from engines.graphs.export import with_graphs
 from engines.model import Model, frame_step_graph
 from engines.outages import broken_plan, outage_of, plan_broke
-from engines.plan_process import with_plans
 from engines.remedies import on_cpu, on_what_is_left
 from engines.stream import StreamEngine
 
@@ -116,10 +118,10 @@ def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
 
 
 def _check_backend(spec: EngineSpec) -> None:
-    backends = backend_names()
-    if spec.backend not in ("auto", *backends):
+    known = backend_names()
+    if spec.backend not in ("auto", *known):
         raise BackendUnavailable(
-            f"backend {quoted(spec.backend)} is unknown. Known: auto, {', '.join(backends)}."
+            f"backend {quoted(spec.backend)} is unknown. Known: auto, {', '.join(known)}."
         )
 
 
@@ -144,7 +146,7 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
 
 def _load_backend(name: str) -> ModuleType:
     try:
-        return import_module(f"engines.backends.{name}")
+        return import_module(f"engines.backends.{name}.runner")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "engines":
             raise
@@ -157,6 +159,5 @@ def _load_backend(name: str) -> ModuleType:
 
 
 def backend_names() -> list[str]:
-    """The files of engines/backends."""
-    folder = Path(__file__).parent / "backends"
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+    """What lies in engines/backends: a file, or a folder with a `runner.py`."""
+    return sorted(found.name for found in iter_modules(backends.__path__))

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engines.api import EngineSpec
-from engines.backends._nvidia import (
+from engines.backends.tensorrt.card import (
     Card,
     card_for,
     find_card,
@@ -17,12 +17,12 @@ from engines.backends._nvidia import (
     has_driver,
     torch_obstacle,
 )
-from engines.backends._tensorrt_flavour import RTX, Flavour, open_flavour
-from engines.backends._tensorrt_plan import PORTABLE
+from engines.backends.tensorrt.flavour import RTX, Flavour, open_flavour
+from engines.backends.tensorrt.plan import PORTABLE
+from engines.backends.tensorrt.plans import find_plans
 from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
 from engines.outages import broken_plan
-from engines.plans import find_plans
 
 logger = logging.getLogger("engines.choice")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.api import EngineSpec, Execution, Precision
-from engines.backends._nvidia import find_card
+from engines.backends.tensorrt.card import find_card
 from engines.errors import Cause
 from engines.outages import lost
 

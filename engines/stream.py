@@ -16,9 +16,9 @@ from engines.api import Embedding, Engine, EngineSpec, Params
 from engines.backends import Runner
 from engines.errors import InvalidSpec
 from engines.model import Model
-from engines.noise import SeedNoise
 from engines.prompts import PromptEncoder
-from engines.schedule import StepCoefficients, timesteps_from_t_index
+from engines.step.noise import SeedNoise
+from engines.step.schedule import StepCoefficients, timesteps_from_t_index
 
 _COEFFICIENTS = ("timestep_S", "a_S", "b_S", "c_skip_S", "c_out_S")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from engines.api import EngineSpec
 from engines.artifacts import artifacts
-from engines.backends import _nvidia
-from engines.export import graph_names
+from engines.backends.tensorrt import card
 from engines.families import open_model
+from engines.graphs.export import graph_names
 
 _PACKAGES = ("openvino", "torch", "diffusers", "tensorrt-rtx", "tensorrt")
 _QUERY = ("name", "driver_version", "memory.total", "memory.used", "compute_cap")
@@ -51,7 +51,7 @@ def packages() -> dict[str, str | None]:
 
 def processors() -> list[Processor]:
     """OpenVINO's devices. Raises ImportError if it cannot be loaded."""
-    from engines.backends._openvino_graphs import ov  # with its telemetry shut off
+    from engines.backends.openvino.graphs import ov  # with its telemetry shut off
 
     core = ov.Core()
     return [
@@ -83,7 +83,7 @@ def nvidia_cards(command: str = "nvidia-smi") -> list[NvidiaCard]:
 
 def nvidia_obstacle() -> str | None:
     """Why a card that the driver sees is not used, with what to do; None if it can be."""
-    return _nvidia.torch_obstacle()
+    return card.torch_obstacle()
 
 
 def embedded_model() -> Path:

@@ -1,6 +1,7 @@
-"""Backends: what executes a frame step. One file each; the file name is the choice.
+"""Backends: what executes a frame step. One folder each; its name is the choice.
 
-A backend file has `build_runner(model, spec) -> Runner`. (`null` has no model and is an Engine.)
+A backend's `runner.py` has `build_runner(model, spec) -> Runner`, and its `cost.py` says what a
+frame costs there (`engines/bench/measure.py`). (`null` has no model and is an Engine.)
 """
 
 from __future__ import annotations

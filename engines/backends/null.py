@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding, Engine, EngineSpec, Params
-from engines.prompt_syntax import parse
+from engines.prompts.syntax import parse
 
 _PROMPT_SHAPE = (1, 4)
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Protocol, cast
 
 from engines import hub
@@ -24,7 +25,7 @@ from engines.model import EMBEDDED, Model
 if TYPE_CHECKING:
     from torch import nn
 
-    from engines.frame_step import Networks
+    from engines.step.frame_step import Networks
 
 
 _PARTS = (
@@ -42,8 +43,7 @@ class Family(Protocol):
 
 def family_names() -> list[str]:
     """The files of engines/families."""
-    folder = Path(__file__).parent
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+    return sorted(found.name for found in iter_modules(__path__))
 
 
 def family(name: str) -> Family:
@@ -73,7 +73,7 @@ def _folder(name: str) -> Path:
     if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
         return path
     if os.path.isfile(path):  # noqa: PTH113
-        from engines.single_file import as_model_folder
+        from engines.model.single_file import as_model_folder
 
         return as_model_folder(path)
     if hub.looks_like_hub_id(name):

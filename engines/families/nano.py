@@ -1,8 +1,8 @@
 """The nano family: the embedded model's layout, read without torch.
 
 A nano model is a folder in diffusers layout (unet, vae, text_encoder, tokenizer, scheduler) with
-its ONNX graphs beside them, which `python -m engines.export` writes. engines/nano/training makes
-one. Its autoencoder is a class of our own (engines/nano/autoencoder.py).
+its ONNX graphs beside them, which `python -m engines.graphs.export` writes. engines/nano/training
+makes one. Its autoencoder is a class of our own (engines/nano/autoencoder.py).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 from engines.api import EngineSpec
 from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.model import EMBEDDED, Model, read_config, require
-from engines.schedule import NoiseSchedule, spread_timesteps
+from engines.step.schedule import NoiseSchedule, spread_timesteps
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from engines.frame_step import Networks
+    from engines.step.frame_step import Networks
 
 _AUTOENCODER = "DetailAutoencoder"  # of engines/nano/autoencoder.py, which imports torch
 _DOWNSCALE = 8
@@ -78,8 +78,8 @@ def timesteps(strength: float, steps: int) -> tuple[int, ...]:
 
 def load(model: Model) -> tuple[Networks, nn.Module]:
     """The torch modules of `model`, float32 on the CPU (needs torch and diffusers)."""
+    from engines.model.text_encoder import load_text_encoder
     from engines.nano.networks import load_networks
-    from engines.text_encoder import load_text_encoder
 
     networks = load_networks(model.folder, model.schedule.prediction_type)
     return networks, load_text_encoder(model)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, reads_prompts_of
-from engines.model import read_config
+from engines.model import read_config, stable_diffusion
+from engines.model.stable_diffusion import StableDiffusion, reads_prompts_of
 
 FAMILY = StableDiffusion("sd21", tiny_autoencoder="madebyollin/taesd")
 

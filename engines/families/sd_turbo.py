@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, reads_prompts_of
 from engines.families.sd21 import has_trailing_schedule
+from engines.model import stable_diffusion
+from engines.model.stable_diffusion import StableDiffusion, reads_prompts_of
 
 FAMILY = StableDiffusion("sd_turbo", tiny_autoencoder="madebyollin/taesd")
 

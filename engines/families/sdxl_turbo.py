@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, unet_config
+from engines.model import stable_diffusion
+from engines.model.stable_diffusion import StableDiffusion, unet_config
 
 FAMILY = StableDiffusion(
     "sdxl_turbo",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.families import _stable_diffusion as stable_diffusion
-from engines.families._stable_diffusion import StableDiffusion, has_middle
+from engines.model import stable_diffusion
+from engines.model.stable_diffusion import StableDiffusion, has_middle
 
 FAMILY = StableDiffusion("sdxs", tiny_autoencoder="madebyollin/taesd", steps_max=1)
 

@@ -138,16 +138,16 @@ class Autoencoder(nn.Module):
 
     @property
     def features(self) -> tuple[tuple[int, int], ...]:
-        """As `engines.frame_step.Networks.features`."""
+        """As `engines.step.frame_step.Networks.features`."""
         return ((self.widths.quarter, 4), (self.widths.half, 2))
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """As `engines.frame_step.Networks.encode`."""
+        """As `engines.step.frame_step.Networks.encode`."""
         latent_BChw, features = self.encoder(image_BCHW)
         return latent_BChw * self.scaling_factor, features
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
-        """As `engines.frame_step.Networks.decode`."""
+        """As `engines.step.frame_step.Networks.decode`."""
         image_BCHW: Tensor = self.decoder(latent_BChw / self.scaling_factor, features)
         return image_BCHW
 

@@ -1,6 +1,6 @@
 """The torch modules of the nano family: its own autoencoder and a small UNet.
 
-Only the torch backend and the export use this file. Names as in engines/frame_step.py.
+Only the torch backend and the export use this file. Names as in engines/step/frame_step.py.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import cast
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from engines.checkpoint import reading
-from engines.frame_step import Networks
+from engines.model.reading import reading
 from engines.nano.autoencoder import Autoencoder, load_autoencoder
+from engines.step.frame_step import Networks
 
 # The UNet passes on the exact size of each level when a side is not divisible by 2^upsamplers.
 # Asking for that always makes one exported graph right for every frame size.
@@ -21,7 +21,7 @@ _ALWAYS_PASS_SIZES = 16
 
 
 class NanoNetworks(Networks):
-    """Encoder, UNet and decoder of a nano model, as `engines.frame_step.Networks`."""
+    """Encoder, UNet and decoder of a nano model, as `engines.step.frame_step.Networks`."""
 
     def __init__(
         self, autoencoder: Autoencoder, unet: UNet2DConditionModel, prediction_type: str

@@ -19,9 +19,9 @@ import numpy as np
 import psutil
 
 from engines.api import Engine, EngineSpec
-from engines.export import PARTS, with_graphs
+from engines.bench.measure import Timings, cost_of, peak_flops, time_in_turns
 from engines.families import open_model
-from engines.measure import Timings, cost_of, peak_flops, time_in_turns
+from engines.graphs.export import PARTS, with_graphs
 from engines.model import Model, frame_step_graph
 from streamcam.frames import Pixels
 from streamcam.infer.params import encoded

@@ -13,10 +13,10 @@ from types import MappingProxyType
 import cv2
 
 from engines.api import Engine, EngineSpec, Execution
+from engines.bench.measure import limit_of
+from engines.bench.peer_process import PeerProcess
 from engines.errors import BackendUnavailable, EngineError
 from engines.families import open_model
-from engines.measure import limit_of
-from engines.peers._process import PeerProcess
 from engines.survey import nvidia_cards
 from streamcam.pipeline.gpu_part import AppFigures, Figures, Part, options_of
 from streamcam.pipeline.options import Options

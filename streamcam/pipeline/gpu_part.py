@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from engines.api import GuidanceMode
-from engines.measure import Limit
+from engines.bench.measure import Limit
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.paced_run import AppRun
 from streamcam.pipeline.random_models import with_random_model

@@ -20,9 +20,9 @@ from typing import Any
 
 from engines.api import GuidanceMode
 from engines.artifacts import cache_folder
+from engines.bench.peer_environment import prepare
+from engines.bench.peers import peer_script
 from engines.errors import EngineError, PeerUnavailable
-from engines.peers import peer_script
-from engines.peers._environment import prepare
 from engines.survey import NvidiaCard, nvidia_cards, packages
 from streamcam import __version__
 from streamcam.errors import UsageError

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from engines.api import Engine, EngineSpec, Params
 from engines.artifacts import cache_folder
+from engines.bench.peer_environment import prepare
+from engines.bench.peer_process import PeerProcess
+from engines.bench.peers import peer_script
 from engines.errors import PeerUnavailable, quoted
 from engines.families import open_model
-from engines.peers import peer_script
-from engines.peers._environment import prepare
-from engines.peers._process import PeerProcess
-from engines.schedule import LCM_TABLE, TRAIN_TIMESTEPS
+from engines.step.schedule import LCM_TABLE, TRAIN_TIMESTEPS
 from streamcam.infer.params import encoded
 from streamcam.pipeline.options import Options
 from streamcam.pipeline.paced_run import bundled_clip
@@ -165,7 +165,7 @@ def fitted_frames(spec: EngineSpec) -> list[NDArray[np.uint8]]:
 def request_for(
     spec: EngineSpec, params: Params, frames: list[NDArray[np.uint8]], scratch: Path
 ) -> Request:
-    """What a peer is asked for (engines/peers), with its arrays in `scratch`.
+    """What a peer is asked for (engines/bench/peers), with its arrays in `scratch`.
 
     Raises `PeerUnavailable` for a model that the peers cannot run as we do.
     """

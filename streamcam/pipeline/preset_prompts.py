@@ -11,8 +11,8 @@ from pathlib import Path
 from engines.api import Embedding, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
 from engines.families import open_model
-from engines.prompt_syntax import parse
-from engines.prompt_tokens import chunks_needed
+from engines.prompts.syntax import parse
+from engines.prompts.tokens import chunks_needed
 from streamcam.config import display
 from streamcam.errors import UsageError
 from streamcam.infer.look import Look

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engines.artifacts import cache_folder
-from engines.random_model import SD_TURBO, SDXS, random_model
+from engines.bench.random_model import SD_TURBO, SDXS, random_model
 from streamcam.pipeline.options import Options
 
 RANDOM_MODELS = {"sd-turbo-random": SD_TURBO, "sdxs-random": SDXS}

@@ -18,8 +18,8 @@ import numpy as np
 
 from engines.api import GUIDANCE_MODES, Engine, EngineSpec, Params
 from engines.artifacts import cache_folder
+from engines.bench.random_model import SD_TURBO, random_model
 from engines.build import build
-from engines.random_model import SD_TURBO, random_model
 from tests.engines.pictures import moving_picture
 
 _ROUNDS, _WARM_UP = 5, 5

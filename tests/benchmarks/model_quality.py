@@ -8,7 +8,7 @@ Writes `quality.md` (the tables) and `looks.png`, `steps.png`, `strength.png`. H
 bundled clip and tests/data/photo.jpg; a clip of a moving camera is made of them. Needs the `test`
 extra.
 
-PSNR, SSIM  against the teacher's drawing of the same picture (engines/nano/training/styles.py)
+PSNR, SSIM  against the teacher's drawing of the same picture (training's looks/styles.py)
 named       share of pictures whose nearest teacher, by mean difference in Lab, is the look's own
 structure   correlation of edges with the teacher's
 flicker     change from frame to frame that motion does not explain, output over input
@@ -29,9 +29,9 @@ from look_sheet import CLIP_SECONDS, FONT, INK, PHOTO, clip_frame, fitted, read_
 from engines.api import Engine, EngineSpec, Params
 from engines.build import build
 from engines.families import family, open_model
-from engines.nano.training.filters import Picture
-from engines.nano.training.styles import STYLES, drawn
-from engines.nano.training.words import LOOKS
+from engines.nano.training.looks.filters import Picture
+from engines.nano.training.looks.styles import STYLES, drawn
+from engines.nano.training.looks.words import LOOKS
 
 SIZE = (448, 256)
 STEPS = (1, 2, 4)

@@ -10,10 +10,10 @@ import pytest
 from engines import build as building
 from engines import choice, outages
 from engines.api import EngineSpec
-from engines.backends import _nvidia
-from engines.backends._nvidia import Card
-from engines.backends._tensorrt_flavour import CLASSIC, RTX, Flavour
-from engines.backends._tensorrt_plan import PORTABLE
+from engines.backends.tensorrt import card as nvidia
+from engines.backends.tensorrt.card import Card
+from engines.backends.tensorrt.flavour import CLASSIC, RTX, Flavour
+from engines.backends.tensorrt.plan import PORTABLE
 from engines.build import engine_steps, ready_plans
 from engines.choice import backends_for, tensorrt_for
 from engines.errors import BackendUnavailable
@@ -49,11 +49,11 @@ def machine(monkeypatch):
 
     def has(card, installed=(RTX,), ready=(), cuda=13_000):
         found = Card(f"NVIDIA {card}", CARDS[card], cuda) if card else None
-        for module in (choice, _nvidia):
+        for module in (choice, nvidia):
             monkeypatch.setattr(module, "find_card", lambda device: found)
         monkeypatch.setattr(choice, "_torch_has_gpu", lambda model: card is not None)
-        monkeypatch.setattr(_nvidia, "installed_flavours", lambda: list(installed))
-        monkeypatch.setattr(_nvidia, "open_flavour", flavour)
+        monkeypatch.setattr(nvidia, "installed_flavours", lambda: list(installed))
+        monkeypatch.setattr(nvidia, "open_flavour", flavour)
         monkeypatch.setattr(choice, "open_flavour", flavour)
         monkeypatch.setattr(
             choice, "find_plans", lambda m, s, f, a: Path("there") if a in ready else None
@@ -297,7 +297,7 @@ def driver(monkeypatch, tmp_path):
             (folder / "version.py").write_text(build)
         found = SimpleNamespace(submodule_search_locations=[str(folder)])
         there = found if build is not None else None
-        monkeypatch.setattr(_nvidia, "find_spec", lambda name: there)
+        monkeypatch.setattr(nvidia, "find_spec", lambda name: there)
         monkeypatch.setattr(choice, "find_spec", lambda name: there)
         monkeypatch.setattr(choice, "has_driver", lambda: True)
 
@@ -362,7 +362,7 @@ def test_a_card_that_torch_cannot_use_is_named_once_with_the_command(
 )
 def test_which_kernels_run_on_a_card(built_for, capability, runs):
     """As CUDA says: binary code within a generation, upwards; portable code on all later cards."""
-    assert _nvidia._runs_on(built_for, *capability) is runs
+    assert nvidia._runs_on(built_for, *capability) is runs
 
 
 @pytest.mark.parametrize(
@@ -376,10 +376,10 @@ def test_which_kernels_run_on_a_card(built_for, capability, runs):
     ],
 )
 def test_the_driver_on_linux_windows_and_wsl(monkeypatch, paths, libraries, there):
-    monkeypatch.setattr(_nvidia.Path, "exists", lambda path: path.as_posix() in paths)
-    monkeypatch.setattr(_nvidia, "find_library", lambda name: name if name in libraries else None)
-    assert _nvidia.has_driver() is there
+    monkeypatch.setattr(nvidia.Path, "exists", lambda path: path.as_posix() in paths)
+    monkeypatch.setattr(nvidia, "find_library", lambda name: name if name in libraries else None)
+    assert nvidia.has_driver() is there
 
 
 def test_the_cuda_that_the_installed_tensorrt_is_built_for():
-    assert _nvidia._rtx_cuda() == 13, "of tensorrt-rtx 1.7.1, which the tests install"
+    assert nvidia._rtx_cuda() == 13, "of tensorrt-rtx 1.7.1, which the tests install"

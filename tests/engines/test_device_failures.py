@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engines.backends._device_failures import cause_of, failures_as
-from engines.backends._tensorrt_flavour import RTX, Flavour
-from engines.backends._torch_placement import Placement
+from engines.backends.tensorrt.flavour import RTX, Flavour
+from engines.backends.torch.failures import cause_of, failures_as
+from engines.backends.torch.placement import Placement
 from engines.errors import BackendUnavailable, EngineFailed
 
 GRAPH = Placement(torch.device("cuda", 0), "float16", "graph")

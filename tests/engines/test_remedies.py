@@ -6,7 +6,7 @@ import pytest
 
 from engines import outages, remedies
 from engines.api import EngineSpec
-from engines.backends._nvidia import Card
+from engines.backends.tensorrt.card import Card
 from engines.remedies import alternatives, has_gpu, on_cpu, on_what_is_left
 
 AUTO = EngineSpec(width=640, height=368, steps=2)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.frame_step import Networks
+from engines.step.frame_step import Networks
 
 CHANNELS, TOKENS, WIDTH = 4, 5, 6
 

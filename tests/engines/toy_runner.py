@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from engines.api import Embedding
-from engines.backends._frame_step_shapes import input_shapes
-from engines.backends._torch_placement import place
-from engines.backends.torch import TorchRunner
-from engines.frame_step import FrameStep
-from engines.schedule import NoiseSchedule, spread_timesteps
+from engines.backends.torch.placement import place
+from engines.backends.torch.runner import TorchRunner
+from engines.model.shapes import input_shapes
+from engines.step.frame_step import FrameStep
+from engines.step.schedule import NoiseSchedule, spread_timesteps
 from engines.stream import StreamEngine
 from tests.engines.toy import CHANNELS, TOKENS, WIDTH
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
-from engines.backends import openvino
-from engines.backends._device_failures import _failure, cause_of
-from engines.backends._nvidia import Card
 from engines.backends.null import NullEngine
+from engines.backends.openvino import runner as openvino
+from engines.backends.tensorrt.card import Card
+from engines.backends.torch.failures import _failure, cause_of
 from engines.errors import BackendUnavailable, EngineFailed
 from engines.stream import StreamEngine
 from streamcam.cli import command

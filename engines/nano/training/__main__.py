@@ -20,7 +20,7 @@ from engines.nano.training import (
     train_denoiser,
 )
 from engines.nano.training.architecture import device
-from engines.nano.training.codes import load_codes
+from engines.nano.training.looks.codes import load_codes
 from engines.nano.training.training_run import Plan
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -90,7 +90,7 @@ def denoiser(
 @app.command()
 def export(work: Work, target: Annotated[Path, typer.Argument(help="Model folder.")]) -> None:
     """Write the trained model and its graphs to a model folder."""
-    from engines.export import export as write_graphs
+    from engines.graphs.export import export as write_graphs
 
     write_graphs(work / "model", target)
 

@@ -13,7 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from engines.nano.autoencoder import Autoencoder, Widths
 from engines.nano.training.tokenizer import END, START, TOKENS, id_of
-from engines.schedule import NoiseSchedule
+from engines.step.schedule import NoiseSchedule
 
 SCALING_FACTOR = 2.0
 TEXT_WIDTH = 128

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from engines.nano.autoencoder import PATTERN_PERIOD
-from engines.nano.training.codes import named
 from engines.nano.training.dataset import SIDE, DataSet, Place
-from engines.nano.training.styles import STYLES
-from engines.nano.training.tones import TONES, toned
+from engines.nano.training.looks.codes import named
+from engines.nano.training.looks.styles import STYLES
+from engines.nano.training.looks.tones import TONES, toned
+from engines.nano.training.looks.words import prompt
 from engines.nano.training.webcam import filmed
-from engines.nano.training.words import prompt
 
 _LOOKS = [name for name in STYLES if name != "photo"]
 

@@ -19,8 +19,8 @@ import torch
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
+from engines.nano.training.looks.styles import STYLES, drawn
 from engines.nano.training.pictures import SOURCES, Pictures, Source
-from engines.nano.training.styles import STYLES, drawn
 
 Place = tuple[int, int, int]  # row, top, left
 

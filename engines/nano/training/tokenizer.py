@@ -9,7 +9,7 @@ from random import Random
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import RobertaProcessing
 
-from engines.nano.training.words import LOOKS, TONES, prompt, vocabulary
+from engines.nano.training.looks.words import LOOKS, TONES, prompt, vocabulary
 
 TOKENS = 77  # that the text encoder reads at once
 START, END = "<|startoftext|>", "<|endoftext|>"

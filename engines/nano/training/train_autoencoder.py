@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from engines.nano.autoencoder import Autoencoder
 from engines.nano.training.architecture import new_autoencoder, place
 from engines.nano.training.batches import batch
-from engines.nano.training.codes import Codes, share
 from engines.nano.training.dataset import DataSet
+from engines.nano.training.looks.codes import Codes, share
 from engines.nano.training.losses import difference
 from engines.nano.training.training_run import Plan, TrainingRun
 

@@ -30,8 +30,8 @@ from engines.nano.training.architecture import (
     schedule,
 )
 from engines.nano.training.batches import batch
-from engines.nano.training.codes import Codes, share
 from engines.nano.training.dataset import DataSet
+from engines.nano.training.looks.codes import Codes, share
 from engines.nano.training.losses import difference
 from engines.nano.training.tokenizer import ids
 from engines.nano.training.training_run import Plan, TrainingRun
@@ -148,8 +148,8 @@ class Lesson:
         times: list[tuple[int, ...]],
         takes: int = 1,
     ) -> Tensor:
-        """The latent after all steps of `times`, one row a picture, as `engines.frame_step` takes
-        them. Two takes of a piece get the same noise."""
+        """The latent after all steps of `times`, one row a picture, as `engines.step.frame_step`
+        takes them. Two takes of a piece get the same noise."""
         rows = [self.schedule.coefficients(row) for row in times]
         for step in range(len(times[0])):
             a_B111, b_B111, time_B111 = self._column(

@@ -7,7 +7,7 @@ from streamcam.cli.notes import engine_notes
 
 def test_lines_of_the_engine_are_said_while_a_run_lasts():
     said = []
-    logger = logging.getLogger("engines.export")
+    logger = logging.getLogger("engines.graphs.export")
     before = logging.getLogger("engines").level
     with engine_notes(said.append):
         logger.info("model: writing %s", "text_encoder")

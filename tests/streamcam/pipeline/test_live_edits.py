@@ -85,15 +85,15 @@ def tick(monkeypatch, world):
 @pytest.fixture
 def compiled(monkeypatch):
     """The graphs that were compiled."""
-    from engines.backends import openvino
+    from engines.backends.openvino import runner
 
-    graphs, compile_graph = [], openvino.compile_graph
+    graphs, compile_graph = [], runner.compile_graph
 
     def counted(core, graph, *others):
         graphs.append(graph)
         return compile_graph(core, graph, *others)
 
-    monkeypatch.setattr(openvino, "compile_graph", counted)
+    monkeypatch.setattr(runner, "compile_graph", counted)
     return graphs
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from engines.api import EngineSpec
+from engines.bench.random_model import Architecture
 from engines.errors import PeerUnavailable
-from engines.random_model import Architecture
 from streamcam.pipeline import Options, peers, random_models
 from streamcam.pipeline.peers import compare, on_table, torch_device
 from streamcam.pipeline.turns import side, take_turns

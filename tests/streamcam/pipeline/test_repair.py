@@ -6,7 +6,7 @@ import pytest
 
 from engines import outages, remedies
 from engines.api import EngineSpec
-from engines.backends._nvidia import Card
+from engines.backends.tensorrt.card import Card
 from engines.errors import EngineFailed
 from streamcam.infer.size import default_size
 from streamcam.pipeline.repair import Repair

@@ -1,0 +1,90 @@
+"""Exported graphs as OpenVINO has them: read, given their shapes, compiled for latency."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from engines.api import EngineSpec
+from engines.errors import BackendUnavailable, ModelUnavailable, quoted
+from engines.model import Model, remedy
+from engines.model.shapes import Shapes
+
+# No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+from openvino import opset13 as ops  # noqa: E402
+from openvino import properties as properties  # noqa: E402
+from openvino.properties import hint as hint  # noqa: E402
+
+__all__ = [
+    "choose_device",
+    "compile_graph",
+    "ops",
+    "ov",
+    "precision_of",
+    "read_graph",
+]
+
+_TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
+
+
+def choose_device(core: ov.Core, spec: EngineSpec) -> str:
+    """The device in OpenVINO's words; "auto" is the CPU. Raises `BackendUnavailable`."""
+    device = "CPU" if spec.device == "auto" else spec.device.upper()
+    if device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
+        raise BackendUnavailable(
+            f"device {quoted(spec.device)}: OpenVINO finds {', '.join(core.available_devices)} "
+            "here."
+        )
+    return device
+
+
+def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Model:
+    """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`."""
+    path = model.graph_file(name)
+    try:
+        graph = core.read_model(path)
+        if shapes:
+            graph.reshape({name: list(shape) for name, shape in shapes.items()})
+    except RuntimeError as error:
+        if "outside the base directory" in str(error):
+            raise ModelUnavailable(
+                f"model {model.folder}: files in it are links to another folder, which OpenVINO "
+                "does not follow. Put the files themselves into the folder."
+            ) from error
+        raise ModelUnavailable(
+            f"model {model.folder}: {path.name}, or the weights it points to, cannot be read: "
+            f"damaged or not whole. {remedy(model.folder)}"
+        ) from error
+    return graph
+
+
+def compile_graph(
+    core: ov.Core, graph: ov.Model, spec: EngineSpec, device: str
+) -> ov.CompiledModel:
+    """Compile for the lowest latency of one frame. Raises `BackendUnavailable`."""
+    config: dict[Any, Any] = {
+        hint.performance_mode: hint.PerformanceMode.LATENCY,
+        hint.num_requests: 1,
+    }
+    if device == "CPU":
+        config[properties.num_streams] = 1
+        if spec.threads:
+            config[properties.inference_num_threads] = spec.threads
+    if spec.precision != "auto":
+        config[hint.inference_precision] = _TYPES[spec.precision]
+    try:
+        return core.compile_model(graph, device, config)
+    except RuntimeError as error:
+        raise BackendUnavailable(
+            f"OpenVINO cannot compile {graph.get_friendly_name()} for {device} "
+            f"in {spec.precision}: {error}"
+        ) from error
+
+
+def precision_of(compiled: ov.CompiledModel) -> str:
+    """The arithmetic that the device was given, in our words."""
+    chosen = compiled.get_property(hint.inference_precision)
+    return next((name for name, kind in _TYPES.items() if kind == chosen), str(chosen))

@@ -1,0 +1,174 @@
+"""OpenVINO: exported ONNX graphs on CPUs and Intel GPUs and NPUs. No torch in the process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.api import Embedding, EngineSpec
+from engines.backends import Conditioning, State
+from engines.backends.openvino.graphs import (
+    choose_device,
+    compile_graph,
+    ov,
+    precision_of,
+    read_graph,
+)
+from engines.errors import BackendUnavailable, EngineFailed, quoted
+from engines.model import Model, frame_step_graph
+from engines.model.shapes import frame_step_signature, input_shapes
+
+
+def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
+    """Read and compile the frame step and the text encoder. Raises `BackendUnavailable`."""
+    if spec.execution in ("eager", "graph"):
+        raise BackendUnavailable(
+            f"execution {quoted(spec.execution)}: OpenVINO compiles the whole frame step, always. "
+            "Use 'auto', or backend 'torch'."
+        )
+    core = ov.Core()
+    return OpenVinoRunner(core, model, spec, choose_device(core, spec))
+
+
+class OpenVinoRunner:
+    """See engines.backends.Runner. All tensors are allocated once and bound by address."""
+
+    def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
+        step = frame_step_signature(model, spec)
+        shapes = input_shapes(step, model, spec)
+        graph = read_graph(core, model, frame_step_graph(spec), shapes)
+        compiled = compile_graph(core, graph, spec, device)
+        self.device = device
+        self.execution = "compile"
+        self.precision = precision_of(compiled)
+        if spec.precision not in ("auto", self.precision):
+            raise BackendUnavailable(
+                f"precision {quoted(spec.precision)}: {device} has no such arithmetic and would "
+                f"compute in {self.precision}. Use 'auto' or {quoted(self.precision)}."
+            )
+        self._signature = step
+        self._request: ov.InferRequest | None = compiled.create_infer_request()
+        self._given: dict[str, NDArray[np.float32]] = {}
+        # The state is written into one set of tensors while it is read from the other.
+        self._states = [
+            {name: _tensor_like(compiled.input(name)) for name in step.state} for _ in range(2)
+        ]
+        # A ring of S feature maps: one is written while the one of K frames ago is read.
+        slots = spec.steps if step.delayed else 0
+        self._features = [
+            {name: _tensor_like(compiled.input(name)) for name in step.delayed}
+            for _ in range(slots)
+        ]
+        self._frames = 0
+        text = compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device)
+        self._text_request: ov.InferRequest | None = text.create_infer_request()
+
+    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+        """See Runner."""
+        if self._text_request is None:
+            raise EngineFailed(_CLOSED)
+        result = self._text_request.infer({0: tokens_NT})
+        tokens_TD, *pooled = (np.array(result[i], np.float32) for i in range(len(result)))
+        return Embedding(tokens_TD, *pooled)
+
+    def start(
+        self,
+        frame_HWC: NDArray[np.uint8],
+        conditioning: Conditioning,
+        out_HWC: NDArray[np.uint8],
+        *,
+        cold: bool,
+    ) -> None:
+        """See Runner. The work is done when this returns."""
+        request = self._request
+        if request is None:
+            raise EngineFailed(_CLOSED)
+        request.set_tensor("frame_HWC", ov.Tensor(frame_HWC, shared_memory=True))
+        request.set_tensor("image_HWC", ov.Tensor(out_HWC, shared_memory=True))
+        self._condition(request, conditioning, cold=cold)
+        if cold and self._features:
+            # The detail path has nothing from K frames ago yet: this frame's maps stand in.
+            self._infer(request)
+            newest = self._features[self._frames % len(self._features)]
+            for slot in self._features:
+                for name, tensor in slot.items():
+                    tensor.data[...] = newest[name].data
+        self._infer(request)
+        self._frames += 1
+
+    def state(self) -> State:
+        """See Runner."""
+        held = self._states[self._frames % 2]
+        found = {name: np.array(tensor.data) for name, tensor in held.items()}
+        ages = range(1, len(self._features))
+        for name in self._signature.delayed:
+            found[name] = np.stack([self._features[self._slot(age)][name].data for age in ages])
+        return found
+
+    def restore(self, state: State) -> None:
+        """See Runner."""
+        for name, tensor in self._states[self._frames % 2].items():
+            tensor.data[...] = state[name]
+        for age in range(1, len(self._features)):
+            for name, tensor in self._features[self._slot(age)].items():
+                tensor.data[...] = state[name][age - 1]
+
+    def finish(self) -> None:
+        """See Runner."""
+
+    def stage_ms(self) -> Mapping[str, float]:
+        """See Runner: one call does it all, so there are no stages to measure."""
+        return {}
+
+    def close(self) -> None:
+        """See Runner."""
+        self._given.clear()
+        self._states.clear()
+        self._features.clear()
+        self._request = self._text_request = None
+
+    def _slot(self, age: int) -> int:
+        """Where the feature maps of `age` frames ago lie."""
+        return (self._frames - age) % len(self._features)
+
+    def _condition(
+        self, request: ov.InferRequest, conditioning: Conditioning, *, cold: bool
+    ) -> None:
+        for name in self._signature.conditioning:
+            value = _COLD[cold] if name == "cold" else conditioning[name]
+            if self._given.get(name) is not value:
+                request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value)))
+                self._given[name] = value
+
+    def _infer(self, request: ov.InferRequest) -> None:
+        frame = self._frames
+        if self._states:
+            read, write = self._states[frame % 2], self._states[(frame + 1) % 2]
+            for name in self._signature.state:
+                request.set_tensor(name, read[name])
+                request.set_tensor(f"next_{name}", write[name])
+        if self._features:
+            slots = len(self._features)
+            write, read = self._features[frame % slots], self._features[(frame + 1) % slots]
+            for name in self._signature.delayed:
+                request.set_tensor(name, read[name])
+                request.set_tensor(name.removeprefix("delayed_"), write[name])
+        try:
+            # Not `infer`, which would compute on this thread as well: the app lets the threads of
+            # the engine give way to those that show pictures, and this one is to stay ahead.
+            request.start_async()
+            request.wait()
+        except RuntimeError as error:
+            raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
+
+
+_CLOSED = "the engine is closed; build another one"
+_COLD = {True: np.ones(1, np.float32), False: np.zeros(1, np.float32)}
+
+
+def _tensor_like(port: ov.ConstOutput) -> ov.Tensor:
+    tensor = ov.Tensor(port.get_element_type(), port.get_shape())
+    tensor.data[...] = 0
+    return tensor

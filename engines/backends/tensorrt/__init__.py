@@ -1,0 +1,1 @@
+"""TensorRT: NVIDIA cards. Empty: asking about a backend must not load torch."""

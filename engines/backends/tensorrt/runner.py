@@ -1,0 +1,86 @@
+"""TensorRT on NVIDIA cards: the whole frame step is one engine, the text encoder another.
+
+Reads the plans that `plans.py` keeps. torch owns the memory and the streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from engines.api import EngineSpec
+from engines.artifacts import about
+from engines.backends.tensorrt.buffers import AlternatingBuffers
+from engines.backends.tensorrt.card import card_for
+from engines.backends.tensorrt.engine import PlanOnDevice
+from engines.backends.tensorrt.flavour import Flavour, open_flavour
+from engines.backends.tensorrt.plan import FRAME_STEP, TEXT_ENCODER
+from engines.backends.tensorrt.text import PlannedText
+from engines.backends.torch.cuda import CudaStream, capture
+from engines.backends.torch.device_runner import DeviceRunner
+from engines.backends.torch.failures import failures_as
+from engines.backends.torch.placement import Placement
+from engines.errors import BackendUnavailable, quoted
+from engines.model import Model
+from engines.model.shapes import frame_step_signature, input_shapes
+
+
+def check_spec(spec: EngineSpec) -> None:
+    """Raise `BackendUnavailable` for what a plan cannot do, before minutes are spent on one."""
+    if spec.precision not in ("auto", "float16"):
+        raise BackendUnavailable(
+            f"precision {quoted(spec.precision)}: TensorRT engines are built in float16. Use "
+            "'auto', or backend 'torch'."
+        )
+    if spec.execution == "compile":
+        raise BackendUnavailable(
+            "execution 'compile' is torch's. Use 'auto', 'graph' or 'eager', or backend 'torch'."
+        )
+
+
+def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
+    """Load the plans of `model` onto the card; `check_spec` has passed `spec`.
+
+    Raises `BackendUnavailable`.
+    """
+    assert model.plans is not None
+    card_for(spec.device)
+    flavour = open_flavour(str(about(model.plans)["flavour"]))
+    index = torch.device("cuda" if spec.device == "auto" else spec.device).index or 0
+    execution = "graph" if spec.execution == "auto" else spec.execution
+    placement = Placement(torch.device("cuda", index), "float16", execution, flavour.label)
+    return load_runner(flavour, model, spec, placement)
+
+
+def load_runner(
+    flavour: Flavour, model: Model, spec: EngineSpec, placement: Placement
+) -> DeviceRunner:
+    """`build_runner`, with every choice made."""
+    assert model.plans is not None
+    device, graph = placement.device, placement.captured
+    stream = CudaStream(device, urgent=True)
+    step = frame_step_signature(model, spec)
+    with failures_as(BackendUnavailable, placement), stream.current():
+        buffers = AlternatingBuffers(step, input_shapes(step, model, spec), stream)
+        plan = PlanOnDevice(flavour, model.plans / FRAME_STEP, device, graph=graph)
+        phases = _prepare(plan, buffers, stream, graph=graph)
+        plan.keep_kernels()
+        text_plan = PlanOnDevice(flavour, model.plans / TEXT_ENCODER, device, graph=False)
+        text = PlannedText(text_plan, model, CudaStream(device, urgent=False))
+    return DeviceRunner(placement, stream, buffers, phases, text)
+
+
+@torch.inference_mode()
+def _prepare(
+    plan: PlanOnDevice, buffers: AlternatingBuffers, stream: CudaStream, *, graph: bool
+) -> list[Callable[[], None]]:
+    """One function a phase: queues the step. Each has run, so its kernels are there."""
+    runs = [plan.bind(buffers.bindings(phase)) for phase in range(buffers.phases)]
+    calls = [partial(run, stream.handle) for run in runs]
+    if graph and not plan.captures_itself:
+        return capture(calls, stream)
+    for call in calls:
+        call()
+    return list(calls)

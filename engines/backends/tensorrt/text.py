@@ -1,0 +1,46 @@
+"""PlannedText: a model's text encoders as a plan, for whatever thread asks."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.api import Embedding
+from engines.backends.tensorrt.engine import PlanOnDevice
+from engines.backends.torch.cuda import CudaStream
+from engines.model import Model
+
+
+class PlannedText:
+    """Encodes prompts on a stream of its own, so that no frame waits for it."""
+
+    def __init__(self, plan: PlanOnDevice, model: Model, stream: CudaStream) -> None:
+        self._stream = stream
+        self._lock = Lock()  # of the tensors below: prompts come from several threads
+        with stream.current():
+            device = stream.device
+            rows = len(model.tokenizer_files)
+            self._tokens_NT = torch.zeros((rows, model.tokens), dtype=torch.int64, device=device)
+            found = {"tokens_TD": torch.zeros((model.tokens, model.width), device=device)}
+            if model.pooled:
+                found["pooled_P"] = torch.zeros(model.pooled, device=device)
+            self._found = found
+            self._run = plan.bind({"tokens_NT": self._tokens_NT, **found})
+            self._run(stream.handle)
+        plan.keep_kernels()
+
+    @torch.inference_mode()
+    def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+        """See engines.backends.Runner. The caller waits, for this stream alone."""
+        with self._lock, self._stream.current():
+            self._tokens_NT.copy_(torch.from_numpy(tokens_NT))
+            self._run(self._stream.handle)
+            arrays = [tensor.cpu().numpy().copy() for tensor in self._found.values()]
+        return Embedding(*arrays)
+
+    def close(self) -> None:
+        """Its stream is free for others. `encode` must not be called again."""
+        self._stream.close()

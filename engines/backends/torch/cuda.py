@@ -1,0 +1,125 @@
+"""CUDA (and ROCm) streams, events and graphs. Nothing else in the engine calls torch.cuda."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from engines.api import IN_FLIGHT
+from engines.backends.torch.stream import STAGES, DeviceStream
+from engines.outages import captures
+
+_WARM_UPS = 3  # calls before a capture: libraries allocate workspaces, cuDNN picks its kernels
+_URGENT = -1  # a stream priority; lower goes first
+
+# Streams of closed engines, by device and priority, for the next: cuBLAS never frees the
+# workspace that it keeps for each stream.
+_idle: defaultdict[tuple[torch.device, int], list[torch.cuda.Stream]] = defaultdict(list)
+
+
+class CudaStream(DeviceStream):
+    """A stream of its own, never the default one, with events that a frame's stages end in.
+
+    Copies to and from `host_memory` do not block. `wait` sleeps on a frame's last event and is the
+    only call here that makes the host wait for the device. Its first work comes after all that this
+    thread had queued on the device before, such as weights on their way.
+    """
+
+    def __init__(self, device: torch.device, *, urgent: bool) -> None:
+        """`urgent` work overtakes that of other streams on the device."""
+        super().__init__(device)
+        priority = _URGENT if urgent else 0
+        self._idle = _idle[device, priority]
+        try:
+            self.stream = self._idle.pop()
+        except IndexError:
+            self.stream = torch.cuda.Stream(device, priority)  # type: ignore[no-untyped-call]
+        self.stream.wait_stream(torch.cuda.current_stream(device))
+        self._events = [
+            [
+                # blocking: the waiting thread sleeps instead of spinning on a core.
+                torch.cuda.Event(enable_timing=True, blocking=True)  # type: ignore[no-untyped-call]
+                for _ in range(len(STAGES) + 1)
+            ]
+            for _ in range(IN_FLIGHT)
+        ]
+
+    @property
+    def handle(self) -> int:
+        """The stream's address, for other libraries."""
+        return int(self.stream.cuda_stream)
+
+    def current(self) -> AbstractContextManager[object]:
+        """See DeviceStream."""
+        return torch.cuda.stream(self.stream)
+
+    def host_memory(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """See DeviceStream; pinned."""
+        return torch.empty(shape, dtype=dtype, pin_memory=True)
+
+    def copy(self, target: Tensor, source: Tensor) -> None:
+        """See DeviceStream."""
+        target.copy_(source, non_blocking=True)
+
+    def close(self) -> None:
+        """See DeviceStream."""
+        super().close()
+        self._idle.append(self.stream)
+
+    def _record(self, index: int) -> None:
+        self._events[self.slot][index].record(self.stream)
+
+    def _wait_for(self, slot: int) -> None:
+        self._events[slot][-1].synchronize()
+
+    def _elapsed_ms(self, slot: int, stage: int) -> float:
+        events = self._events[slot]
+        return float(events[stage].elapsed_time(events[stage + 1]))
+
+
+def open_stream(device: torch.device, *, urgent: bool = False) -> DeviceStream:
+    """A stream for one thread's work on `device`."""
+    return CudaStream(device, urgent=urgent) if device.type == "cuda" else DeviceStream(device)
+
+
+def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Callable[[], None]]:
+    """Each call as a CUDA graph: functions that replay it on the current stream.
+
+    A call must read and write, from one replay to the next, only tensors that live outside it:
+    what it allocates lies in one pool that all graphs share. Call with `stream` current. The calls
+    run a few times before they are captured. May run beside another engine's frames.
+
+    A graph holds addresses, no tensors: what a call refers to (weights, engines, contexts, scratch
+    memory) stays as long as the function that replays it, which keeps the call.
+    """
+    benchmark = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True  # the kernels that a graph keeps are chosen by timing
+    graphs: list[torch.cuda.CUDAGraph] = []
+    try:
+        for call in calls:
+            for _ in range(_WARM_UPS):
+                call()
+        for call in calls:
+            graph = torch.cuda.CUDAGraph()
+            pool = graphs[0].pool() if graphs else None
+            # thread_local: what another engine's thread does meanwhile is no error in this one.
+            with (
+                captures,
+                torch.cuda.graph(
+                    graph, pool=pool, stream=stream.stream, capture_error_mode="thread_local"
+                ),
+            ):
+                call()
+            graphs.append(graph)
+    finally:
+        torch.backends.cudnn.benchmark = benchmark
+    return [partial(_replay, graph, call) for graph, call in zip(graphs, calls, strict=True)]
+
+
+def _replay(graph: torch.cuda.CUDAGraph, _held: Callable[[], None]) -> None:
+    graph.replay()

@@ -1,0 +1,105 @@
+"""torch: the frame step itself on any device torch knows, read from model folders directly.
+
+On CUDA the whole step is one CUDA graph; elsewhere it runs eagerly; torch.compile is an option of
+both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engines.api import EngineSpec
+from engines.backends.torch.buffers import CopiedBuffers
+from engines.backends.torch.cuda import CudaStream, capture, open_stream
+from engines.backends.torch.device_runner import DeviceRunner, Text
+from engines.backends.torch.failures import failures_as
+from engines.backends.torch.placement import Placement, place
+from engines.backends.torch.stream import DeviceStream
+from engines.backends.torch.text import TextNetwork
+from engines.errors import BackendUnavailable
+from engines.families import family
+from engines.model import Model
+from engines.model.shapes import Shapes, input_shapes
+from engines.step.frame_step import FrameStep, Networks
+
+Step = Callable[..., tuple[Tensor, ...]]
+
+
+def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
+    """Load the networks onto the device. Raises `BackendUnavailable`, `ModelUnavailable`."""
+    placement = place(spec)
+    if placement.device.type == "cpu" and spec.threads:
+        torch.set_num_threads(spec.threads)  # of the process: torch has no narrower setting
+    with failures_as(BackendUnavailable, placement):
+        networks, text_encoder = load_networks(model, placement)
+        step = FrameStep(
+            networks,
+            steps=spec.steps,
+            guidance_mode=spec.guidance_mode,
+            batching=spec.batching,
+            dtype=placement.dtype,
+        )
+        # float16 on a GPU halves what a large text encoder takes of its memory.
+        text_type = placement.dtype if placement.device.type == "cuda" else torch.float32
+        text = TextNetwork(text_encoder, text_type, open_stream(placement.device))
+    return TorchRunner(step, input_shapes(step.signature, model, spec), placement, text)
+
+
+def load_networks(model: Model, placement: Placement) -> tuple[Networks, nn.Module]:
+    """The networks, placed, and the text encoder, float32 on the CPU."""
+    networks, text_encoder = family(model.family).load(model)
+    networks.to(placement.device, placement.dtype)
+    networks.to(memory_format=placement.layout)  # type: ignore[call-overload]  # stub lacks it
+    return networks, text_encoder
+
+
+class TorchRunner(DeviceRunner):
+    """See engines.backends.Runner."""
+
+    def __init__(
+        self, step: FrameStep, shapes: Shapes, placement: Placement, text: Text | None
+    ) -> None:
+        """`step` is on the device already. Warms it up, and captures or compiles it.
+
+        Raises `BackendUnavailable` if that does not work.
+        """
+        stream = open_stream(placement.device, urgent=True)
+        with failures_as(BackendUnavailable, placement), stream.current():
+            buffers = CopiedBuffers(step.signature, shapes, placement, stream)
+            phases = _prepare(step, buffers, placement, stream)
+        super().__init__(placement, stream, buffers, phases, text)
+
+
+@torch.inference_mode()
+def _prepare(
+    step: FrameStep, buffers: CopiedBuffers, placement: Placement, stream: DeviceStream
+) -> list[Callable[[], None]]:
+    """One function a phase: runs the step over the buffers."""
+    run = _compiled(step) if placement.execution == "compile" else step
+    calls = [partial(_run_phase, run, buffers, phase) for phase in range(buffers.phases)]
+    if placement.captured:
+        assert isinstance(stream, CudaStream)
+        return capture(calls, stream)
+    for call in calls:
+        call()  # compiles; on a GPU, loads kernels
+    return list(calls)
+
+
+def _compiled(step: FrameStep) -> Step:
+    """Static shapes, no graph break, and no CUDA graphs of its own: `capture` makes them."""
+    options: dict[str, Any] = {"fullgraph": True, "dynamic": False}
+    if "isolate_recompiles" in signature(torch.compile).parameters:
+        # Else the engines of a process share one limit, of eight ways to compile a frame step.
+        options["isolate_recompiles"] = True
+    compiled: Step = torch.compile(step, **options)
+    return compiled
+
+
+def _run_phase(step: Step, buffers: CopiedBuffers, phase: int) -> None:
+    buffers.keep(phase, step(*buffers.inputs(phase)))

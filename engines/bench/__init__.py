@@ -1,0 +1,1 @@
+"""What an engine costs: measured, beside its networks alone, and beside other programs."""

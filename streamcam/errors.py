@@ -29,6 +29,7 @@ __all__ = [
     "raise_all",
     "reason",
     "told",
+    "words",
 ]
 
 
@@ -74,6 +75,18 @@ def told(error: BaseException, *foreseen: type[BaseException]) -> str:
     places = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
     return f"{type(error).__name__}: {text}{place}"
+
+
+def words(error: BaseException, *known: type[BaseException]) -> str:
+    """The message on one line, after the name of the class unless it is one of `known`.
+
+    The known ones speak for themselves; `KeyError: 'fd'` would be no more than 'fd'.
+    """
+    said = " ".join(str(error).split())
+    if isinstance(error, known) and said:
+        return said
+    name = type(error).__name__
+    return f"{name}: {said}" if said else name
 
 
 def raise_all(errors: Sequence[BaseException]) -> None:

@@ -1,6 +1,6 @@
-"""Sources: where frames come from. One file each; the file name is the choice.
+"""Sources: where frames come from. A file or a folder each; its name is the choice.
 
-`open_source("camera:0", wanted)` imports `camera.py` and calls its `open_source("0", wanted)`.
+`open_source("camera:0", wanted)` imports `camera` and calls its `open_source("0", wanted)`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from threading import Event
 from typing import Protocol
 
 from streamcam import plugins
-from streamcam.capture._kind import kind_of
-from streamcam.capture._pipes import is_pipe
+from streamcam.clock import NEVER
 from streamcam.errors import UnknownChoice, UsageError, quoted
+from streamcam.files.kind import kind_of
+from streamcam.files.pipes import is_pipe
 from streamcam.frames import Frame
 
-NEVER = Event()  # the stop of whom nobody stops
 _FILES = ("image", "video")  # choices that nobody has to name: the file itself is given
 
 

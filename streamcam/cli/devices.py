@@ -26,8 +26,8 @@ def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
     from streamcam.capture.screen import is_shared, visible_screens
     from streamcam.doctor.cameras import real_cameras
-    from streamcam.sink._devices import how_to_get_one, list_devices
-    from streamcam.sink._pipewire_presence import obstacle
+    from streamcam.sink.pipewire.presence import obstacle
+    from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
 
     virtual = list_devices()
     cameras, no_cameras = _listed(real_cameras)

@@ -38,7 +38,7 @@ def check() -> Iterator[Finding]:
 def real_cameras() -> list[Camera]:
     """The cameras that can be a source: those that are no virtual camera of this machine."""
     from streamcam.capture.camera import list_cameras
-    from streamcam.sink._devices import list_devices
+    from streamcam.sink.virtualcam.devices import list_devices
 
     virtual = list_devices()
     taken = {one.path for one in virtual} | {one.label for one in virtual}

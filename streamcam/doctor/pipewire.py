@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from streamcam.doctor import Finding
-from streamcam.sink._pipewire_presence import obstacle
+from streamcam.sink.pipewire.presence import obstacle
 
 _TOPIC = "virtual camera"
 

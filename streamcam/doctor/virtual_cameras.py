@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from streamcam.doctor import Finding, State, v4l2
-from streamcam.sink._devices import MODPROBE, Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import MODPROBE, Device, how_to_get_one, list_devices
 
 _TOPIC = "virtual camera"
 _RELOAD = f"sudo modprobe -r v4l2loopback && {MODPROBE}"

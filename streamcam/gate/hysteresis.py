@@ -4,8 +4,8 @@ The deterministic alternative to "similarity": all frames or, in front of a stil
 from __future__ import annotations
 
 from streamcam.frames import Pixels
+from streamcam.frames.motion import Motion
 from streamcam.gate import Gate, GateSettings
-from streamcam.gate._motion import Motion
 
 
 class HysteresisGate:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from random import Random
 
 from streamcam.frames import Pixels
+from streamcam.frames.motion import Motion
 from streamcam.gate import Gate, GateSettings
-from streamcam.gate._motion import Motion
 
 _SEED = 7  # of the choice which of the similar frames pass; fixed, so that runs repeat
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from streamcam import capture, sink
 from streamcam.errors import UsageError, quoted
-from streamcam.sink._devices import how_to_get_one, list_devices
-from streamcam.sink._display import require_display
-from streamcam.sink._loopback import is_taken
-from streamcam.sink._pipewire_presence import obstacle
+from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
+from streamcam.sink.virtualcam.loopback import is_taken
+from streamcam.sink.window.display import require_display
 
 Say = Callable[[str], None]
 

@@ -1,6 +1,6 @@
-"""Sinks: where pictures go. One file each; the file name is the choice.
+"""Sinks: where pictures go. A file or a folder each; its name is the choice.
 
-`open_sink("virtualcam:/dev/video10", format)` imports `virtualcam.py` and calls its
+`open_sink("virtualcam:/dev/video10", format)` imports `virtualcam` and calls its
 `open_sink("/dev/video10", format)`. A name with a video suffix is a recording.
 """
 

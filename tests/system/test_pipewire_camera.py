@@ -18,7 +18,7 @@ from pipewire_session import Session
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format, open_sink
-from streamcam.sink._pipewire_presence import obstacle
+from streamcam.sink.pipewire.presence import obstacle
 from tests.streamcam.real_command import LONG, Command, wait_until
 
 pytestmark = pytest.mark.system

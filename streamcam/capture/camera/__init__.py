@@ -13,8 +13,6 @@ from cv2_enumerate_cameras import enumerate_cameras
 from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock
-from streamcam.capture._words import words
 from streamcam.capture.camera.device import (
     API,
     INTERFACE,
@@ -27,7 +25,8 @@ from streamcam.capture.camera.device import (
     to_rgb,
     why_closed,
 )
-from streamcam.errors import SourceLost, UsageError, quoted
+from streamcam.clock.pace import SYSTEM_CLOCK, Clock
+from streamcam.errors import SourceLost, UsageError, quoted, words
 from streamcam.frames import Frame, FramePool
 
 _OURS = "streamcam"  # in the name of our own virtual camera

@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from streamcam.capture import Wanted
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.capture.image.reading import read_picture
+from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import UsageError
 from streamcam.frames import Frame, Pixels
 

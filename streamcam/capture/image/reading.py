@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from streamcam.capture._heif import layout as heif
-from streamcam.capture._heif.pieces import assembled
-from streamcam.capture._pixels import AS_IT_LIES, Conversion, Orientation, orientation
-from streamcam.capture._pixels.paper import on_paper
-from streamcam.capture._pixels.profile import image_to_screen
 from streamcam.errors import UsageError
+from streamcam.files.heif import layout as heif
+from streamcam.files.heif.pieces import assembled
 from streamcam.frames import Pixels
+from streamcam.pixels import AS_IT_LIES, Conversion, Orientation, orientation
+from streamcam.pixels.paper import on_paper
+from streamcam.pixels.profile import image_to_screen
 
 # Longest side of what is delivered. No engine sees more, and scaling a 50-megapixel photograph
 # down again for every frame would cost more than the engine.

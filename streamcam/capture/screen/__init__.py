@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from streamcam.capture import Source, Wanted
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.capture.screen.desktop import (
     Grabber,
     NoPicture,
@@ -28,6 +27,7 @@ from streamcam.capture.screen.desktop import (
 )
 from streamcam.capture.screen.monitors import Screen, find, rectangle, screens
 from streamcam.capture.screen.wayland import is_wayland, portal_obstacle
+from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 

@@ -12,13 +12,12 @@ import numpy as np
 from mss.exception import ScreenShotError
 from numpy.typing import NDArray
 
-from streamcam.capture._words import words
 from streamcam.capture.screen.monitors import Monitors, Screen, rectangle, screens
 from streamcam.capture.screen.wayland import is_wayland, no_screen
 from streamcam.capture.screen.x11 import XFault, XServer
 from streamcam.capture.screen.x11.depth import DepthReader
 from streamcam.capture.screen.x11.pointer import draw
-from streamcam.errors import UsageError
+from streamcam.errors import UsageError, words
 from streamcam.frames import Pixels
 
 _NO_DISPLAY = (

@@ -24,8 +24,8 @@ from jeepney import (
 )
 from jeepney.wrappers import unwrap_msg
 
-from streamcam.capture._words import words
 from streamcam.capture.screen.session_bus import connect
+from streamcam.errors import words
 
 _PORTAL = "org.freedesktop.portal"
 _DESKTOP = f"{_PORTAL}.Desktop"

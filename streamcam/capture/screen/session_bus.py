@@ -6,7 +6,7 @@ import os
 
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from streamcam.capture._words import words
+from streamcam.errors import words
 
 
 def connect() -> DBusConnection:

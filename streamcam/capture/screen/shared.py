@@ -10,12 +10,11 @@ from typing import Protocol
 from platformdirs import user_state_path
 
 from streamcam.capture import Wanted
-from streamcam.capture._pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
-from streamcam.capture._words import words
 from streamcam.capture.screen.monitors import parse_region
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
 from streamcam.capture.screen.stream import Fit, Place, ScreenStream
-from streamcam.errors import SourceLost, SourceRefused, UsageError
+from streamcam.clock.pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
+from streamcam.errors import SourceLost, SourceRefused, UsageError, words
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.pipewire import library
 from streamcam.pipewire.pods import Video

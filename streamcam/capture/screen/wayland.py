@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from streamcam.capture._words import words
+from streamcam.errors import words
 from streamcam.packages import install_command
 from streamcam.pipewire import library
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 
 from streamcam.capture import Wanted
-from streamcam.capture._kind import needs_pillow
-from streamcam.capture._pace import SYSTEM_CLOCK, Clock, Schedule
-from streamcam.capture._pixels import Conversion
 from streamcam.capture.video.address import parse_address
 from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.faults import reason
 from streamcam.capture.video.film import Film, Shot
 from streamcam.capture.video.waiting import ReadAhead, opened_aside
+from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Schedule
 from streamcam.errors import SourceLost, UsageError
+from streamcam.files.kind import needs_pillow
 from streamcam.frames import Frame, Pixels
+from streamcam.pixels import Conversion
 
 _UNSHOWN = 100  # pictures in a row that cannot be shown: some seconds, so it is more than damage
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streamcam.capture._pipes import is_pipe, is_stdin, is_stream
+from streamcam.files.pipes import is_pipe, is_stdin, is_stream
 
 _STDIN_FILE = "/dev/stdin"
 _CHECK_ADDRESS = "Check the address, and whether it plays in a browser or in VLC."

@@ -12,11 +12,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from streamcam.capture._heif import layout as heif
-from streamcam.capture._pixels import orientation
-from streamcam.capture._pixels.profile import image_to_screen
 from streamcam.capture.video.length import Length
 from streamcam.errors import UsageError
+from streamcam.files.heif import layout as heif
+from streamcam.pixels import orientation
+from streamcam.pixels.profile import image_to_screen
 
 _MILLISECOND = Fraction(1, 1000)
 _SHORTEST, _USUAL = 10, 100  # ms: as browsers, which take what is not longer for a mistake

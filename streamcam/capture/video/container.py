@@ -16,10 +16,10 @@ from av.error import InvalidDataError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from streamcam.capture._pipes import Pipe
 from streamcam.capture.video.address import Address
 from streamcam.capture.video.faults import reason
 from streamcam.errors import StreamcamError, UsageError, quoted
+from streamcam.files.pipes import Pipe
 
 _OPEN_TIMEOUT = 10.0  # seconds for a connection, and again for its first pictures
 _READ_TIMEOUT = 20.0  # seconds for a packet: HLS and DASH come in pieces of several seconds

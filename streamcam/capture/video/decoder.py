@@ -13,13 +13,13 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamcam.capture import NEVER
 from streamcam.capture.video.address import parse_address
 from streamcam.capture.video.container import Opened, open_video
 from streamcam.capture.video.faults import is_disconnection, is_input_output, reason
 from streamcam.capture.video.length import SEGMENTED, Length, length_of, longest_gap, stated_length
 from streamcam.capture.video.timing import stated_rate
 from streamcam.capture.video.transparency import decoder_of
+from streamcam.clock import NEVER
 from streamcam.errors import SourceLost, UsageError
 
 _THREADS = 4  # enough for 4K; the engine needs the cores

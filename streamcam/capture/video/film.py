@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from av.video.frame import VideoFrame
 
-from streamcam.capture._pace import Clock
 from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.deinterlacing import Deinterlacer
 from streamcam.capture.video.length import Length
 from streamcam.capture.video.timing import Timeline
+from streamcam.clock.pace import Clock
 from streamcam.errors import SourceLost, UsageError
 
 # Live streams begin with what their server has kept: a group of pictures, some seconds at most.

@@ -12,9 +12,9 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Protocol, TypeVar
 
-from streamcam.capture._pace import LONGEST_WAIT, Clock
 from streamcam.capture.video.faults import NO_ANSWER
 from streamcam.capture.video.film import Film, Shot
+from streamcam.clock.pace import LONGEST_WAIT, Clock
 from streamcam.errors import SourceLost
 from streamcam.frames import Channel, RingClosed
 

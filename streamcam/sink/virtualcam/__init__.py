@@ -14,9 +14,9 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
-from streamcam.sink._devices import Device, how_to_get_one, list_devices
-from streamcam.sink._loopback import obstacle, revive
 from streamcam.sink.virtualcam.bt709 import ToI420
+from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.loopback import obstacle, revive
 from streamcam.sink.virtualcam.readers import watch_readers
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from streamcam.capture import Wanted, open_source
-from streamcam.capture._pixels import Orientation
-from streamcam.capture._pixels.orientation import of_exif
 from streamcam.capture.image import read_picture
+from streamcam.pixels import Orientation
+from streamcam.pixels.orientation import of_exif
 
 AT_ONCE = Wanted(realtime=False, loop=False)
 # Where the top and the left side of what is stored belong, by EXIF's own words (CIPA DC-008):

@@ -12,9 +12,9 @@ import pytest
 from capture_fakes import until
 
 from streamcam.capture import Wanted, open_source, parse
-from streamcam.capture._pipes import Pipe
 from streamcam.capture.video import VideoSource
 from streamcam.errors import SourceLost, UsageError
+from streamcam.files.pipes import Pipe
 
 if sys.platform == "win32":
     pytest.skip("Windows has other pipes: only standard input", allow_module_level=True)
@@ -55,7 +55,7 @@ def given(monkeypatch):
 
     def give(descriptor):
         opened.append(descriptor)
-        monkeypatch.setattr("streamcam.capture._pipes._STDIN", descriptor)
+        monkeypatch.setattr("streamcam.files.pipes._STDIN", descriptor)
 
     yield give
     for descriptor in opened:

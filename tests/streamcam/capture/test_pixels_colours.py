@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamcam.capture import Wanted, open_source
-from streamcam.capture._pixels import Conversion
+from streamcam.pixels import Conversion
 
 PQ, HLG, SDR, SRGB = 16, 18, 14, 13  # transfers; primaries and matrices below: ITU-T H.273
 BT709, PAL, NTSC, BT2020, DISPLAY_P3 = 1, 5, 6, 9, 12

@@ -11,7 +11,7 @@ import pytest
 from test_source_video import everything
 
 from streamcam.capture import Wanted, open_source
-from streamcam.capture._pixels import Conversion
+from streamcam.pixels import Conversion
 
 AT_ONCE = Wanted(realtime=False, loop=False)
 CODECS = {

@@ -7,8 +7,8 @@ from capture_fakes import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamcam.capture._pace import LONGEST_WAIT, Pace, Schedule, SystemClock, reached
 from streamcam.capture.video.timing import Timeline
+from streamcam.clock.pace import LONGEST_WAIT, Pace, Schedule, SystemClock, reached
 
 PERIOD = 1 / 30
 TIMES = st.one_of(st.none(), st.floats(-1e6, 1e6))

@@ -7,7 +7,7 @@ from streamcam.capture.screen import Screen
 from streamcam.cli import main
 from streamcam.errors import UsageError
 from streamcam.presets import load_preset
-from streamcam.sink._devices import Device
+from streamcam.sink.virtualcam.devices import Device
 
 
 def test_presets_are_one_line_each(command, tmp_path) -> None:
@@ -60,9 +60,9 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: cameras)
     monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: screens)
     monkeypatch.setattr(
-        "streamcam.sink._devices.list_devices", lambda: [Device("/dev/video9", "out")]
+        "streamcam.sink.virtualcam.devices.list_devices", lambda: [Device("/dev/video9", "out")]
     )
-    monkeypatch.setattr("streamcam.sink._pipewire_presence.obstacle", lambda: None)
+    monkeypatch.setattr("streamcam.sink.pipewire.presence.obstacle", lambda: None)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["camera:0\tHD Webcam\t/dev/video0", "screen:1\t1920x1080\tat 0,0"]

@@ -6,8 +6,8 @@ from streamcam.capture.camera import Camera
 from streamcam.capture.screen import Screen
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.pipeline import auto
-from streamcam.sink._devices import Device
-from streamcam.sink._pipewire_presence import Obstacle
+from streamcam.sink.pipewire.presence import Obstacle
+from streamcam.sink.virtualcam.devices import Device
 
 OUT = Device("/dev/video9", "streamcam")
 LOOPBACK = Camera(9, "streamcam", "/dev/video9", "V4L2")

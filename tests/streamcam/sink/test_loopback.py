@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from streamcam.sink import Format, _loopback
-from streamcam.sink._loopback import is_taken, obstacle
+from streamcam.sink import Format
+from streamcam.sink.virtualcam import loopback
+from streamcam.sink.virtualcam.loopback import is_taken, obstacle
 
 FORM = Format(640, 480, 30)
 
@@ -52,7 +53,7 @@ def arriving(monkeypatch):
 
 def test_a_device_that_nobody_has_open_is_not_even_opened(device, monkeypatch):
     path, sysfs = device("\n")
-    monkeypatch.setattr(_loopback.os, "open", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr(loopback.os, "open", lambda *_: pytest.fail("opened"))
     assert obstacle(path, FORM, sysfs) == ""
     assert obstacle("/dev/video99", FORM, sysfs) == ""
 
@@ -84,7 +85,7 @@ def test_a_driver_that_has_one_reader_at_a_time_keeps_writers_apart_itself(devic
     def busy(*_):
         raise OSError(16, "Device or resource busy")
 
-    monkeypatch.setattr(_loopback.os, "read", busy)
+    monkeypatch.setattr(loopback.os, "read", busy)
     end = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     assert not is_taken(path, sysfs)
     os.close(end)

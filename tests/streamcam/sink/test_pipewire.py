@@ -15,10 +15,10 @@ from streamcam.pipewire import pods
 from streamcam.pipewire import stream as stream_module
 from streamcam.pipewire.stream import Broken, Unreachable
 from streamcam.sink import Format, open_sink
-from streamcam.sink import _pipewire as binding
-from streamcam.sink._pipewire import CameraStream
-from streamcam.sink._pipewire_presence import Obstacle, obstacle
 from streamcam.sink.pipewire import PipeWireCamera
+from streamcam.sink.pipewire import camera_stream as binding
+from streamcam.sink.pipewire.camera_stream import CameraStream
+from streamcam.sink.pipewire.presence import Obstacle, obstacle
 
 FORM = Format(48, 32, 30)
 

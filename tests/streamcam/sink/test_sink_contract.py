@@ -14,11 +14,11 @@ from streamcam import plugins
 from streamcam.errors import SinkFailed, UnknownChoice, UsageError
 from streamcam.frames import Channel
 from streamcam.sink import Format, open_sink, parse
-from streamcam.sink._pipewire import CameraStream
 from streamcam.sink._worker import Delivery
 from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.pipewire import PipeWireCamera
+from streamcam.sink.pipewire.camera_stream import CameraStream
 from streamcam.sink.record import open_sink as open_record
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import open_sink as open_web

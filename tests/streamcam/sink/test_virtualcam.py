@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from streamcam.errors import SinkFailed, UsageError
-from streamcam.sink import Format, _devices, virtualcam
-from streamcam.sink._devices import Device, how_to_get_one, list_devices
-from streamcam.sink.virtualcam import VirtualCamera, open_sink
+from streamcam.sink import Format, virtualcam
+from streamcam.sink.virtualcam import VirtualCamera, devices, open_sink
+from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
 
 FORM = Format(48, 32, 30)
 STUCK = "'v4l2loopback' backend: Device /dev/video10 is not a video output device."
@@ -203,8 +203,8 @@ def test_odd_sizes_are_refused(machine, camera):
 )
 def test_the_command_fits_the_machine(monkeypatch, platform, release, modules, expected):
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(_devices.platform, "freedesktop_os_release", lambda: release)
-    monkeypatch.setattr(_devices, "_module_installed", lambda: "v4l2loopback" in modules)
+    monkeypatch.setattr(devices.platform, "freedesktop_os_release", lambda: release)
+    monkeypatch.setattr(devices, "_module_installed", lambda: "v4l2loopback" in modules)
     said = how_to_get_one()
     assert said.startswith(expected)
     if platform == "linux":
@@ -223,7 +223,7 @@ def test_loopback_devices_are_told_from_cameras(tmp_path):
         (tmp_path / name / "name").write_text(f"{label}\n")
         if loopback:
             (tmp_path / name / "max_openers").write_text("10\n")
-    assert _devices._loopbacks(tmp_path) == [
+    assert devices._loopbacks(tmp_path) == [
         Device("/dev/video9", "streamcam"),
         Device("/dev/video11", "second"),
     ]
@@ -234,7 +234,7 @@ def test_this_machine_can_be_asked():
 
 
 def test_no_device_is_invented(tmp_path):
-    assert _devices._loopbacks(tmp_path / "nothing") == []
+    assert devices._loopbacks(tmp_path / "nothing") == []
 
 
 def test_it_knows_whether_somebody_reads_the_device(tmp_path, make_camera):

@@ -10,8 +10,8 @@ import pytest
 from streamcam.errors import UsageError
 from streamcam.frames import RingClosed
 from streamcam.sink import Format
-from streamcam.sink._display import require_display
 from streamcam.sink.window import open_sink
+from streamcam.sink.window.display import require_display
 
 FORM = Format(48, 32, 30)
 
@@ -75,7 +75,7 @@ ANY = ["wayland", "offscreen", "wayland-egl;xcb", "", None]
 def test_qt_is_asked_for_the_platform_that_opencv_carries(monkeypatch, asked):
     """With another one it ends the process at the first window: tests/system has that."""
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: True)
+    monkeypatch.setattr("streamcam.sink.window.display._answers", lambda display: True)
     environment = {"DISPLAY": ":93"} | ({} if asked is None else {"QT_QPA_PLATFORM": asked})
     require_display(environment)
     assert environment["QT_QPA_PLATFORM"] == "xcb"
@@ -86,7 +86,7 @@ def test_a_library_that_qt_would_miss_is_named(monkeypatch, tmp_path):
     plugin.parent.mkdir(parents=True)
     plugin.touch()
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: True)
+    monkeypatch.setattr("streamcam.sink.window.display._answers", lambda display: True)
     monkeypatch.setattr("cv2.__file__", str(tmp_path / "__init__.py"))
 
     def missing(_name):
@@ -101,7 +101,7 @@ def test_a_library_that_qt_would_miss_is_named(monkeypatch, tmp_path):
 
 def test_a_display_that_does_not_answer_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr("streamcam.sink._display._answers", lambda display: False)
+    monkeypatch.setattr("streamcam.sink.window.display._answers", lambda display: False)
     with pytest.raises(UsageError, match="':93' does not answer"):
         require_display({"DISPLAY": ":93"})
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from streamcam.capture._heif import boxes
-from streamcam.capture._heif.boxes import Content, Reader
+from streamcam.files.heif import boxes
+from streamcam.files.heif.boxes import Content, Reader
 
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _DEEPEST = 4  # pictures made of pictures made of pictures

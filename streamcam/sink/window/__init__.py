@@ -11,7 +11,7 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels, RingClosed
 from streamcam.sink import Format
-from streamcam.sink._display import require_display
+from streamcam.sink.window.display import require_display
 
 _TITLE = "streamcam"
 _LARGEST = (1280, 720)  # of the window when it opens; it can be resized to anything

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from streamcam.capture._heif import layout as heif
 from streamcam.errors import UsageError
+from streamcam.files.heif import layout as heif
 
 # Beginnings of what looks like a picture and cannot be read here.
 _PAGE, _SAVE = "save the page as PNG.", "save it as PNG or JPEG in a program that opens it."

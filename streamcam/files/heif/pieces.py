@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 
-from streamcam.capture._heif.layout import Crop, Labels, Layout, Mirror, Step
-from streamcam.capture._pixels import AS_IT_LIES, Conversion
-from streamcam.capture._pixels.paper import on_paper
-from streamcam.capture._pixels.profile import to_screen
+from streamcam.files.heif.layout import Crop, Labels, Layout, Mirror, Step
 from streamcam.frames import Pixels
+from streamcam.pixels import AS_IT_LIES, Conversion
+from streamcam.pixels.paper import on_paper
+from streamcam.pixels.profile import to_screen
 
 # What the numbers are where neither the file nor the coded piece says it (ISO/IEC 23000-22).
 _USUAL_MATRIX = 5

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamcam.capture._pixels import colours
-from streamcam.capture._pixels.colours import Light
 from streamcam.frames import Pixels
+from streamcam.pixels import colours
+from streamcam.pixels.colours import Light
 
 BITS = 12  # of the numbers that come in: HDR films have 10 or 12
 _STRIP = 1 << 16  # pixels worked on at once, few enough for the caches of a core

@@ -1,4 +1,4 @@
-"""Ticker: deadlines at an even pace, for what must keep time."""
+"""Keeping time. Ticker: deadlines at an even pace."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from threading import Event
 # The last part of a wait is slept through: time.sleep is exact everywhere, while a timed wait
 # on an Event comes up to 16 ms late on Windows. It bounds the answer to `stop` as well.
 _EXACT = 0.02
+
+NEVER = Event()  # the stop of whom nobody stops
 
 
 class Ticker:

@@ -10,8 +10,8 @@ from streamcam.frames import Frame
 from streamcam.pipewire import library
 from streamcam.pipewire.stream import Broken, Unreachable
 from streamcam.sink import Format
-from streamcam.sink._pipewire import CameraStream
-from streamcam.sink._pipewire_presence import obstacle
+from streamcam.sink.pipewire.camera_stream import CameraStream
+from streamcam.sink.pipewire.presence import obstacle
 
 _NAME = "streamcam"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from streamcam.capture import NEVER
-from streamcam.clock import Ticker
+from streamcam.clock import NEVER, Ticker
 
 # Source.read returns None after this many seconds, so that the thread can see a stop.
 LONGEST_WAIT = 0.5

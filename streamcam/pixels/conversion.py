@@ -13,11 +13,11 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from streamcam.capture._pixels import colours, orientation
-from streamcam.capture._pixels.grading import BITS, Grade
-from streamcam.capture._pixels.orientation import AS_IT_LIES, Orientation
-from streamcam.capture._pixels.paper import on_paper
 from streamcam.frames import FramePool, Pixels
+from streamcam.pixels import colours, orientation
+from streamcam.pixels.grading import BITS, Grade
+from streamcam.pixels.orientation import AS_IT_LIES, Orientation
+from streamcam.pixels.paper import on_paper
 
 _UNSPECIFIED = 2  # matrix of H.273
 # Players' rule for unlabelled colours: what is larger than any format of old television is BT.709.

@@ -78,6 +78,18 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a source turned out to be when it was opened first. See `Source`."""
+
+    label: str
+    width: int
+    height: int
+    fps: float
+    rate: Fraction | None = None
+    sound: bool = False
+
+
 def open_source(choice: str, wanted: Wanted) -> Source:
     """Open `camera:0`, `camera:"Name"`, `screen`, `screen:2`, `screen:x,y,w,h`, `demo`,
     a file or a URL. Raises `UsageError` naming what is wrong and what can be given instead.

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streamcam.cli.run import Backend, EngineSize, Fps, Model, Preset, engine_size
+from streamcam.cli.flags import Backend, EngineSize, Fps, Model, Preset, engine_size
 from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
 if TYPE_CHECKING:
+    from streamcam.bench.measure_app import Report
+    from streamcam.bench.peers import Comparison
     from streamcam.pipeline import Options
-    from streamcam.pipeline.bench import Report
-    from streamcam.pipeline.peers import Comparison
 
 _DEFAULT_SECONDS, _FEWEST_SECONDS = 24.0, 6.0
 
@@ -70,8 +70,8 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
         others = (preset, size, fps, model, backend, steps, precision, peer)
         _run_suite(gpu_suite, seconds, alone=not any(others), as_json=as_json)
         return
+    from streamcam.bench.random_models import with_random_model
     from streamcam.pipeline import Options
-    from streamcam.pipeline.random_models import with_random_model
     from streamcam.presets import load_preset
 
     chosen = load_preset(preset or "anime")
@@ -97,7 +97,7 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
 
 
 def _measure(options: Options, seconds: float, terminal: Terminal, *, as_json: bool) -> None:
-    from streamcam.pipeline.bench import bench as measure
+    from streamcam.bench.measure_app import bench as measure
 
     report = measure(options, seconds, _quiet if as_json else terminal.say)
     if as_json:
@@ -109,7 +109,7 @@ def _measure(options: Options, seconds: float, terminal: Terminal, *, as_json: b
 def _compare(
     options: Options, names: list[str], seconds: float, terminal: Terminal, *, as_json: bool
 ) -> None:
-    from streamcam.pipeline.peers import compare
+    from streamcam.bench.peers import compare
 
     comparison = compare(options, names, seconds, _quiet if as_json else terminal.say)
     if as_json:
@@ -124,7 +124,7 @@ def _run_suite(file: Path, seconds: float, *, alone: bool, as_json: bool) -> Non
         raise UsageError(
             "--gpu-suite measures a list of its own: leave out all flags but --seconds and --json."
         )
-    from streamcam.pipeline.gpu_suite import run_suite
+    from streamcam.bench.gpu.suite import run_suite
 
     terminal = Terminal()
     report = run_suite(file, seconds, _quiet if as_json else terminal.say)

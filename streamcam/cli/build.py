@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from engines.api import Watch
-from streamcam.cli.notes import engine_notes
-from streamcam.cli.run import EngineSize, Model, engine_size
+from streamcam.cli.flags import EngineSize, Model, engine_size
 from streamcam.cli.terminal import Terminal
+from streamcam.cli.terminal.notes import engine_notes
 from streamcam.errors import UsageError
 
 Presets = Annotated[
@@ -56,7 +56,7 @@ def build(
     if list_kept:
         _show_kept(terminal)
     elif clean:
-        from streamcam.pipeline.prebuild import clean as clean_cache
+        from streamcam.provision.prebuild import clean as clean_cache
 
         terminal.say(clean_cache())
     else:
@@ -71,10 +71,10 @@ def _build_all(
     size: str | None,
     model: str | None,
 ) -> None:
+    from streamcam.bench.random_models import with_random_model
     from streamcam.pipeline import Options
-    from streamcam.pipeline.prebuild import build_beforehand
-    from streamcam.pipeline.random_models import with_random_model
     from streamcam.presets import load_preset
+    from streamcam.provision.prebuild import build_beforehand
 
     for preset in presets:
         options = Options(
@@ -91,7 +91,7 @@ def _build_all(
 
 
 def _show_kept(terminal: Terminal) -> None:
-    from streamcam.pipeline.prebuild import kept
+    from streamcam.provision.prebuild import kept
 
     rows = [(one.kind, one.name, f"{one.megabytes:.0f} MB", one.about) for one in kept()]
     terminal.table(

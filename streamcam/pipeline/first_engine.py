@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 
 from engines.api import Engine, EngineSpec
-from streamcam.capture._worker import Opened
-from streamcam.pipeline.main_thread import result_of
-from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import build_engine, open_engine, view_for
-from streamcam.pipeline.preset_prompts import encode_looks
+from streamcam.capture import Opened
+from streamcam.flow.main_thread import result_of
+from streamcam.options import Options, view_for
+from streamcam.provision.build import build_engine, open_engine
+from streamcam.provision.prompts import encode_looks
 
 _HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
 

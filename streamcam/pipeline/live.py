@@ -8,18 +8,18 @@ from threading import RLock
 
 from engines.api import Engine, EngineSpec
 from streamcam.errors import UsageError
-from streamcam.infer.params import ParamsBox
-from streamcam.infer.rebuild import Wish
-from streamcam.infer.shape import AutomaticSize
-from streamcam.pipeline.options import Options
-from streamcam.pipeline.outage import Outage
-from streamcam.pipeline.parts import describe, same_but_size, spec_for, steps_to
-from streamcam.pipeline.pending import Pending
-from streamcam.pipeline.preset_prompts import encode_looks, kept_look, read_looks, show_look
-from streamcam.pipeline.repair import Repair
-from streamcam.pipeline.specs import Specs
+from streamcam.looks.params import ParamsBox
+from streamcam.options import Options
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
+from streamcam.provision.outage import Outage
+from streamcam.provision.pending import Pending
+from streamcam.provision.prompts import encode_looks, kept_look, read_looks, show_look
+from streamcam.provision.rebuild import Wish
+from streamcam.provision.repair import Repair
+from streamcam.provision.shape import AutomaticSize
+from streamcam.provision.spec import describe, same_but_size, spec_for, steps_to
+from streamcam.provision.specs import Specs
 
 
 class Live:

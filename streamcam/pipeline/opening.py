@@ -8,32 +8,28 @@ from dataclasses import replace
 from functools import partial
 from time import perf_counter
 
-from streamcam.capture._worker import CaptureWorker, Opened
+from streamcam.capture import Opened
+from streamcam.flow.capture import CaptureWorker
+from streamcam.flow.curtain import Covered, Curtain, card
+from streamcam.flow.delivery import Delivery, Reopening
+from streamcam.flow.infer import InferWorker
+from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
+from streamcam.flow.post import PostWorker
+from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Frame, Queue, Ring
-from streamcam.infer.params import ParamsBox
-from streamcam.infer.rebuild import Rebuild
-from streamcam.infer.shape import ShapeWatch
-from streamcam.infer.worker import InferWorker
+from streamcam.looks.params import ParamsBox
+from streamcam.options import Options, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
-from streamcam.pipeline.main_thread import MainThread, MainThreadSink, result_of
-from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import (
-    build_engine,
-    chain_for,
-    gate_opener,
-    view_for,
-)
 from streamcam.pipeline.rescue import Rescue
-from streamcam.pipeline.stages import Loss, Stages
 from streamcam.pipeline.watchdog import Watchdog
-from streamcam.pipeline.workers import Workers
-from streamcam.post.worker import PostWorker
+from streamcam.pipeline.workers import Workers, chain_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
+from streamcam.provision.build import build_engine
+from streamcam.provision.rebuild import Rebuild
+from streamcam.provision.shape import ShapeWatch
 from streamcam.sink import Sink
-from streamcam.sink._curtain import Covered, Curtain, card
-from streamcam.sink._worker import Delivery, Reopening
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
 from streamcam.stage import call_all

@@ -9,13 +9,13 @@ from time import perf_counter
 import cv2
 
 from streamcam.errors import SinkFailed, StreamcamError, UnknownChoice, raise_all, told
+from streamcam.flow.curtain import OPEN
+from streamcam.flow.main_thread import MainThread
+from streamcam.flow.stages import Farewell, Stages
+from streamcam.options import Options
 from streamcam.pipeline.live import Live
-from streamcam.pipeline.main_thread import MainThread
 from streamcam.pipeline.opening import Opening
-from streamcam.pipeline.options import Options
-from streamcam.pipeline.stages import Farewell, Stages
 from streamcam.presets import Preset, load_preset, preset_names
-from streamcam.sink._curtain import OPEN
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 

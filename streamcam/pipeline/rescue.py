@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engines.errors import EngineFailed
+from streamcam.flow.stages import Stages
 from streamcam.pipeline.live import Live
-from streamcam.pipeline.stages import Stages
 from streamcam.pipeline.workers import Workers
 from streamcam.priority import giving_way, keeping_time
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from threading import Event
 from time import perf_counter
 
-from streamcam.infer.shape import ShapeWatch
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.workers import Workers
+from streamcam.provision.shape import ShapeWatch
 
 _EVERY = 0.1  # seconds between looks
 _UNREST = 1.0  # seconds between looks after which it was the machine that slept

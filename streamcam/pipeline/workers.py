@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from streamcam.infer.rebuild import Rebuild
-from streamcam.infer.worker import InferWorker
-from streamcam.pipeline.options import Options
-from streamcam.pipeline.parts import chain_for, gate_opener, view_for
-from streamcam.post.worker import PostWorker
+from streamcam.flow.infer import InferWorker, OpenGate
+from streamcam.flow.post import PostWorker
+from streamcam.flow.post.chain import Chain
+from streamcam.flow.rest import Rest
+from streamcam.gate import Gate, open_gate
+from streamcam.options import Options, view_for
 from streamcam.presets import Preset
+from streamcam.provision.rebuild import Rebuild
 from streamcam.stats import Stats
 
 
@@ -34,3 +37,27 @@ class Workers:
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"
+
+
+def gate_opener(
+    preset: Preset, options: Options, watched: Callable[[], bool], stats: Stats
+) -> OpenGate:
+    """The gate that the preset wants; for a file, where every frame counts, "always".
+
+    watched  whether anybody sees the picture: if not, the engine rests
+    """
+    choice = preset.gate
+    if not options.realtime:
+        return partial(open_gate, "always", choice)
+
+    def opened(drain: int) -> Gate:
+        gate = open_gate(choice.policy, choice, drain)
+        tell = partial(stats.notice, "rest")
+        return Rest(gate, watched, choice.rest, tell) if choice.rest else gate
+
+    return opened
+
+
+def chain_for(preset: Preset, options: Options) -> Chain:
+    """From pictures of any engine to the outputs."""
+    return Chain(view_for(preset, options), mirror=preset.output.mirror)

@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from engines.api import STEPS_MAX, Execution, GuidanceMode, Precision
 from streamcam.config import display, validate
 from streamcam.errors import UnknownChoice, UsageError
-from streamcam.infer.look import Look, Schedule, Turn
+from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.presets.fields import (
     Delta,
     EngineSize,

@@ -34,7 +34,7 @@ class Controls(Protocol):
 
     @property
     def curtain(self) -> str:
-        """What is shown instead of the picture: one of `streamcam.sink._curtain.CURTAINS`."""
+        """What is shown instead of the picture: one of `streamcam.flow.curtain.CURTAINS`."""
         ...
 
     def draw_curtain(self, name: str) -> None:

@@ -237,8 +237,8 @@ class Run:
         return FaultyEngine(engine_build.build(spec, watch), self.faults)
 
     def go(self, seconds):
-        lasted = patch("streamcam.pipeline.repair._LASTED", min(10.0, self.every / 4))
-        with lasted, patch("streamcam.pipeline.parts.build", self._build):
+        lasted = patch("streamcam.provision.repair._LASTED", min(10.0, self.every / 4))
+        with lasted, patch("streamcam.provision.build.build", self._build):
             self.pipeline.start()
             try:
                 self._go(seconds)

@@ -19,8 +19,8 @@ import pytest
 
 from engines.api import Engine, EngineSpec
 from engines.build import build
-from streamcam.infer.look import Look
-from streamcam.infer.params import ParamsBox, encoded
+from streamcam.looks.look import Look
+from streamcam.looks.params import ParamsBox, encoded
 from streamcam.presets import Preset, load_preset, shipped_presets
 
 PHOTO = Path(__file__).parents[1] / "data" / "photo.jpg"

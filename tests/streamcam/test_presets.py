@@ -15,7 +15,7 @@ import streamcam
 from engines.api import Embedding, EngineSpec, Params
 from engines.errors import InvalidSpec
 from streamcam.errors import UnknownChoice, UsageError
-from streamcam.infer.look import Schedule
+from streamcam.looks.look import Schedule
 from streamcam.presets import (
     Preset,
     find,

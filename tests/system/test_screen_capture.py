@@ -14,7 +14,7 @@ from numbered_card import AS_IT_IS, CLOSE, FPS, HEIGHT, PRESET, WIDTH, card
 from real_command import Command, wait_until
 from virtual_display import VirtualDisplay
 
-from streamcam.sink._curtain import card as excuse_card
+from streamcam.flow.curtain import card as excuse_card
 
 pytestmark = pytest.mark.system
 

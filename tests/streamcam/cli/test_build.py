@@ -100,7 +100,7 @@ def test_without_tensorrt_it_says_what_to_install(build, tmp_path):
 
 def test_a_model_that_is_written_is_read_from_its_manifest(tmp_path, monkeypatch):
     from engines.artifacts import cache_folder, writing_folder
-    from streamcam.pipeline import prebuild
+    from streamcam.provision import prebuild
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     about = {"model": "m", "width": 8, "height": 8, "steps": 2, "guidance_mode": "full",

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamcam.cli.keys import Keys, typed
+from streamcam.cli.run.keys import Keys, typed
 
 
 def test_plain_characters_stay() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 
-from streamcam.cli.notes import engine_notes
+from streamcam.cli.terminal.notes import engine_notes
 
 
 def test_lines_of_the_engine_are_said_while_a_run_lasts():

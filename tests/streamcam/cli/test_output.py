@@ -61,7 +61,7 @@ ERRORS = [
 @pytest.mark.parametrize("tty", [True, False])
 def test_nothing_that_writes_fails(monkeypatch, error: Exception, tty: bool) -> None:
     """Lines, tables, rich's display and what libraries log; before, meanwhile and at the end."""
-    from streamcam.cli.status import open_status
+    from streamcam.cli.run.status import open_status
     from streamcam.presets import Preset
     from streamcam.stats import Stats
 

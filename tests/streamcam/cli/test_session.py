@@ -5,7 +5,7 @@ import sys
 
 from real_command import heed_signals
 
-from streamcam.cli.session.closing import Closing
+from streamcam.cli.run.session.closing import Closing
 from streamcam.errors import SinkFailed, StreamcamError
 
 
@@ -35,7 +35,7 @@ def test_whatever_closing_raises_the_rest_is_closed_and_all_is_kept():
 # In a process of its own: the test's own may have been told to ignore Ctrl-C.
 PRESSED = """
 import os, signal
-from streamcam.cli.session.signals import Interrupted, StopSignals
+from streamcam.cli.run.session.signals import Interrupted, StopSignals
 
 def press():
     os.kill(os.getpid(), signal.SIGINT)

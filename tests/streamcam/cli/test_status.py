@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from streamcam.cli.status import PlainStatus, live_lines, plain_line
+from streamcam.cli.run.status import PlainStatus, live_lines, plain_line
 from streamcam.cli.terminal import Terminal, one_line
 from streamcam.presets import Preset
 from streamcam.stats import Snapshot, Stats

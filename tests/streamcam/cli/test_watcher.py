@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 
 from engines.errors import InvalidPrompt
-from streamcam.cli.watcher import Watcher
+from streamcam.cli.run.watcher import Watcher
 from streamcam.errors import UsageError
 from streamcam.presets import load_preset
 

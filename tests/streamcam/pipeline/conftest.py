@@ -13,9 +13,9 @@ from engines.errors import InvalidPrompt
 def world(monkeypatch):
     """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
     world = World(sinks={"fake": FakeSink()})
-    monkeypatch.setattr("streamcam.pipeline.parts.build", world.build)
-    monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", world.engine_steps)
-    monkeypatch.setattr("streamcam.pipeline.parts.ready_plans", world.ready_plans)
+    monkeypatch.setattr("streamcam.provision.build.build", world.build)
+    monkeypatch.setattr("streamcam.provision.spec.engine_steps", world.engine_steps)
+    monkeypatch.setattr("streamcam.provision.build.ready_plans", world.ready_plans)
     yield world
     for pipeline in world.pipelines:
         pipeline.stop()

@@ -7,7 +7,7 @@ from fake_world import FakeEngine, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import BackendUnavailable, BuildAbandoned
-from streamcam.infer.size import candidates
+from streamcam.provision.size import candidates
 
 FOREVER = 1_000_000
 BOTH = ("torch", "tensorrt")
@@ -43,7 +43,7 @@ class Shop:
 @pytest.fixture
 def shop(world, go_on, monkeypatch):
     shop = Shop(world, go_on)
-    monkeypatch.setattr("streamcam.pipeline.parts.build", shop.build)
+    monkeypatch.setattr("streamcam.provision.build.build", shop.build)
     return shop
 
 

@@ -10,7 +10,7 @@ from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import EngineFailed
-from streamcam.capture._worker import Opened
+from streamcam.capture import Opened
 from streamcam.errors import UsageError
 from streamcam.pipeline import Options
 
@@ -21,7 +21,7 @@ BARS = {"size": "1280x720", "fps": 30.0, "fit": "letterbox"}
 @pytest.fixture
 def soon(monkeypatch):
     """A shape lasts after a moment."""
-    monkeypatch.setattr("streamcam.infer.shape._LASTS", 0.3)
+    monkeypatch.setattr("streamcam.provision.shape._LASTS", 0.3)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_step_after_the_engine_that_breaks(world, monkeypatch, realtime):
     def apply(self, pixels):
         raise error
 
-    monkeypatch.setattr("streamcam.post.chain.Chain.apply", apply)
+    monkeypatch.setattr("streamcam.flow.post.chain.Chain.apply", apply)
     world.source = FakeSource(1000, pace=0.001)
     _raised_by_wait(world.pipeline(realtime=realtime), error)
     world.check_closed()
@@ -124,7 +124,7 @@ def test_a_page_is_no_reason_to_go_on_without_an_output(world):
 
 @pytest.mark.parametrize("paced", [True, False])
 def test_a_sink_that_can_be_had_again_is_opened_again(world, monkeypatch, paced):
-    monkeypatch.setattr("streamcam.sink._worker._FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("streamcam.flow.delivery._FIRST_PAUSE", 0.05)
     broken = FakeSink(paced=paced, fails=SinkFailed("the driver went away"))
     broken.reopen_as = "fake:again"
     world.sinks = {"fake": broken}
@@ -278,7 +278,7 @@ def test_an_interrupt_while_opening_closes_everything(world):
 
 
 def test_a_thread_that_hangs_is_left_behind_and_named(world, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
+    monkeypatch.setattr("streamcam.flow.stages.PATIENCE", 0.1)
     world.sinks = {"stuck": FakeSink(on=lambda count: go_on.wait(10)), "fine": FakeSink()}
     world.source = FakeSource(1000, pace=0.001)
     pipeline = world.pipeline()
@@ -293,7 +293,7 @@ def test_a_thread_that_hangs_is_left_behind_and_named(world, go_on, monkeypatch)
 @pytest.fixture
 def finishing(world, go_on, monkeypatch):
     """A run whose output needs as long to finish its file as `go_on` is not set."""
-    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
+    monkeypatch.setattr("streamcam.flow.stages.PATIENCE", 0.1)
 
     class Slow(FakeSink):
         def close(self):

@@ -8,7 +8,7 @@ from waiting import wait_until
 
 from engines.errors import BackendUnavailable, EngineFailed
 from streamcam.errors import SourceLost, UsageError
-from streamcam.sink._curtain import card
+from streamcam.flow.curtain import card
 
 BRIGHT = 50  # what the engine adds: a grey without it is the raw picture
 CARDS = {

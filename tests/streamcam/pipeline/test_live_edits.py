@@ -15,7 +15,7 @@ from fake_world import FakeSink, FakeSource, make_preset
 
 from engines.backends.null import NullEngine
 from engines.build import build
-from streamcam.infer.params import encoded
+from streamcam.looks.params import encoded
 
 EDITS = 1000
 PROMPTS = (
@@ -69,7 +69,7 @@ class HandTicker:
 @pytest.fixture
 def tick(monkeypatch, world):
     """Let one tick go by and wait for its picture."""
-    monkeypatch.setattr("streamcam.sink._worker.Ticker", HandTicker)
+    monkeypatch.setattr("streamcam.flow.delivery.Ticker", HandTicker)
     monkeypatch.setattr(HandTicker, "ticks", threading.Semaphore(0))
     world.sinks = {"fake": FakeSink(paced=True)}
 

@@ -314,7 +314,7 @@ def test_going_back_while_an_engine_is_built_forgets_it(world, running, go_on):
 
 
 def test_stopping_during_a_rebuild_closes_what_it_builds(world, running, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.stages.PATIENCE", 0.1)
+    monkeypatch.setattr("streamcam.flow.stages.PATIENCE", 0.1)
     pipeline = running()
     building = threading.Event()
 
@@ -389,7 +389,7 @@ def test_a_line_says_that_a_recording_has_no_sound(world, sound, output):
 
 
 def test_a_line_says_that_a_source_is_being_waited_for(world, running, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.main_thread._ATTENTION", 0.01)
+    monkeypatch.setattr("streamcam.flow.main_thread._ATTENTION", 0.01)
     come = threading.Event()
     world.on_say = lambda line: come.set() if line.startswith("source: waiting") else None
     source = FakeSource(FOREVER, pace=0.001)

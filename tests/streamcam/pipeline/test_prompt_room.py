@@ -11,7 +11,7 @@ from engines.errors import InvalidPrompt
 from engines.model import EMBEDDED
 from streamcam.errors import UsageError
 from streamcam.pipeline import Options
-from streamcam.pipeline.parts import spec_for
+from streamcam.provision.spec import spec_for
 
 SHORT, LONG, LONGER, ENDLESS = "neon", "neon " * 100, "neon " * 200, "neon " * 301
 

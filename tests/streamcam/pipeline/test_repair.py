@@ -8,8 +8,8 @@ from engines import outages, remedies
 from engines.api import EngineSpec
 from engines.backends.tensorrt.card import Card
 from engines.errors import EngineFailed
-from streamcam.infer.size import default_size
-from streamcam.pipeline.repair import Repair
+from streamcam.provision.repair import Repair
+from streamcam.provision.size import default_size
 from streamcam.stats import Stats
 
 WANTED = EngineSpec(width=640, height=352)

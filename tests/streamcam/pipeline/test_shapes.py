@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
+from streamcam.flow.infer.restyler import Restyler
+from streamcam.flow.post.chain import Chain
 from streamcam.frames import Frame
 from streamcam.frames.geometry import View
 from streamcam.gate import open_gate
-from streamcam.infer.look import Look
-from streamcam.infer.params import ParamsBox
-from streamcam.infer.restyler import Restyler
-from streamcam.post.chain import Chain
+from streamcam.looks.look import Look
+from streamcam.looks.params import ParamsBox
 from streamcam.presets.tables import GateChoice
 from streamcam.stats import Stats
 

@@ -60,8 +60,8 @@ def start(world, monkeypatch):
     """Call with a fault: a live run on a card that has it."""
     cards = []
     # The real choice of what to build, over a card that is played.
-    monkeypatch.setattr("streamcam.pipeline.parts.build", building.build)
-    monkeypatch.setattr("streamcam.pipeline.parts.engine_steps", building.engine_steps)
+    monkeypatch.setattr("streamcam.provision.build.build", building.build)
+    monkeypatch.setattr("streamcam.provision.spec.engine_steps", building.engine_steps)
     monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST", 0.3)
     monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES", 1)
     monkeypatch.setattr("engines.outages._PATIENCE", 0.2)
@@ -262,7 +262,7 @@ def test_a_tensorrt_engine_that_does_not_load_later_costs_no_preset(start):
 
 
 def test_a_failure_after_a_long_run_is_a_new_one(start, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.repair._LASTED", 0.0)
+    monkeypatch.setattr("streamcam.provision.repair._LASTED", 0.0)
     card, _ = start("graph")
     wait_until(lambda: len(card.built) > 5)
     assert set(card.built) == {GRAPH}

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamcam.errors import UsageError
+from streamcam.flow.delivery import Delivery
 from streamcam.frames import Frame, Ring
 from streamcam.sink import Format
-from streamcam.sink._worker import Delivery
 from streamcam.sink.record import Recording, open_sink
 from streamcam.sink.record.timeline import Live
 

@@ -12,9 +12,9 @@ import pytest
 
 from streamcam import plugins
 from streamcam.errors import SinkFailed, UnknownChoice, UsageError
+from streamcam.flow.delivery import Delivery
 from streamcam.frames import Channel
 from streamcam.sink import Format, open_sink, parse
-from streamcam.sink._worker import Delivery
 from streamcam.sink.ndi import open_sink as open_ndi
 from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.pipewire import PipeWireCamera

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from streamcam.errors import UnknownChoice, UsageError
+from streamcam.flow.curtain import CURTAINS
 from streamcam.frames import Frame
 from streamcam.sink import Format
-from streamcam.sink._curtain import CURTAINS
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 from streamcam.web import instances, server

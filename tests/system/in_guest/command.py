@@ -21,7 +21,7 @@ _LOADED = (
     "cv2",
     "pyvirtualcam",
     "openvino",
-    "streamcam.cli.session",
+    "streamcam.cli.run.session",
     "streamcam.cli.devices",
     "streamcam.cli.doctor",
     "streamcam.capture.camera",

@@ -1,0 +1,1 @@
+"""What the app costs on this machine, alone and beside other programs."""

@@ -1,0 +1,193 @@
+"""Bench: what a preset costs on this machine, from one run on one input.
+
+The bare engine, the engine beside its networks, and the whole app take turns on the bundled clip,
+so that whatever else the machine does hits all of them alike and their ratios hold.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle
+from statistics import mean, median
+from time import perf_counter
+
+import cv2
+import numpy as np
+import psutil
+
+from engines.api import Engine, EngineSpec
+from engines.bench.measure import Timings, cost_of, peak_flops, time_in_turns
+from engines.families import open_model
+from engines.graphs.export import PARTS, with_graphs
+from engines.model import Model, frame_step_graph
+from streamcam.bench.paced_run import bundled_clip, run_app
+from streamcam.frames import Pixels
+from streamcam.looks.params import encoded
+from streamcam.options import Options
+from streamcam.provision.build import open_engine
+from streamcam.stats import percentile
+
+_ROUNDS = 3
+_LIVE = "live:"  # what the command says with its first picture
+_CHILD_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Times in milliseconds unless the name says otherwise; `size` is the engine's.
+
+    engine_ms_*       `Engine.run` alone
+    networks_ms       the sum of the medians of encoder, UNet and decoder, each run alone
+    engine_to_networks  `Engine.run` over networks_ms, all four run by turns
+    app_to_engine     ratio of the frame rates
+    latency_ms_*      from capture to sink, in the whole app
+    first_frame_s     seconds from the command, in a new process, to its first restyled picture
+    peak_share        operations a second of the engine over those of a large matrix product
+    rss_mb            most memory that process held
+    Those two are of the preset as it is in its file, with steps and precision from there.
+    """
+
+    engine_ms_p50: float
+    engine_ms_p95: float
+    networks_ms: float
+    engine_to_networks: float
+    engine_fps: float
+    app_fps: float
+    app_to_engine: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+    first_frame_s: float
+    peak_share: float
+    rss_mb: float
+    size: str
+    steps: int
+    guidance_mode: str
+    model: str
+    backend: str
+    precision: str
+    device: str
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What the rounds brought, in the units of Report."""
+
+    alone: list[float]
+    beside: Timings
+    app_fps: list[float]
+    latency_p50: list[float]
+    latency_p95: list[float]
+
+
+def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Report:
+    """Measure for about `seconds`, and a few more for start-up. Main thread only.
+
+    `options` say what to run; source, outputs and web are the bench's own. Raises `UsageError`
+    or `EngineError` for what cannot be run.
+    """
+    cv2.setNumThreads(1)  # as in a run
+    clip = bundled_clip()
+    options = _measurable(options)
+    aspect = options.format.width / options.format.height
+    engine, line = open_engine(options, lambda: aspect, patient=True)
+    try:
+        cost = cost_of(engine.spec)
+        say(line)
+        first_frame_s, rss_mb = _start_up(options, say)
+        options = replace(options, size=(engine.spec.width, engine.spec.height))
+        samples = _take_turns(options, engine, clip, seconds)
+    finally:
+        engine.close()
+    times = sorted(samples.alone)
+    # Means on both sides: a rate counts the slow frames too.
+    engine_fps, app_fps = 1e3 / mean(times), mean(samples.app_fps)
+    engine_s, spec = median(times) / 1e3, engine.spec
+    model = _described(spec)
+    return Report(
+        engine_ms_p50=median(times),
+        engine_ms_p95=percentile(times, 95),
+        networks_ms=samples.beside.networks_ms,
+        engine_to_networks=median(samples.beside.engine) / samples.beside.networks_ms,
+        engine_fps=engine_fps,
+        app_fps=app_fps,
+        app_to_engine=app_fps / engine_fps,
+        latency_ms_p50=median(samples.latency_p50),
+        latency_ms_p95=median(samples.latency_p95),
+        first_frame_s=first_frame_s,
+        peak_share=cost.frame_flops(model, spec) / engine_s / peak_flops(cost, spec),
+        rss_mb=rss_mb,
+        size=f"{spec.width}x{spec.height}",
+        steps=spec.steps,
+        guidance_mode=spec.guidance_mode,
+        model=model.name,
+        backend=spec.backend,
+        precision=spec.precision,
+        device=spec.device,
+    )
+
+
+def _described(spec: EngineSpec) -> Model:
+    """The model of a built engine, with the graphs that its cost is taken from."""
+    model = open_model(spec)
+    if spec.backend in ("openvino", "tensorrt"):
+        return with_graphs(model, [*PARTS, frame_step_graph(spec)])
+    return model
+
+
+def _measurable(options: Options) -> Options:
+    """The same run on the bundled clip to nowhere, with an engine that never rests."""
+    gate = options.preset.gate.model_copy(update={"policy": "always"})
+    preset = options.preset.model_copy(update={"gate": gate})
+    return replace(options, preset=preset, source="demo", outputs=("null",), web=False)
+
+
+def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
+    size = (engine.spec.width, engine.spec.height)
+    fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
+    frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
+    params = encoded(options.preset.look(), engine.encode)
+    networks = cost_of(engine.spec).networks_alone(_described(engine.spec), engine.spec)
+    samples = _Samples([], Timings([], {name: [] for name in networks}), [], [], [])
+    share = seconds / _ROUNDS / 3
+    for _ in range(_ROUNDS):
+        beside = time_in_turns(engine, params, frames, networks, share)
+        samples.beside.engine.extend(beside.engine)
+        for name, times in beside.networks.items():
+            samples.beside.networks[name].extend(times)
+        alone = time_in_turns(engine, params, frames, {}, share).engine
+        samples.alone.extend(alone)
+        app = run_app(options, clip, median(alone), share)
+        samples.app_fps.append(app.fps)
+        samples.latency_p50.append(app.latency_ms_p50)
+        samples.latency_p95.append(app.latency_ms_p95)
+    return samples
+
+
+def _start_up(options: Options, say: Callable[[str], None]) -> tuple[float, float]:
+    """Seconds from the real command to its first picture, and the most memory it held, MB."""
+    flags = {"--model": options.model, "--backend": options.backend}
+    if options.size:
+        flags["--size"] = "{}x{}".format(*options.size)
+    command = [sys.executable, "-m", "streamcam", "--source", "demo", "--output", "null"]
+    command += ["--no-web", "--duration", str(_CHILD_SECONDS)]
+    command += ["--preset", str(options.preset.path or options.preset.name)]
+    command += [word for flag, value in flags.items() if value for word in (flag, value)]
+    say("start-up: the command in a process of its own")
+    began = perf_counter()
+    first, memory = 0.0, 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        watched = psutil.Process(child.pid)
+        for line in child.stdout:
+            if line.startswith(_LIVE):
+                first = perf_counter() - began
+            if watched.is_running() and child.poll() is None:
+                memory = max(memory, watched.memory_info().rss)
+    return first, memory / 1e6

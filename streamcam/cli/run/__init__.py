@@ -1,0 +1,102 @@
+"""`streamcam --preset anime`: the flags of a run. Everything else is a preset's business."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streamcam import __version__
+from streamcam.cli.flags import (
+    Backend,
+    Duration,
+    EngineSize,
+    Fps,
+    Model,
+    NoWeb,
+    Output,
+    Port,
+    Preset,
+    Realtime,
+    Source,
+    engine_size,
+)
+from streamcam.cli.terminal import Terminal
+from streamcam.errors import UsageError
+
+_DEFAULT_PRESET = "anime"
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # as typer calls it
+    if wanted:
+        Terminal().text(f"streamcam {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", is_eager=True, callback=_print_version, help="Show the version and exit."
+    ),
+]
+
+
+def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test freezes the list
+    context: typer.Context,
+    *,
+    preset: Preset = None,
+    source: Source = None,
+    output: Output = None,
+    size: EngineSize = None,
+    fps: Fps = None,
+    model: Model = None,
+    backend: Backend = None,
+    port: Port = None,
+    no_web: NoWeb = False,
+    duration: Duration = None,
+    realtime: Realtime = "on",
+    version: Version = False,
+) -> None:
+    """Restyle your camera or screen live, into a virtual camera for OBS, Zoom and Discord.
+
+    Start with:  streamcam --preset anime
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_flags(context, context.invoked_subcommand)
+        return
+    _refuse_empty(context)
+    from streamcam.cli.run.session import run_request
+    from streamcam.cli.run.session.choices import Request
+
+    run_request(
+        Request(
+            preset=preset or _DEFAULT_PRESET,
+            source=source,
+            outputs=tuple(output or ()),
+            size=engine_size(size),
+            fps=fps,
+            model=model,
+            backend=backend,
+            port=port,
+            web=not no_web,
+            duration=duration,
+            realtime=realtime == "on",
+        )
+    )
+
+
+def _refuse_empty(context: typer.Context) -> None:
+    """What `--source "$CAMERA"` gives with CAMERA unset is no wish for the default."""
+    for name, value in context.params.items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise UsageError(f"--{name} is empty: give a value or leave it out.")
+
+
+def _refuse_flags(context: typer.Context, command: str) -> None:
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} is for a run and means nothing to `streamcam {command}`: leave one out."
+            )

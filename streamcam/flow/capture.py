@@ -1,0 +1,162 @@
+"""The work of the thread "capture": open a source, hand on its frames, open it again if lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from threading import Event
+
+from streamcam.capture import Opened, Source
+from streamcam.errors import SourceRefused, StreamcamError, told
+from streamcam.frames import Frame, Queue
+from streamcam.stats import Stats
+
+_FIRST_PAUSE = 0.5  # seconds before a lost source is tried again; doubled each time
+_LONGEST_PAUSE = 5.0
+
+
+class CaptureWorker:
+    """Runs on the thread "capture", which alone opens, reads and closes the source.
+
+    Whatever a source raises while it is read, opened again or closed is a loss: nothing that a
+    library or a source of ours gets wrong may end a show. What is no `StreamcamError` is told with
+    its type and place. Where nothing is live there is nothing to keep up, and to begin a file
+    again would put it into the recording twice: there, a loss ends the work by what was raised.
+
+    open_source  makes the source, and makes it again after a loss
+    live         False: a loss ends the work
+    queue        gets every frame; with the queue closed the work ends by `RingClosed`
+    stats        counts "in"; its notice "source" is the source's own, and tells of a loss until
+                 the source is back
+    stop         ends the work within one read. Whoever closes the queue sets it as well, since
+                 a source that is being waited for puts nothing into the queue
+    lost         the source is gone and being waited for
+    opened       done once the source is open or could not be opened: the pipeline waits for it
+                 before it starts anything else, and raises what it holds
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        queue: Queue[Frame],
+        stats: Stats,
+        stop: Event,
+        *,
+        live: bool = True,
+    ) -> None:
+        self.lost = False
+        self.opened: Future[Opened] = Future()
+        self._open_source = open_source
+        self._queue = queue
+        self._stats = stats
+        self._stop = stop
+        self._live = live
+        self._source: Source | None = None
+        self._told = ""  # the source's own notice, as it stands in `stats`
+        # Frames go on counting where the source before the loss ended.
+        self._next_seq = 0
+        self._last_time = 0.0
+        self._seq_offset = 0
+        self._time_offset = 0.0
+
+    def run(self) -> None:
+        """The work: until the source is over, `stop` is set or the queue is closed."""
+        if not self.opened.set_running_or_notify_cancel():
+            return
+        try:
+            source = self._source = self._open_source()
+            opened = Opened(
+                source.label,
+                source.width,
+                source.height,
+                source.fps,
+                source.rate,
+                source.sound,
+            )
+        except BaseException as error:  # noqa: BLE001  # the pipeline waits for it and raises it
+            self._close()
+            self.opened.set_exception(error)
+            return
+        try:
+            self.opened.set_result(opened)
+            self._deliver()
+        finally:
+            self._close()
+
+    def _deliver(self) -> None:
+        while not self._stop.is_set():
+            source = self._source or self._reopened()
+            if source is None:
+                return
+            try:
+                frame = source.read()
+            except EOFError:
+                return
+            except Exception as error:  # see the class
+                if not self._live:
+                    raise
+                self._lose(error)
+                continue
+            if frame is not None:
+                self._put(frame)
+            if source.notice != self._told:
+                self._told = source.notice
+                self._stats.notice("source", self._told)
+
+    def _put(self, frame: Frame) -> None:
+        if self._seq_offset:
+            time = frame.media_time
+            time = None if time is None else time + self._time_offset
+            frame = replace(frame, seq=frame.seq + self._seq_offset, media_time=time)
+        self._next_seq = frame.seq + 1
+        self._last_time = frame.media_time or 0.0
+        self._stats.count("in")
+        self._queue.put(frame)
+
+    def _reopened(self) -> Source | None:
+        """The source, opened again after ever longer pauses; None once `stop` is set.
+
+        One that its user does not share any more is waited for no longer, but the run goes on.
+        """
+        pause = _FIRST_PAUSE
+        while not self._stop.wait(pause):
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            try:
+                source = self._source = self._open_source()
+            except SourceRefused as error:  # to ask again and again would be a nuisance
+                self._stats.notice("source", str(error))
+                self._stop.wait()
+                return None
+            except StreamcamError:  # still not there; the notice says what was lost
+                continue
+            except Exception as error:  # noqa: BLE001  # see the class
+                self._tell(error)
+                continue
+            self._seq_offset = self._next_seq
+            self._time_offset = self._last_time + 1 / source.fps
+            self.lost = False
+            self._told = ""
+            self._stats.notice("source", "")
+            return source
+        return None
+
+    def _lose(self, error: Exception) -> None:
+        self.lost = True
+        self._tell(error)
+        self._close()
+
+    def _tell(self, error: Exception) -> None:
+        said = told(error)
+        if not isinstance(error, StreamcamError):
+            said = f"{self.opened.result().label}: {said}"
+        self._stats.notice("source", f"{said}; trying again")
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is None:
+            return
+        try:
+            source.close()
+        except Exception as error:  # noqa: BLE001  # it is gone, however it went
+            self._tell(error)

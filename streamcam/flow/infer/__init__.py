@@ -1,0 +1,231 @@
+"""InferWorker: newest frame + newest Params → engine → picture. The thread "infer"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from threading import Lock
+from time import perf_counter
+
+from engines.api import Engine
+from engines.errors import EngineFailed
+from streamcam.errors import told
+from streamcam.flow.infer.restyler import Gate, Restyler
+from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.frames.geometry import Size, View
+from streamcam.looks.params import ParamsBox
+from streamcam.stage import Abandoned, call_all
+from streamcam.stats import Stats
+
+OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
+
+_AGE = 0.1  # weight of a new frame in the usual time
+
+
+class InferWorker:
+    """Restyles what comes in. `work` and `close` on its thread; the rest from any thread.
+
+    Owns the engine it was given, and every engine it is swapped to. Live it keeps up with
+    the newest frame; for a file (not `realtime`) it restyles every frame, in order.
+
+    Live, an engine that fails is closed and `broke` told why; from then on frames are dropped,
+    or passed on as they are with `passthrough`, until `swap` brings another engine. An engine
+    that does not return can be left with its thread: `abandon`, then `work` on another thread.
+
+    source  (width, height) of the newest frame; None before the first
+    """
+
+    def __init__(
+        self,
+        queues: tuple[Queue[Frame], Queue[Frame]],
+        restyled_with: tuple[Engine, ParamsBox],
+        open_gate: OpenGate,
+        stats: Stats,
+        view: View,
+        *,
+        broke: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """`queues`: where frames come from and where pictures go. `broke`: None for a file, whose
+        engine's failure is raised; called on the thread of `work`."""
+        self.passthrough = False
+        self.source: Size | None = None  # replaced as a whole
+        self._inbox, self._outbox = queues
+        self._stats = stats
+        self._broke = broke
+        self._view = view
+        self._restyler = self._restyler_for(restyled_with, open_gate)
+        self._lock = Lock()
+        # Protected by _lock; _changed is also read without it, as a hint:
+        self._changed = False
+        self._closed = False
+        self._open_gate = open_gate
+        self._next_view: View | None = None
+        self._next: tuple[Engine, ParamsBox] | None = None
+        self._shift: object = None  # of the thread that works; another one ends
+        self._busy_since: float | None = None  # a frame is being restyled
+        # Of the thread that works:
+        self._broken = False
+        self._usual: float | None = None  # seconds that a frame takes
+
+    def swap(self, engine: Engine, params: ParamsBox) -> None:
+        """Continue with another engine from the next frame on; the picture stays until then. One
+        of the same model and shape takes over the frames in flight."""
+        with self._lock:
+            unused = (engine, params) if self._closed else self._next
+            if not self._closed:
+                self._next, self._changed = (engine, params), True
+        if unused is not None:
+            unused[0].close()
+
+    def use_gate(self, open_gate: OpenGate) -> None:
+        """Continue with another gate from the next frame on, and for later engines."""
+        with self._lock:
+            self._open_gate, self._changed = open_gate, True
+
+    def use_view(self, view: View) -> None:
+        """Place frames for another view from the next one on, and for later engines."""
+        with self._lock:
+            self._next_view, self._changed = view, True
+
+    def busy(self) -> tuple[float, float | None]:
+        """Seconds that the frame in work has taken so far, and that one usually takes, which is
+        None for an engine's first."""
+        since, usual = self._busy_since, self._usual
+        return (0.0 if since is None else perf_counter() - since), usual
+
+    def abandon(self) -> bool:
+        """Leave the engine that is at work to its thread, which ends once that returns.
+
+        False, and nothing done, if it has just returned. Then call `work` on another thread.
+        """
+        with self._lock:
+            if self._busy_since is None:
+                return False
+            self._shift, self._busy_since = None, None
+            self._broken = True
+            return True
+
+    def work(self) -> None:
+        """Until the queue of frames is closed and empty. Raises `Abandoned` if the engine was."""
+        shift = self._shift = object()
+        while True:
+            try:
+                busy = self._restyler.busy and not self._broken
+                frame = self._inbox.get(0.0 if busy else None)
+            except RingClosed:
+                self._drain()
+                raise
+            if frame is None:
+                self._put_all(self._restyler.flush())
+                continue
+            self.source = frame.size
+            if self._changed:
+                self._apply_changes(shift)
+            picture = self._picture_of(frame, shift)
+            if picture is not None:
+                self._outbox.put(picture)
+
+    def close(self) -> None:
+        """Close the engine, and one that waits to be swapped in. May be called twice. Raises
+        `EngineFailed`, whatever the engine raises."""
+        with self._lock:
+            self._closed = True
+            unused, self._next = self._next, None
+        engines = [] if unused is None else [unused[0]]
+        if not self._broken:  # else it was closed, or its thread will
+            engines.append(self._restyler.engine)
+        errors = call_all([engine.close for engine in engines])
+        if errors:
+            reasons = "; ".join(told(error, EngineFailed) for error in errors)
+            raise EngineFailed(f"the engine could not be closed: {reasons}") from errors[0]
+
+    def _picture_of(self, frame: Frame, shift: object) -> Frame | None:
+        if self._broken:
+            return frame if self.passthrough else None
+        restyler = self._restyler
+        began = self._busy_since = perf_counter()
+        try:
+            picture = restyler.restyle(frame)
+        except Exception as error:
+            self._returned(restyler, shift)
+            if self._broke is None:
+                raise
+            # Whatever it was, viewers go on seeing the last picture while another engine is built.
+            self._broken = True
+            self._broke(error)
+            self._busy_since = perf_counter()  # a device that hangs keeps who closes its engine
+            _close(restyler.engine)
+            self._returned(restyler, shift)
+            return None
+        self._returned(restyler, shift)
+        took = perf_counter() - began
+        self._usual = took if self._usual is None else self._usual + _AGE * (took - self._usual)
+        return picture
+
+    def _returned(self, restyler: Restyler, shift: object) -> None:
+        """The engine came back. Raises `Abandoned` if nobody waits for it any more."""
+        with self._lock:
+            if shift is self._shift:
+                self._busy_since = None
+                return
+        _close(restyler.engine)
+        raise Abandoned
+
+    def _drain(self) -> None:
+        if not self._broken:
+            self._put_all(self._restyler.drain())
+
+    def _put_all(self, pictures: Iterable[Frame]) -> None:
+        for picture in pictures:
+            self._outbox.put(picture)
+
+    def _apply_changes(self, shift: object) -> None:
+        """Raises `Abandoned` if the engine that ran so far does not let go."""
+        with self._lock:
+            following, self._next = self._next, None
+            view, self._next_view = self._next_view, None
+            open_gate = self._open_gate
+            self._changed = False
+        if view is not None:
+            self._view = view
+            self._restyler.use_view(view)
+        if following is not None:
+            self._change_engine(following, open_gate, shift)
+        elif open_gate is not self._gate_opener:
+            self._restyler.gate = self._opened(open_gate, self._restyler.engine.delay)
+
+    def _change_engine(
+        self, following: tuple[Engine, ParamsBox], open_gate: OpenGate, shift: object
+    ) -> None:
+        restyler, spent, gone = self._restyler, self._restyler.engine, self._broken
+        self._busy_since = perf_counter()  # both engines are at work on their devices
+        taken_over = not gone and restyler.continue_with(*following)
+        self._returned(restyler, shift)
+        if not taken_over:
+            self._drain()
+            restyler = self._restyler = self._restyler_for(following, open_gate)
+            self._broken, self._usual = False, None
+        elif open_gate is not self._gate_opener:
+            restyler.gate = self._opened(open_gate, following[0].delay)
+        if not gone:
+            self._busy_since = perf_counter()
+            _close(spent)
+            self._returned(restyler, shift)
+
+    def _restyler_for(
+        self, restyled_with: tuple[Engine, ParamsBox], open_gate: OpenGate
+    ) -> Restyler:
+        engine, params = restyled_with
+        gate = self._opened(open_gate, engine.delay)
+        live = self._broke is not None
+        return Restyler(engine, params, gate, self._stats, self._view, realtime=live)
+
+    def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
+        self._gate_opener = open_gate
+        return open_gate(delay)
+
+
+def _close(engine: Engine) -> None:
+    """Free what a broken engine holds, as far as it lets go of it."""
+    with suppress(Exception):
+        engine.close()

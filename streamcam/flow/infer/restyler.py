@@ -1,0 +1,187 @@
+"""Restyler: one engine with what belongs to it, from its first frame to its last."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from time import perf_counter
+from typing import NamedTuple, Protocol
+
+from engines.api import IN_FLIGHT, Engine, Params
+from streamcam.flow.infer.blank import BlankCheck
+from streamcam.flow.infer.fit import Fit
+from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.frames.geometry import Placement, Size, View
+from streamcam.looks.params import ParamsBox
+from streamcam.stats import Stats
+
+
+class Gate(Protocol):
+    """What is needed of a gate: see `streamcam.gate`, which this stage does not know."""
+
+    def passes(self, pixels: Pixels) -> bool: ...
+    def wake(self) -> None: ...
+
+
+class Stamp(NamedTuple):
+    """Which input a picture shows: what `Frame` says of it beside its pixels."""
+
+    seq: int
+    captured_at: float
+    media_time: float | None
+    duration: float | None
+
+
+class Restyler:
+    """Frames in, pictures out; used by one thread.
+
+    A picture carries the stamp of the input it shows, `Engine.delay` frames back, and says where it
+    shows it (`Frame.placement`). Frames may be of any size; another one than before wakes the gate,
+    which compares no shapes. Live (`realtime`), a frame that the gate spares goes out as the last
+    picture again; such a frame equals the inputs in flight, so they take over its stamp and time
+    never runs backwards. For a file every input gives exactly one output, in order: what the engine
+    shows before its pipeline is full is dropped, and `drain` follows the last frame; the
+    gate must be "always". There a frame that waits already is started before the one before it
+    is done, so that a GPU never rests; live, a picture goes out as soon as it is there, unless it
+    is blank: then the one before it stays.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        params: ParamsBox,
+        gate: Gate,
+        stats: Stats,
+        view: View,
+        *,
+        realtime: bool,
+    ) -> None:
+        self.engine = engine
+        self.gate = gate
+        self._params = params
+        self._stats = stats
+        self._realtime = realtime
+        self._size = (engine.spec.width, engine.spec.height)
+        self._fit = Fit(self._size, view)
+        self._pool = FramePool(*self._size)
+        self._blank = BlankCheck()
+        self._runs = 0
+        self._started = 0  # frames that the engine has not finished
+        self._blocked = 0.0  # seconds in `Engine.start` since the last picture
+        # Inputs whose pictures are still to come, and where those show them:
+        self._flight: deque[tuple[Stamp, Placement]] = deque()
+        self._source: Size | None = None  # of the last frame
+        self._input: Pixels | None = None
+        self._picture: tuple[Pixels, Placement] | None = None
+        self._shown: Params | None = None
+
+    def use_view(self, view: View) -> None:
+        """Place frames for another one from the next on. What is in flight stays as it is."""
+        self._fit = Fit(self._size, view)
+        self.gate.wake()
+
+    def restyle(self, frame: Frame) -> Frame | None:
+        """The picture that is due now; None while a file's next is on its way, and live for one
+        that should not be shown. Raises what the engine raises, and `EngineFailed` for the third
+        blank picture in a row.
+        """
+        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration)
+        params = self._params.read(self._time_of(frame))
+        if params is not self._shown:
+            self._shown = params
+            self.gate.wake()
+        size = frame.size
+        if size != self._source:
+            if self._source is not None:
+                self.gate.wake()
+            self._source = size
+        passes = self.gate.passes(frame.pixels)
+        if self._picture is not None and not passes:
+            self._stats.count("skipped")
+            self._flight = deque((stamp, placement) for _, placement in self._flight)
+            return _stamped(*self._picture, stamp, repeat=True)
+        self._input, placement = self._fit(frame.pixels)
+        self._flight.append((stamp, placement))
+        return self._run(self._input, params)
+
+    def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
+        """Run another engine on the frames in flight, live, if it can take them over."""
+        if not self._realtime:
+            return False
+        try:
+            taken = engine.take_over(self.engine)
+        except Exception:  # noqa: BLE001  # the other one broke: this one starts with the next frame
+            return False
+        if not taken:
+            return False
+        self.engine, self._params = engine, params
+        return True
+
+    def drain(self) -> Iterator[Frame]:
+        """A file's inputs in flight, by showing the engine its last input again."""
+        if self._realtime or self._input is None or self._shown is None:
+            return
+        for _ in range(self.engine.delay):
+            frame = self._run(self._input, self._shown)
+            if frame is not None:
+                yield frame
+        yield from self.flush()
+
+    @property
+    def busy(self) -> bool:
+        """A picture is on its way that `flush` would bring."""
+        return self._started > 0
+
+    def flush(self) -> Iterator[Frame]:
+        """What is on its way, since no further frame waits."""
+        while self._started:
+            frame = self._finish()
+            if frame is not None:
+                yield frame
+
+    def _run(self, pixels: Pixels, params: Params) -> Frame | None:
+        began = perf_counter()
+        self.engine.start(pixels, params, self._pool.take())
+        self._blocked += perf_counter() - began
+        self._started += 1
+        if self._started == (1 if self._realtime else IN_FLIGHT):
+            return self._finish()
+        return None
+
+    def _finish(self) -> Frame | None:
+        began = perf_counter()
+        picture = self.engine.finish()
+        self._stats.took("engine", self._blocked + perf_counter() - began)
+        self._stats.count("engine")
+        self._blocked = 0.0
+        self._started -= 1
+        self._runs += 1
+        if self._runs > self.engine.delay:
+            stamp, placement = self._flight.popleft()
+        elif self._realtime:
+            stamp, placement = self._flight[0]  # a cold engine holds the first input in every slot
+        else:
+            return None
+        if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
+            return None
+        self._picture = picture, placement
+        return _stamped(picture, placement, stamp)
+
+    def _time_of(self, frame: Frame) -> float:
+        """Crossfades run by the clock, or by the file's own time."""
+        if self._realtime or frame.media_time is None:
+            return perf_counter()
+        return frame.media_time
+
+
+def _stamped(pixels: Pixels, placement: Placement, stamp: Stamp, *, repeat: bool = False) -> Frame:
+    """The input's stamp on the picture that shows it, and where."""
+    return Frame(
+        pixels,
+        stamp.seq,
+        stamp.captured_at,
+        stamp.media_time,
+        repeat=repeat,
+        duration=stamp.duration,
+        placement=placement,
+    )

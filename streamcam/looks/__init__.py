@@ -1,0 +1,1 @@
+"""What the picture is to be: looks, and the way from one to the next."""

@@ -1,0 +1,1 @@
+"""Which engine a run has, and when it gets another one."""

@@ -1,0 +1,191 @@
+"""The engine's frame size, chosen by a quick measurement so that the wanted rate is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import sqrt
+from time import perf_counter
+
+import numpy as np
+
+from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, Engine, EngineSpec
+from streamcam.looks.look import Look
+from streamcam.looks.params import encoded
+
+# Widths of the 16:9 sizes on offer; other shapes get sizes of the same areas.
+_WIDTHS = (256, 320, 384, 448, 512, 576, 640, 768)
+_DEFAULT_WIDTH = 448
+_WIDEST_ON_CPU = 512
+_WIDEST_ELSEWHERE = 768
+_MARGIN = 1.15  # engine time that must remain for the rest of the program and for a busy moment
+_MEASURE_SECONDS = 0.15
+_MEASURE_RUNS = (4, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice:
+    """A size and, for people, why: '448x256: engine 21 ms, 47 fps, enough for 30'."""
+
+    width: int
+    height: int
+    reason: str
+
+
+def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
+    """The sizes on offer for a shape, small ones first: multiples of 16, 128 to 1280."""
+    sizes: list[tuple[int, int]] = []
+    for nominal in _WIDTHS:
+        area = nominal * _stepped(nominal * 9 / 16)
+        width = _stepped(sqrt(area * aspect))
+        size = (width, _stepped(width / aspect))
+        if size not in sizes:
+            sizes.append(size)
+    return sizes
+
+
+def smaller_size(width: int, height: int) -> tuple[int, int] | None:
+    """The size on offer below, for the same shape; None if there is none."""
+    enough = 0.9 * width * height  # less work than this, or it is no relief
+    smaller = [size for size in candidates(width / height) if _area(size) <= enough]
+    return smaller[-1] if smaller else None
+
+
+def default_size(aspect: float = 16 / 9) -> tuple[int, int]:
+    """The size that is tried first: 448x256, or one of that area."""
+    return _of_width(_DEFAULT_WIDTH, candidates(aspect))
+
+
+def size_of_shape(area: int, aspect: float) -> tuple[int, int]:
+    """The size on offer for another shape whose work is nearest to that of so many pixels."""
+    return min(candidates(aspect), key=lambda size: abs(_area(size) - area))
+
+
+def choose_size(
+    measure: Callable[[int, int], float],
+    wanted_fps: float,
+    aspect: float = 16 / 9,
+    widest: int = _WIDEST_ON_CPU,
+) -> SizeChoice:
+    """The largest size that holds `wanted_fps` with a margin of 15 %, or the smallest there is.
+
+    measure  seconds of one frame at (width, height); called for the default size and at most
+             one more, since the time grows with the area
+    widest   width of the largest 16:9 size that may be chosen
+    """
+    sizes = candidates(aspect)
+    start = default_size(aspect)
+    limit = _of_width(widest, sizes)
+    seconds = measure(*start)
+    affordable = [
+        size
+        for size in sizes[: sizes.index(limit) + 1]
+        if holds(seconds * _area(size) / _area(start), wanted_fps)
+    ]
+    guess = affordable[-1] if affordable else sizes[0]
+    if guess == start:
+        return _choice(start, seconds, wanted_fps)
+    guess_seconds = measure(*guess)
+    if _area(guess) > _area(start) and not holds(guess_seconds, wanted_fps):
+        return _choice(start, seconds, wanted_fps)
+    return _choice(guess, guess_seconds, wanted_fps)
+
+
+def build_fitting(
+    build: Callable[[EngineSpec], Engine], spec: EngineSpec, wanted_fps: float, aspect: float
+) -> tuple[Engine, SizeChoice]:
+    """The engine of the size that `choose_size` takes; the other one is closed again.
+
+    Raises what `build` raises, with everything closed.
+    """
+    built: dict[tuple[int, int], Engine] = {}
+
+    def built_at(size: tuple[int, int]) -> Engine:
+        if size not in built:
+            built[size] = build(replace(spec, width=size[0], height=size[1]))
+        return built[size]
+
+    chosen: tuple[int, int] | None = None
+    try:
+        device = built_at(default_size(aspect)).spec.device
+        choice = choose_size(
+            lambda width, height: frame_seconds(built_at((width, height))),
+            wanted_fps,
+            aspect,
+            _WIDEST_ON_CPU if device.lower() == "cpu" else _WIDEST_ELSEWHERE,
+        )
+        chosen = (choice.width, choice.height)
+        return built[chosen], choice
+    finally:
+        for size, engine in built.items():
+            if size != chosen:
+                engine.close()
+
+
+def build_ready(
+    build: Callable[[EngineSpec], Engine],
+    spec: EngineSpec,
+    sizes: list[tuple[int, int]],
+    fps: float,
+) -> tuple[Engine, SizeChoice] | None:
+    """The engine of the largest of `sizes`, if it holds the rate; else None, and it is closed.
+
+    sizes  those that are there already, so that nothing is measured or built in vain
+    """
+    if not sizes:
+        return None
+    size = max(sizes, key=_area)
+    engine = build(replace(spec, width=size[0], height=size[1]))
+    kept = False
+    try:
+        seconds = frame_seconds(engine)
+        kept = holds(seconds, fps)
+        return (engine, _choice(size, seconds, fps)) if kept else None
+    finally:
+        if not kept:
+            engine.close()
+
+
+def frame_seconds(engine: Engine) -> float:
+    """Time of one `Engine.run`: the lower quartile of a few, which what else starts up with the
+    program disturbs least. Takes a sixth of a second or four runs. Restarts the engine."""
+    shape = (engine.spec.height, engine.spec.width, 3)
+    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    picture = np.empty(shape, np.uint8)
+    params = encoded(Look("measurement", ""), engine.encode)
+    engine.run(frame, params, picture)
+    fewest, most = _MEASURE_RUNS
+    runs: list[float] = []
+    while len(runs) < fewest or (sum(runs) < _MEASURE_SECONDS and len(runs) < most):
+        began = perf_counter()
+        engine.run(frame, params, picture)
+        runs.append(perf_counter() - began)
+    engine.restart()
+    return sorted(runs)[len(runs) // 4]
+
+
+def _choice(size: tuple[int, int], seconds: float, wanted_fps: float) -> SizeChoice:
+    fps = 1.0 / max(seconds, 1e-6)
+    speed = f"engine {seconds * 1e3:.0f} ms, {fps:.0f} fps"
+    verdict = "enough" if holds(seconds, wanted_fps) else "too slow"
+    return SizeChoice(*size, f"{size[0]}x{size[1]}: {speed}, {verdict} for {wanted_fps:g}")
+
+
+def holds(seconds: float, wanted_fps: float) -> bool:
+    """Whether an engine of this frame time keeps the rate, with a margin of 15 %."""
+    return seconds * _MARGIN * wanted_fps <= 1.0
+
+
+def _of_width(nominal: int, sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    """The size whose area is nearest to that of the 16:9 size of a width."""
+    area = nominal * _stepped(nominal * 9 / 16)
+    return min(sizes, key=lambda size: abs(_area(size) - area))
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _stepped(length: float) -> int:
+    step = int(length / SIZE_STEP + 0.5) * SIZE_STEP
+    return min(max(step, SIZE_MIN), SIZE_MAX)

@@ -1,10 +1,12 @@
-"""Size budgets: a file holds one concept (250 lines), a function one thought (50 lines)."""
+"""Size budgets: a file holds one concept (250 lines), a function one thought (50 lines), and a
+folder the answers to one question (16 files)."""
 
 import ast
 import sys
+from collections import Counter
 from pathlib import Path
 
-FILE_LINES, FUNCTION_LINES = 250, 50
+FILE_LINES, FUNCTION_LINES, FOLDER_FILES = 250, 50, 16
 VAGUE = {"util", "utils", "helper", "helpers", "misc", "common", "manager"}
 
 
@@ -24,12 +26,17 @@ def over_budget(path: Path) -> list[str]:
     return found
 
 
-if __name__ == "__main__":
-    problems = [
-        problem
-        for package in ("streamcam", "engines")
-        for path in sorted(Path(package).rglob("*.py"))
-        for problem in over_budget(path)
+def full_folders(paths: list[Path]) -> list[str]:
+    counts = Counter(path.parent for path in paths)
+    return [
+        f"{folder}: {count} files, allowed {FOLDER_FILES}"
+        for folder, count in counts.items()
+        if count > FOLDER_FILES
     ]
+
+
+if __name__ == "__main__":
+    paths = [p for package in ("streamcam", "engines") for p in sorted(Path(package).rglob("*.py"))]
+    problems = [problem for path in paths for problem in over_budget(path)] + full_folders(paths)
     print("\n".join(problems) or "size budgets kept")
     sys.exit(bool(problems))

@@ -32,11 +32,6 @@ class Rest:
         self._alone_since: float | None = None
         self._asleep = False
 
-    @property
-    def similarity(self) -> float:
-        """See Gate."""
-        return self._gate.similarity
-
     def passes(self, pixels: Pixels) -> bool:
         """See Gate."""
         if self._watched():

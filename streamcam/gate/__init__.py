@@ -25,13 +25,7 @@ class GateSettings(Protocol):
 
 
 class Gate(Protocol):
-    """Decides frame by frame. Used by the thread "infer" alone; never keeps the pixels.
-
-    similarity  of the last frame to the last one that passed, 0 … 1, for the status line
-    """
-
-    @property
-    def similarity(self) -> float: ...
+    """Decides frame by frame. Used by the thread "infer" alone; never keeps the pixels."""
 
     def passes(self, pixels: Pixels) -> bool:
         """True: run the engine on this (H, W, 3) uint8 frame. False: the last picture will do."""

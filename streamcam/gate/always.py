@@ -9,8 +9,6 @@ from streamcam.gate import Gate, GateSettings
 class Always:
     """Lets everything pass and looks at nothing."""
 
-    similarity = 0.0
-
     def passes(self, pixels: Pixels) -> bool:
         """True."""
         return True

@@ -12,7 +12,6 @@ class HysteresisGate:
     """Passes everything while awake; asleep, one frame after every `max_skip`. See `Gate`."""
 
     def __init__(self, settings: GateSettings, drain: int) -> None:
-        self.similarity = 0.0
         self._threshold = settings.threshold
         self._max_skip = settings.max_skip
         self._drain = drain
@@ -23,8 +22,7 @@ class HysteresisGate:
 
     def passes(self, pixels: Pixels) -> bool:
         """See `Gate`."""
-        self.similarity = self._motion.similarity(pixels)
-        if self.similarity <= self._threshold:
+        if self._motion.similarity(pixels) <= self._threshold:
             self._awake = self._calm_frames
         elif self._awake:
             self._awake -= 1

@@ -17,7 +17,6 @@ class SimilarityGate:
     """The policy of StreamDiffusion's similarity filter, with drain frames. See `Gate`."""
 
     def __init__(self, settings: GateSettings, drain: int) -> None:
-        self.similarity = 0.0
         self._threshold = settings.threshold
         self._max_skip = settings.max_skip
         self._drain = drain
@@ -28,8 +27,7 @@ class SimilarityGate:
 
     def passes(self, pixels: Pixels) -> bool:
         """See `Gate`. A frame that passes on its own account owes `drain` more."""
-        self.similarity = self._motion.similarity(pixels)
-        if not self._may_skip():
+        if not self._may_skip(self._motion.similarity(pixels)):
             self._owed = self._drain
         elif self._owed:
             self._owed -= 1
@@ -46,10 +44,10 @@ class SimilarityGate:
         """See `Gate`."""
         self._owed = self._drain + 1
 
-    def _may_skip(self) -> bool:
-        if self.similarity <= self._threshold:
+    def _may_skip(self, similarity: float) -> bool:
+        if similarity <= self._threshold:
             return False
-        chance = (self.similarity - self._threshold) / (1.0 - self._threshold)
+        chance = (similarity - self._threshold) / (1.0 - self._threshold)
         return self._random.random() < chance
 
 

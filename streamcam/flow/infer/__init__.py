@@ -10,9 +10,10 @@ from time import perf_counter
 from engines.api import Engine
 from engines.errors import EngineFailed
 from streamcam.errors import told
-from streamcam.flow.infer.restyler import Gate, Restyler
+from streamcam.flow.infer.restyler import Restyler
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.frames.geometry import Size, View
+from streamcam.gate import Gate
 from streamcam.looks.params import ParamsBox
 from streamcam.stage import Abandoned, call_all
 from streamcam.stats import Stats

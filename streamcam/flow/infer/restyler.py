@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from engines.api import IN_FLIGHT, Engine, Params
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.fit import Fit
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.frames.geometry import Placement, Size, View
+from streamcam.gate import Gate
 from streamcam.looks.params import ParamsBox
 from streamcam.stats import Stats
-
-
-class Gate(Protocol):
-    """What is needed of a gate: see `streamcam.gate`, which this stage does not know."""
-
-    def passes(self, pixels: Pixels) -> bool: ...
-    def wake(self) -> None: ...
 
 
 class Stamp(NamedTuple):

@@ -11,8 +11,6 @@ PIXELS = np.zeros((4, 4, 3), np.uint8)
 class Scene:
     """A gate that lets everything pass, a clock, and viewers."""
 
-    similarity = 0.5
-
     def __init__(self):
         self.now, self.viewers, self.wakes, self.looks, self.told = 100.0, 0, 0, 0, []
         self.rest = Rest(self, lambda: self.viewers > 0, 10.0, self.told.append, lambda: self.now)
@@ -68,7 +66,6 @@ def test_it_asks_the_gate_while_watched(scene):
     scene.viewers = 1
     scene.passes = lambda pixels: False
     assert not any(scene.frames(1))
-    assert scene.rest.similarity == 0.5
 
 
 def test_a_new_look_does_not_disturb_it(scene):

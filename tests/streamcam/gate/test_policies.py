@@ -45,7 +45,6 @@ def test_a_still_scene_rests_and_is_refreshed_after_max_skip(policy):
     _settle(gate, _scene())
     passed = [gate.passes(_scene()) for _ in range(110)]
     assert sum(passed) == 10, "one in eleven"
-    assert gate.similarity == 1.0
 
 
 @pytest.mark.parametrize("policy", SPARING)
@@ -116,7 +115,6 @@ def test_promises_hold_for_any_sequence(policy, drain, max_skip, calm_frames, le
         assert passed or since_change > drain, "drain frames pass before the first rest"
         skipped = 0 if passed else skipped + 1
         assert skipped <= max_skip
-        assert 0.0 <= gate.similarity <= 1.0
         if passed:
             last = level
 

@@ -33,8 +33,8 @@ IN_FLIGHT = 2  # frames that an engine may be given before the first of them is 
 class EngineSpec:
     """Everything that shapes an engine. A change of any field means another engine.
 
-    model          "nano" (embedded), a folder in diffusers layout, a hub id ("owner/name") or a
-                   single .safetensors file
+    model          "nano" or "auto" (the embedded one), a folder in diffusers layout, a hub id
+                   ("owner/name") or a single .safetensors file
     family         a file name of engines/families; "auto" reads it from the model's configuration
     autoencoder    "auto" (the family's tiny one, else the model's own), "own", a folder or a hub id
     loras          (source, scale) pairs, fused into the weights; source: see engines.model.lora

@@ -65,7 +65,7 @@ class Preset(Table):
     size: EngineSize = None
     """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1280."""
     backend: Name = "auto"
-    """What runs the model: auto, openvino or torch."""
+    """What runs the model: auto, openvino, torch or tensorrt."""
     precision: Precision = "auto"
     """Arithmetic of the engine; auto takes the fastest the device does natively."""
     batching: Literal["auto", "stream", "sequential"] = "auto"
@@ -130,18 +130,6 @@ class Preset(Table):
     def look_names(self) -> tuple[str, ...]:
         """The names in [looks], in the order of the file; without the base look."""
         return tuple(self.looks)
-
-    @property
-    def rebuild_key(self) -> tuple[object, ...]:
-        """The fields that another engine must be built for, if one of them changes.
-
-        A prompt of more than 75 tokens may need another one, too, which has room for it.
-        """
-        return (
-            self.model, self.family, self.autoencoder, tuple(self.loras.items()), self.size,
-            self.steps, self.guidance_mode, self.backend, self.precision, self.batching,
-            self.execution,
-        )  # fmt: skip
 
     def look(self, name: str | None = None) -> Look:
         """The base look (None or the preset's own name), or one of `look_names`.

@@ -201,27 +201,6 @@ def test_a_path_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         load_preset("other.toml")
 
 
-def test_the_rebuild_key_holds_what_another_engine_is_needed_for() -> None:
-    preset = Preset(prompt="a")
-    live = {"prompt": "b", "strength": 0.9, "guidance": 2.0, "delta": 0.5, "seed": 9}
-    live["schedule"] = [{"look": "custom", "seconds": 1.0}]
-    assert Preset(**live).rebuild_key == preset.rebuild_key
-    for key, value in {
-        "model": "nano",
-        "size": "128x256",
-        "steps": 2,
-        "guidance_mode": "self",
-        "backend": "null",
-        "precision": "float32",
-        "family": "sd15",
-        "autoencoder": "own",
-        "loras": {"owner/name": 0.5},
-        "batching": "sequential",
-        "execution": "eager",
-    }.items():
-        assert Preset(**{"prompt": "a", key: value}).rebuild_key != preset.rebuild_key, key
-
-
 def test_presets_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Preset(prompt="a").prompt = "b"

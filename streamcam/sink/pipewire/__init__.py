@@ -62,7 +62,7 @@ def open_sink(argument: str, form: Format) -> PipeWireCamera:
     if form.width % 2:
         raise UsageError(
             f"a PipeWire camera cannot show {form.width}x{form.height}: it needs an even width; "
-            f"use --size {form.width // 2 * 2}x{form.height}"
+            f'in the preset, below [output]: size = "{form.width // 2 * 2}x{form.height}"'
         )
     found = obstacle()
     if found is not None:

@@ -133,7 +133,7 @@ def _check_wish(argument: str, path: Path, form: Format) -> None:
     if form.width % 2 or form.height % 2:
         raise UsageError(
             f"cannot record {form.width}x{form.height}: H.264 needs an even width and height; "
-            f"use --size {form.width // 2 * 2}x{form.height // 2 * 2}"
+            f'in the preset, below [output]: size = "{form.width // 2 * 2}x{form.height // 2 * 2}"'
         )
     version = av.library_versions["libavformat"]
     if version[:2] < _FORMATS:

@@ -151,9 +151,10 @@ def open_sink(
     Raises `UsageError` with what to do on this machine to get one.
     """
     if form.width % 2 or form.height % 2:
+        even = f"{form.width // 2 * 2}x{form.height // 2 * 2}"
         raise UsageError(
             f"a virtual camera cannot show {form.width}x{form.height}: it needs an even width and "
-            f"height; use --size {form.width // 2 * 2}x{form.height // 2 * 2}"
+            f'height; in the preset, below [output]: size = "{even}"'
         )
     devices = list_devices()
     reasons = []

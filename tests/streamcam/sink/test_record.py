@@ -148,7 +148,7 @@ def test_what_the_encoder_refuses_leaves_nothing_behind(tmp_path):
 
 
 def test_an_odd_size_is_refused_with_the_nearest_even_one(tmp_path):
-    with pytest.raises(UsageError, match="--size 640x480"):
+    with pytest.raises(UsageError, match=r'\[output\]: size = "640x480"'):
         open_sink(str(tmp_path / "out.mp4"), Format(641, 481, 30))
 
 

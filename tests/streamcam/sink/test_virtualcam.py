@@ -186,7 +186,7 @@ def test_without_a_device_the_way_to_get_one_is_named(machine, camera, argument)
 
 def test_odd_sizes_are_refused(machine, camera):
     machine(*LOOPBACKS)
-    with pytest.raises(UsageError, match="--size 640x480"):
+    with pytest.raises(UsageError, match=r'\[output\]: size = "640x480"'):
         open_sink("", Format(641, 481, 30), Opener(camera), "linux")
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, Engine, EngineSpec
+from engines.errors import EngineError
 from streamcam.looks.look import Look
 from streamcam.looks.params import encoded
 
@@ -70,7 +71,8 @@ def choose_size(
     """The largest size that holds `wanted_fps` with a margin of 15 %, or the smallest there is.
 
     measure  seconds of one frame at (width, height); called for the default size and at most
-             one more, since the time grows with the area
+             one more, since the time grows with the area. One more that raises `EngineError`, as
+             two engines may not fit a card beside each other, is not taken
     widest   width of the largest 16:9 size that may be chosen
     """
     sizes = candidates(aspect)
@@ -85,7 +87,12 @@ def choose_size(
     guess = affordable[-1] if affordable else sizes[0]
     if guess == start:
         return _choice(start, seconds, wanted_fps)
-    guess_seconds = measure(*guess)
+    try:
+        guess_seconds = measure(*guess)
+    except EngineError as error:
+        kept = _choice(start, seconds, wanted_fps)
+        tried = f"{guess[0]}x{guess[1]} cannot be had: {error}"
+        return replace(kept, reason=f"{kept.reason}; {tried}")
     if _area(guess) > _area(start) and not holds(guess_seconds, wanted_fps):
         return _choice(start, seconds, wanted_fps)
     return _choice(guess, guess_seconds, wanted_fps)
@@ -96,7 +103,7 @@ def build_fitting(
 ) -> tuple[Engine, SizeChoice]:
     """The engine of the size that `choose_size` takes; the other one is closed again.
 
-    Raises what `build` raises, with everything closed.
+    Raises what `build` raises for the default size, with everything closed.
     """
     built: dict[tuple[int, int], Engine] = {}
 

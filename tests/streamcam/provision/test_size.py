@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engines.api import SIZE_MAX, SIZE_MIN, EngineSpec
 from engines.backends.null import NullEngine
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, EngineFailed
 from streamcam.provision.size import (
     build_fitting,
     build_ready,
@@ -167,17 +167,42 @@ def test_only_other_devices_than_the_cpu_go_beyond_512(monkeypatch, device, widt
     assert build_fitting(build, EngineSpec(), 30, 16 / 9)[1].width == width
 
 
-def test_a_second_build_that_fails_leaves_nothing_open(monkeypatch):
+@pytest.mark.parametrize("seconds", [0.05, 0.005])
+def test_a_second_build_that_fails_leaves_the_first(monkeypatch, seconds):
+    """A smaller and a larger one: a card may hold one engine and not two."""
     log = []
-    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: 0.05)
+    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: seconds)
 
     def build(spec):
         if spec.width != 448:
-            raise BackendUnavailable("no memory")
+            raise BackendUnavailable("no memory.")
         return Timed(spec, log)
+
+    engine, choice = build_fitting(build, EngineSpec(), 30, 16 / 9)
+    assert (engine.spec.width, choice.width) == (448, 448)
+    assert log == [("built", 448)]
+    assert choice.reason.startswith("448x256: engine")
+    assert choice.reason.endswith(" cannot be had: no memory.")
+
+
+def test_a_first_build_that_fails_is_the_error(monkeypatch):
+    def build(_spec):
+        raise BackendUnavailable("no memory.")
 
     with pytest.raises(BackendUnavailable):
         build_fitting(build, EngineSpec(), 30, 16 / 9)
+
+
+@pytest.mark.parametrize("error", [EngineFailed("it broke"), RuntimeError("a bug")])
+def test_a_measurement_that_fails_leaves_nothing_open(monkeypatch, error):
+    log = []
+
+    def fail(_engine):
+        raise error
+
+    monkeypatch.setattr("streamcam.provision.size.frame_seconds", fail)
+    with pytest.raises(type(error)):
+        build_fitting(lambda spec: Timed(spec, log), EngineSpec(), 30, 16 / 9)
     assert log == [("built", 448), ("closed", 448)]
 
 

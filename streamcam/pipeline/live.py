@@ -7,6 +7,7 @@ from functools import partial
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
+from engines.build import engine_steps
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
 from streamcam.options import Options
@@ -18,8 +19,7 @@ from streamcam.provision.prompts import encode_looks, kept_look, read_looks, sho
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
-from streamcam.provision.spec import describe, same_but_size, spec_for, steps_to
-from streamcam.provision.specs import Specs
+from streamcam.provision.spec import Specs, describe, same_but_size, spec_for
 
 
 class Live:
@@ -174,7 +174,7 @@ class Live:
                     self._pending = None
                     return []
                 pending.spec = spec
-        return steps_to(pending.spec)[done:]
+        return engine_steps(pending.spec)[done:]
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""

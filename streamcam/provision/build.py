@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from engines.api import NOBODY, Engine, EngineSpec, Watch
-from engines.build import build, ready_plans
+from engines.build import build, engine_steps, ready_plans
 from streamcam.options import Options
 from streamcam.provision.batching import build_batched
 from streamcam.provision.size import build_fitting, build_ready, candidates, default_size
-from streamcam.provision.spec import describe, spec_for, steps_to
+from streamcam.provision.spec import describe, spec_for
 
 
 def build_engine(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
@@ -66,4 +66,4 @@ def _ready_sizes(spec: EngineSpec, aspect: float) -> list[tuple[int, int]]:
 
 def _build_first(build_one: Callable[[EngineSpec], Engine], spec: EngineSpec) -> Engine:
     """What a stream begins with: it does not wait minutes for TensorRT, but may go on to it."""
-    return build_one(steps_to(spec)[0])
+    return build_one(engine_steps(spec)[0])

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,11 +91,10 @@ def _prepare(
 
 def _compiled(step: FrameStep) -> Step:
     """Static shapes, no graph break, and no CUDA graphs of its own: `capture` makes them."""
-    options: dict[str, Any] = {"fullgraph": True, "dynamic": False}
-    if "isolate_recompiles" in signature(torch.compile).parameters:
-        # Else the engines of a process share one limit, of eight ways to compile a frame step.
-        options["isolate_recompiles"] = True
-    compiled: Step = torch.compile(step, **options)
+    # Without isolation the engines of a process share one limit, of eight ways to compile a step.
+    compiled: Step = torch.compile(  # type: ignore[call-overload]  # it lacks isolate_recompiles
+        step, fullgraph=True, dynamic=False, isolate_recompiles=True
+    )
     return compiled
 
 

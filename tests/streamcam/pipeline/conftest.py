@@ -14,7 +14,8 @@ def world(monkeypatch):
     """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
     world = World(sinks={"fake": FakeSink()})
     monkeypatch.setattr("streamcam.provision.build.build", world.build)
-    monkeypatch.setattr("streamcam.provision.spec.engine_steps", world.engine_steps)
+    for module in ("pipeline.live", "provision.build"):
+        monkeypatch.setattr(f"streamcam.{module}.engine_steps", world.engine_steps)
     monkeypatch.setattr("streamcam.provision.build.ready_plans", world.ready_plans)
     yield world
     for pipeline in world.pipelines:

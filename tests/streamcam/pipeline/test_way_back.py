@@ -61,7 +61,8 @@ def start(world, monkeypatch):
     cards = []
     # The real choice of what to build, over a card that is played.
     monkeypatch.setattr("streamcam.provision.build.build", building.build)
-    monkeypatch.setattr("streamcam.provision.spec.engine_steps", building.engine_steps)
+    for module in ("pipeline.live", "provision.build"):
+        monkeypatch.setattr(f"streamcam.{module}.engine_steps", building.engine_steps)
     monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST", 0.3)
     monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES", 1)
     monkeypatch.setattr("engines.outages._PATIENCE", 0.2)

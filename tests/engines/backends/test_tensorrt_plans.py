@@ -346,9 +346,9 @@ def test_a_child_builds_tells_and_the_next_call_finds(rtx, cache):
     assert artifacts() == []
 
 
-def test_what_a_child_raises_is_raised_here(cache):
+def test_what_a_child_raises_is_raised_here(cache, tmp_path):
     with pytest.raises(ModelUnavailable, match="no folder on this machine"):
-        build_in_child(replace(SPEC, model="/no/such/model"), RTX, "sm89", QUIET)
+        build_in_child(replace(SPEC, model=str(tmp_path / "no-model")), RTX, "sm89", QUIET)
     with pytest.raises(BackendUnavailable, match="'sm90'"):
         build_in_child(SPEC, RTX, "sm90", QUIET)
     spec = replace(SPEC, loras=(("style.safetensors", 0.5),))
@@ -392,8 +392,8 @@ def test_a_child_that_is_killed_is_told(cache):
         build_in_child(SPEC, RTX, "sm89", Watch(kill))
 
 
-def test_a_child_that_cannot_start_says_why(cache, monkeypatch):
-    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+def test_a_child_that_cannot_start_says_why(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path / "no-python"))
     with pytest.raises(BackendUnavailable, match=r"ended with code 1: .*encodings"):
         build_in_child(SPEC, RTX, "sm89", QUIET)
 

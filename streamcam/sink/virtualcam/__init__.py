@@ -14,27 +14,29 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
-from streamcam.sink.virtualcam.bt709 import ToI420
 from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.i420 import ToI420
 from streamcam.sink.virtualcam.loopback import obstacle, revive
 from streamcam.sink.virtualcam.readers import watch_readers
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
 
-# What each backend of pyvirtualcam is given: the format it passes on as it is, where OpenCV can
-# make that in one pass (on all cores, without the interpreter lock, into the same buffer each
-# time). pyvirtualcam's own way from RGB runs on one core, and takes two passes on macOS.
+# What each backend of pyvirtualcam is given: the format it passes on as it is, or the nearest that
+# OpenCV can make (without the interpreter lock, into the same buffer each time). pyvirtualcam's own
+# way from RGB takes two passes on macOS.
 _BACKENDS = {
     "linux": [("v4l2loopback", "I420")],  # which every program reads
     "darwin": [("obs", "UYVY")],
     # OBS wants NV12, which OpenCV cannot make. From I420, all that is left is to interleave.
     "win32": [("obs", "I420"), ("unitycapture", "RGBA")],
 }
-_CONVERSIONS: dict[str, tuple[int, Callable[[int, int], tuple[int, ...]]]] = {
-    "I420": (cv2.COLOR_RGB2YUV_I420, lambda width, height: (height * 3 // 2, width)),
-    "UYVY": (cv2.COLOR_RGB2YUV_UYVY, lambda width, height: (height, width, 2)),
-    "RGBA": (cv2.COLOR_RGB2RGBA, lambda width, height: (height, width, 4)),
+_SHAPES: dict[str, Callable[[int, int], tuple[int, ...]]] = {
+    "I420": lambda width, height: (height * 3 // 2, width),
+    "UYVY": lambda width, height: (height, width, 2),
+    "RGBA": lambda width, height: (height, width, 4),
 }
+# Of UYVY, OpenCV makes the mean of the chroma of two pixels.
+_CODES = {"UYVY": cv2.COLOR_RGB2YUV_UYVY, "RGBA": cv2.COLOR_RGB2RGBA}
 
 _OBS = "obs"  # the name of its process
 
@@ -76,16 +78,16 @@ class VirtualCamera:
         self, camera: Camera, pixel_format: str, form: Format, passed_over: str = ""
     ) -> None:
         """`passed_over`: why other devices were not taken, for the label."""
-        self._code, shape = _CONVERSIONS[pixel_format]
+        self._code = _CODES.get(pixel_format)
         self.device = camera.device
         self.label = f"virtual camera {camera.device} ({pixel_format})"
         self.reopen_as: str | None = f"virtualcam:{camera.device}"  # no other one, whoever has that
         self._readers = watch_readers(camera.device)
-        self._to_bt709 = ToI420(form.width, form.height) if pixel_format == "I420" else None
+        self._to_i420 = ToI420(form.width, form.height)
         if passed_over:
             self.label += f", as {passed_over}"
         self._camera: Camera | None = camera
-        self._converted: Pixels = np.empty(shape(form.width, form.height), np.uint8)
+        self._converted: Pixels = np.empty(_SHAPES[pixel_format](form.width, form.height), np.uint8)
 
     @property
     def watched(self) -> bool:
@@ -104,11 +106,12 @@ class VirtualCamera:
             raise SinkFailed(f"{self.label} does not take pictures any more: {error}") from error
 
     def _convert(self, rgb: Pixels) -> None:
-        readers, to_bt709 = self._readers, self._to_bt709
-        if to_bt709 is not None and readers is not None and readers.all_are(_OBS):
-            to_bt709(rgb, self._converted)
-        else:
+        if self._code is not None:
             cv2.cvtColor(rgb, self._code, dst=self._converted)
+            return
+        readers = self._readers
+        only_obs = readers is not None and readers.all_are(_OBS)
+        self._to_i420(rgb, self._converted, "bt709" if only_obs else "bt601")
 
     def close(self) -> None:
         """Free the device."""

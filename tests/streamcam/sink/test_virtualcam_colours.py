@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streamcam.frames import Frame
 from streamcam.sink import Format, virtualcam
 from streamcam.sink.virtualcam import VirtualCamera
-from streamcam.sink.virtualcam.bt709 import ToI420
+from streamcam.sink.virtualcam.i420 import ToI420
 
 COLOURS = [
     *((200, 50, 20), (0, 255, 0), (255, 0, 0), (0, 0, 255), (224, 172, 145)),
@@ -114,27 +114,44 @@ def test_other_systems_cameras_are_as_they_are(sink_for, pixel_format):
     assert np.abs(seen - COLOURS).max() <= 3
 
 
+WEIGHTS = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}
+
+
+@pytest.mark.parametrize("matrix", WEIGHTS)
 @settings(max_examples=30, deadline=None)
 @given(
     st.integers(1, 40).map(lambda n: 2 * n),
     st.integers(1, 40).map(lambda n: 2 * n),
     st.integers(0, 2**32 - 1),
 )
-def test_bt709_is_the_sum_that_the_standard_gives(width, height, seed):
-    """Within one level. Chroma is the mean of two by two pixels."""
+def test_i420_is_the_sum_that_the_standard_gives(matrix, width, height, seed):
+    """Within one level, and two for chroma, whose mean is rounded first. Chroma is the mean of two
+    by two pixels: OpenCV's own conversion takes one of them, which these pictures show."""
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     before = rgb.copy()
     i420 = np.full((height * 3 // 2, width), 77, np.uint8)
-    ToI420(width, height)(rgb, i420)
+    ToI420(width, height)(rgb, i420, matrix)
     assert np.array_equal(rgb, before)
-    luma = rgb @ [0.2126, 0.7152, 0.0722]
+    red, green, blue = WEIGHTS[matrix]
+    luma = rgb @ [red, green, blue]
     assert np.abs(i420[:height] - (16 + luma * 219 / 255)).max() <= 1
     quarters = rgb.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
-    luma = quarters @ [0.2126, 0.7152, 0.0722]
-    blue = (quarters[:, :, 2] - luma) / 1.8556 * 224 / 255 + 128
-    red = (quarters[:, :, 0] - luma) / 1.5748 * 224 / 255 + 128
+    luma = quarters @ [red, green, blue]
+    cb = (quarters[:, :, 2] - luma) / (2 * (1 - blue)) * 224 / 255 + 128
+    cr = (quarters[:, :, 0] - luma) / (2 * (1 - red)) * 224 / 255 + 128
     chroma = i420[height:].reshape(2, height // 2, width // 2)
-    assert np.abs(chroma - np.stack([blue, red])).max() <= 1.5  # the mean is rounded, too
+    assert np.abs(chroma - np.stack([cb, cr])).max() <= 2
+
+
+@pytest.mark.parametrize("pixel_format", ["I420", "UYVY"])
+def test_stripes_of_a_pixel_keep_the_mean_of_their_colours(sink_for, pixel_format):
+    sink, camera = sink_for(Reading(False), pixel_format)
+    pixels = np.zeros((FORM.height, FORM.width, 3), np.uint8)
+    pixels[:, ::2, 0] = 255
+    sink.write(Frame(pixels, 0, 0.0))
+    code = {"I420": cv2.COLOR_YUV2RGB_I420, "UYVY": cv2.COLOR_YUV2RGB_UYVY}[pixel_format]
+    seen = cv2.cvtColor(camera.sent, code)
+    assert np.abs(seen.mean((0, 1)) - (127.5, 0, 0)).max() < 30
 
 
 def test_a_picture_costs_no_memory(sink_for):

@@ -18,6 +18,8 @@ from openvino import opset13 as ops  # noqa: E402
 from openvino import properties as properties  # noqa: E402
 from openvino.properties import hint as hint  # noqa: E402
 
+from engines.backends.openvino.timesteps import tabulate  # noqa: E402
+
 __all__ = [
     "choose_device",
     "compile_graph",
@@ -42,7 +44,10 @@ def choose_device(core: ov.Core, spec: EngineSpec) -> str:
 
 
 def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Model:
-    """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`."""
+    """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`.
+
+    The timesteps among its inputs become int32: see `timesteps.py`.
+    """
     path = model.graph_file(name)
     try:
         graph = core.read_model(path)
@@ -58,6 +63,7 @@ def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Mod
             f"model {model.folder}: {path.name}, or the weights it points to, cannot be read: "
             f"damaged or not whole. {remedy(model.folder)}"
         ) from error
+    tabulate(graph)
     return graph
 
 

@@ -51,6 +51,9 @@ class OpenVinoRunner:
         self._signature = step
         self._request: ov.InferRequest | None = compiled.create_infer_request()
         self._given: dict[str, NDArray[np.float32]] = {}
+        self._dtypes = {
+            name: compiled.input(name).element_type.to_dtype() for name in step.conditioning
+        }
         # The state is written into one set of tensors while it is read from the other.
         self._states = [
             {name: _tensor_like(compiled.input(name)) for name in step.state} for _ in range(2)
@@ -139,7 +142,8 @@ class OpenVinoRunner:
         for name in self._signature.conditioning:
             value = _COLD[cold] if name == "cold" else conditioning[name]
             if self._given.get(name) is not value:
-                request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value)))
+                dtype = self._dtypes[name]  # int32 for timesteps, float32 for all others
+                request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value, dtype)))
                 self._given[name] = value
 
     def _infer(self, request: ov.InferRequest) -> None:

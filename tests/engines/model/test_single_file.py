@@ -132,21 +132,28 @@ def load(folder, part, network, **options):
     return network.from_pretrained(folder / part, **options).float().eval()
 
 
+def same(one, other):
+    """Within 1e-4 for values of about one. torch 2.13 does not compute the same bits each time: with
+    other programs on both cores of a CPU with AMX, the same weights gave 1e-5 more."""
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CONFIGURATIONS)
 def test_the_folder_computes_what_the_checkpoint_did(caches, kind):
     file, parts = checkpoint(caches, kind)
     folder = as_model_folder(file)
     unet = load(folder, "unet", UNet2DConditionModel, low_cpu_mem_usage=False)
-    assert torch.equal(predict(unet), predict(parts["unet"]))
+    same(predict(unet), predict(parts["unet"]))
     vae = load(folder, "vae", AutoencoderKL, low_cpu_mem_usage=False)
     image = torch.linspace(-1, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
     with torch.no_grad():
-        assert torch.equal(vae(image).sample, parts["vae"](image).sample)
+        same(vae(image).sample, parts["vae"](image).sample)
     encoders = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
     for name in encoders.keys() & parts.keys():
         mine, theirs = read_text(load(folder, name, encoders[name])), read_text(parts[name])
-        assert all(map(torch.equal, mine, theirs))
+        for one, other in zip(mine, theirs, strict=True):
+            same(one, other)
     index = json.loads((folder / "model_index.json").read_text())
     assert index.get("safety_checker", [None])[0] is None
     assert json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text())

@@ -133,8 +133,8 @@ def load(folder, part, network, **options):
 
 
 def same(one, other):
-    """Within 1e-4 for values of about one. torch 2.13 does not compute the same bits each time: with
-    other programs on both cores of a CPU with AMX, the same weights gave 1e-5 more."""
+    """Within 1e-4 for values of about one. torch 2.13 does not compute the same bits each time:
+    with other programs on both cores of a CPU with AMX, the same weights gave 1e-5 more."""
     torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
 
 

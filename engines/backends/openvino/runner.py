@@ -19,6 +19,7 @@ from engines.backends.openvino.graphs import (
 from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.model import Model, frame_step_graph
 from engines.model.shapes import frame_step_signature, input_shapes
+from engines.model.shared import Shared, weights_key
 
 
 def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
@@ -62,8 +63,9 @@ class OpenVinoRunner:
             for _ in range(slots)
         ]
         self._frames = 0
-        text = compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device)
-        self._text_request: ov.InferRequest | None = text.create_infer_request()
+        # Held for as long as the engine: no size or step shapes it, so the next one takes it over.
+        self._text: ov.CompiledModel | None = _text_encoder(core, model, spec, device)
+        self._text_request: ov.InferRequest | None = self._text.create_infer_request()
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See Runner."""
@@ -127,7 +129,7 @@ class OpenVinoRunner:
         self._given.clear()
         self._states.clear()
         self._features.clear()
-        self._request = self._text_request = None
+        self._request = self._text_request = self._text = None
 
     def _slot(self, age: int) -> int:
         """Where the feature maps of `age` frames ago lie."""
@@ -162,6 +164,18 @@ class OpenVinoRunner:
             request.wait()
         except RuntimeError as error:
             raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
+
+
+_text_encoders: Shared[ov.CompiledModel] = Shared()
+
+
+def _text_encoder(core: ov.Core, model: Model, spec: EngineSpec, device: str) -> ov.CompiledModel:
+    """Compiled, or that of an engine of the process that runs. Raises `BackendUnavailable`."""
+    key = (weights_key(model), device, spec.precision, spec.threads)
+    return _text_encoders.take(
+        key,
+        lambda: compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device),
+    )
 
 
 _CLOSED = "the engine is closed; build another one"

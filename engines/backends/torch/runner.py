@@ -17,6 +17,8 @@ from engines.backends.torch.buffers import CopiedBuffers
 from engines.backends.torch.cuda import CudaStream, capture, open_stream
 from engines.backends.torch.device_runner import DeviceRunner, Text
 from engines.backends.torch.failures import failures_as
+from engines.backends.torch.memory import limit_to_free
+from engines.backends.torch.memory import needs as needs  # part of the contract
 from engines.backends.torch.placement import Placement, place
 from engines.backends.torch.stream import DeviceStream
 from engines.backends.torch.text import TextNetwork
@@ -35,6 +37,7 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
     if placement.device.type == "cpu" and spec.threads:
         torch.set_num_threads(spec.threads)  # of the process: torch has no narrower setting
     with failures_as(BackendUnavailable, placement):
+        limit_to_free(placement.device)
         weights = load_weights(model, placement)
         step = FrameStep(
             weights.networks,

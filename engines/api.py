@@ -148,12 +148,15 @@ class Params:
 class Watch:
     """Whoever waits for an engine that takes long to build. Called on the thread that builds.
 
-    tell    what is being done now, in a few words
-    wanted  False ends the build within a tenth of a second
+    tell       what is being done now, in a few words
+    wanted     False ends the build within a tenth of a second
+    make_room  the device has too little memory for the engine beside what runs there: True once
+               the other has been closed, False to do without this one
     """
 
     tell: Callable[[str], None] = lambda _stage: None
     wanted: Callable[[], bool] = lambda: True
+    make_room: Callable[[], bool] = lambda: False
 
 
 NOBODY = Watch()

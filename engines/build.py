@@ -19,6 +19,7 @@ from engines.choice import backends_for, tensorrt_for, tensorrt_here
 from engines.errors import BackendUnavailable, quoted
 from engines.families import open_model
 from engines.graphs.export import with_graphs
+from engines.memory import GIB, Need, is_held
 from engines.model import Model, frame_step_graph
 from engines.outages import broken_plan, outage_of, plan_broke
 from engines.remedies import on_cpu, on_what_is_left
@@ -135,6 +136,7 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
         backend.check_spec(spec)
         flavour, card = tensorrt_here(spec)
         model = with_plans(model, spec, flavour, card.architecture, watch)
+    _make_room(backend.needs(model, spec), model, watch)
     try:
         runner: Runner = backend.build_runner(model, spec)
     except BackendUnavailable as error:
@@ -142,6 +144,21 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
             plan_broke(spec, str(error))
         raise
     return StreamEngine(spec, model, runner)
+
+
+def _make_room(need: Need | None, model: Model, watch: Watch) -> None:
+    """Before an engine takes memory beside others of this process. Raises `BackendUnavailable` if
+    there is too little and nobody gives some up; an engine that is alone may try in any case."""
+    if need is None or need.needed <= need.free or not is_held(need.device):
+        return
+    if watch.make_room():
+        return
+    raise BackendUnavailable(
+        f"{model.name} needs about {need.needed / GIB:.1f} GiB on {need.device} beside the engine "
+        f"that runs, and {need.free / GIB:.1f} GiB are free. Choose a smaller --size or fewer "
+        "steps, or close what else uses the device.",
+        cause="memory",
+    )
 
 
 def _load_backend(name: str) -> ModuleType:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engines.api import Embedding, Engine, EngineSpec, Params
 from engines.backends import Runner
 from engines.errors import InvalidSpec
+from engines.memory import hold, let_go
 from engines.model import Model
 from engines.prompts import PromptEncoder
 from engines.step.noise import SeedNoise
@@ -40,6 +41,7 @@ class StreamEngine:
         )
         self.delay = spec.steps - 1 if spec.batching == "stream" else 0
         self.label = f"{model.name} on {spec.backend} {runner.device}, {runner.precision}"
+        hold(self, runner.device)
         self._model = model
         self._runner = runner
         self._prompts = PromptEncoder(
@@ -118,7 +120,10 @@ class StreamEngine:
 
     def close(self) -> None:
         """See Engine."""
-        self._runner.close()
+        try:
+            self._runner.close()
+        finally:
+            let_go(self)
 
     def _take(self, params: Params) -> None:
         """Turn new Params into conditioning; arrays that did not change stay the same objects."""

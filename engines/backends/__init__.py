@@ -1,7 +1,8 @@
 """Backends: what executes a frame step. One folder each; its name is the choice.
 
-A backend's `runner.py` has `build_runner(model, spec) -> Runner`, and its `cost.py` says what a
-frame costs there (`engines/bench/measure.py`). (`null` has no model and is an Engine.)
+A backend's `runner.py` has `build_runner(model, spec) -> Runner` and `needs(model, spec) -> Need`,
+the memory that one takes beside what runs (None: not known), and its `cost.py` says what a frame
+costs there (`engines/bench/measure.py`). (`null` has no model and is an Engine.)
 """
 
 from __future__ import annotations

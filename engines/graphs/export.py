@@ -75,18 +75,12 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
 
 def graphs_key(model: Model) -> str:
     """Of everything that shapes a model's graphs and the weights that they point into."""
-    encoders = ["text_encoder", "text_encoder_2"][: len(model.tokenizer_files)]
-    folders = [*(model.folder / part for part in ("unet", *encoders)), model.autoencoder]
-    files = [
-        *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
-        *(file for folder in folders for file in sorted(folder.glob("config.json"))),
-    ]
     return key_of(
         {
             "format": _FORMAT,
             "family": model.family,
             "prediction": model.schedule.prediction_type,
-            "files": [file_sha256(file) for file in files],
+            "files": [file_sha256(file) for file in model.files()],
             "loras": sorted((file_sha256(file), scale) for file, scale in model.loras),
         }
     )

@@ -53,6 +53,16 @@ class Model:
     loras: tuple[tuple[Path, float], ...] = ()
     plans: Path | None = None
 
+    def files(self) -> list[Path]:
+        """Those that shape its networks and text encoders, without LoRAs: weights, then
+        configurations."""
+        encoders = ["text_encoder", "text_encoder_2"][: len(self.tokenizer_files)]
+        folders = [*(self.folder / part for part in ("unet", *encoders)), self.autoencoder]
+        return [
+            *(file for folder in folders for file in sorted(folder.glob("*.safetensors"))),
+            *(file for folder in folders for file in sorted(folder.glob("config.json"))),
+        ]
+
     def graph_file(self, name: str) -> Path:
         """An exported ONNX graph. Raises `ModelUnavailable` if it was not exported."""
         path = self.graphs / f"{name}.onnx"

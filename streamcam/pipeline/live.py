@@ -11,6 +11,7 @@ from engines.build import engine_steps
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
 from streamcam.options import Options
+from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
 from streamcam.provision.outage import Outage
@@ -39,9 +40,8 @@ class Live:
     ) -> None:
         """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
         engine, self._box = running
-        self._options = options
-        self._workers, self._stats = workers, workers.stats
-        self._say = say
+        self._options, self._workers, self._stats = options, workers, workers.stats
+        self._say, self._tell = say, partial(workers.stats.notice, "preset")
         self._lock = RLock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
@@ -53,6 +53,7 @@ class Live:
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
         self._outage = Outage(workers.stats, say)
+        self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
 
     @property
     def trouble(self) -> str:
@@ -160,6 +161,7 @@ class Live:
                 ready=lambda engine, last: self._take(engine, pending, last=last),
                 failed=lambda error: self._refuse(error, pending),
                 tell=lambda stage: self._announce(stage, pending),
+                make_room=self._room.make,
             )
         )
 
@@ -195,6 +197,7 @@ class Live:
             self._repair.running(pending.spec, engine.spec)
             if last:
                 self._pending = None
+        self._room.show(engine.spec.device)
         self._say(describe(engine))
 
     def _change_over(self, engine: Engine, pending: Pending) -> None:
@@ -205,7 +208,7 @@ class Live:
         self._box.mute()
         self._stats.say("look", box.look)
         self._workers.infer.swap(engine, box)
-        if self.trouble:  # a smaller one may have come in its place
+        if pending.mends:  # a smaller one may have come in its place
             self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._box, self._spec = box, pending.spec
         self._adopt(preset)
@@ -245,6 +248,3 @@ class Live:
         before, self.preset = self.preset, preset
         self._workers.follow(preset, before, self._options)
         self._tell(self._options.unmet(preset))
-
-    def _tell(self, notice: str) -> None:
-        self._stats.notice("preset", notice)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from streamcam.flow.infer import InferWorker, OpenGate
+from streamcam.flow.infer import InferWorker
+from streamcam.flow.infer.changes import OpenGate
 from streamcam.flow.post import PostWorker
 from streamcam.flow.post.chain import Chain
 from streamcam.flow.rest import Rest

@@ -27,12 +27,14 @@ class Wish:
             `EngineError`, the engine is then closed and the wish has failed
     failed  told why there will be none, or no better one
     tell    told what is being built, while it takes long
+    make_room  closes the running engine, since the next one does not fit beside it; see `Watch`
     """
 
     steps: Callable[[], Sequence[EngineSpec]]
     ready: Callable[[Engine, bool], None]
     failed: Callable[[Exception], None]
     tell: Callable[[str], None]
+    make_room: Callable[[], bool] = lambda: False
 
 
 class Rebuild:
@@ -100,7 +102,11 @@ class Rebuild:
         self._wishes.close()
 
     def _serve(self, wish: Wish) -> None:
-        watch = Watch(lambda stage: self._tell(wish, stage), lambda: self._is_wanted(wish))
+        watch = Watch(
+            lambda stage: self._tell(wish, stage),
+            lambda: self._is_wanted(wish),
+            lambda: self._is_wanted(wish) and wish.make_room(),
+        )
         try:
             steps = list(wish.steps())
             for number, spec in enumerate(steps, 1):

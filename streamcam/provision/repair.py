@@ -73,6 +73,13 @@ class Repair:
             self._ways[_way(self._base)] = _way(wanted)
         self._wanted, self._ran, self._since = wanted, ran, self._clock()
 
+    def left(self) -> None:
+        """The engine was closed for another one that does not fit beside it."""
+        self.trouble = "The picture engine is being changed"
+        self._reason, self._cause = "", ""
+        self._left, self._since = None, None
+        self._stats.notice("engine", "no engine runs while another one is made, for want of memory")
+
     def instead(self, spec: EngineSpec) -> EngineSpec:
         """`spec`, in the way that was found to work where its own was found not to."""
         for _ in range(len(self._ways)):

@@ -29,10 +29,12 @@ from engines.backends.openvino import runner as openvino
 from engines.backends.tensorrt.card import Card
 from engines.backends.torch.failures import _failure, cause_of
 from engines.errors import BackendUnavailable, EngineFailed
+from engines.memory import Need, hold, let_go
 from engines.stream import StreamEngine
 from streamcam.cli import command
 
 CARD = Card("played", (8, 9))
+NEEDS = 4 << 30  # bytes
 TEXTS = {
     "illegal": "CUDA error: an illegal memory access was encountered",
     "memory": "CUDA out of memory. Tried to allocate 2.00 GiB",
@@ -49,11 +51,13 @@ PRECISE = {"blank": ("bfloat16", "float32"), "blanker": ("float32",)}
 class PlayedCard:
     """`built`: what was built, or begun, in turn: "torch graph float16 320x176"."""
 
-    def __init__(self, fault, *, plans=False, processor=False, at=10):
+    def __init__(self, fault, *, plans=False, processor=False, at=10, memory=1 << 60):
         """`plans`: TensorRT engines are kept. `processor`: its engines are the real ones. `at`: the
-        frame that fails."""
+        frame that fails. `memory`: of the card, of which an engine takes NEEDS."""
         self.fault, self.plans, self.at = fault, plans, at
-        self.processor = processor
+        self.processor, self.memory = processor, memory
+        self.refused = 0  # builds to come that fail for want of memory, whatever was counted
+        self.most_open = 0
         self.built, self.engines, self.area = [], [], 0
         self.dead = self.hung = False
         self.go_on = Event()
@@ -75,8 +79,16 @@ class PlayedCard:
     def backend(self, name):
         """A module of engines/backends."""
         return SimpleNamespace(
-            check_spec=lambda spec: None, build_runner=lambda model, spec: self.build(model, spec)
+            check_spec=lambda spec: None,
+            build_runner=lambda model, spec: self.build(model, spec),
+            needs=self.needs,
         )
+
+    def needs(self, model, asked):
+        """An engine that is open holds `NEEDS`; there is `memory` in all."""
+        device = _chosen(asked).device
+        held = sum(not engine.closes and engine.spec.device == device for engine in self.engines)
+        return Need(device, NEEDS, self.memory - held * NEEDS)
 
     def build(self, model, asked):
         spec = _chosen(asked)
@@ -93,9 +105,14 @@ class PlayedCard:
         }
         if self.dead and name != "openvino":
             raise self.failure(BackendUnavailable, spec, TEXTS["illegal"])
+        if self.refused:
+            self.refused -= 1
+            raise self.failure(BackendUnavailable, spec, TEXTS["memory"])
         if refused.get(self.fault):
             raise self.failure(BackendUnavailable, spec, TEXTS[self.fault])
         self.engines.append(PlayedEngine(self, spec))
+        opened = sum(not engine.closes for engine in self.engines)
+        self.most_open = max(self.most_open, opened)
         return self.engines[-1]
 
     def report(self, line):
@@ -141,6 +158,7 @@ class PlayedEngine(NullEngine):
         self.spec = spec
         self.label = f"played on {spec.backend} {self.spec.device}, {self.spec.precision}"
         self.card, self.runs, self.closes = card, 0, 0
+        hold(self, spec.device)
 
     def encode(self, prompt):
         if self.card.hung and self.spec.device != "CPU":
@@ -156,6 +174,7 @@ class PlayedEngine(NullEngine):
 
     def close(self):
         self.closes += 1
+        let_go(self)
 
 
 def _engine_of(spec, model, runner):

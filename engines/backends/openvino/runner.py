@@ -17,8 +17,11 @@ from engines.backends.openvino.graphs import (
     read_graph,
 )
 from engines.errors import BackendUnavailable, EngineFailed, quoted
+from engines.memory import Need, memory_of
 from engines.model import Model, frame_step_graph
+from engines.model.footprint import parameters, working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes
+from engines.model.shared import Shared, weights_key
 
 
 def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
@@ -30,6 +33,19 @@ def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
         )
     core = ov.Core()
     return OpenVinoRunner(core, model, spec, choose_device(core, spec))
+
+
+def needs(model: Model, spec: EngineSpec) -> Need | None:
+    """See engines.backends: of the processor's memory; None for other devices."""
+    memory = memory_of(spec.device if spec.device != "auto" else "CPU")
+    if memory is None:
+        return None
+    networks, text = parameters(model)
+    item = 2 if spec.precision in ("bfloat16", "float16") else 4
+    if _text_encoders.holds(_text_key(model, spec, "CPU")):
+        text = 0
+    needed = (networks + text) * item + working_bytes(model, spec, item)
+    return Need("CPU", needed, memory.free)
 
 
 class OpenVinoRunner:
@@ -65,8 +81,9 @@ class OpenVinoRunner:
             for _ in range(slots)
         ]
         self._frames = 0
-        text = compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device)
-        self._text_request: ov.InferRequest | None = text.create_infer_request()
+        # Held for as long as the engine: no size or step shapes it, so the next one takes it over.
+        self._text: ov.CompiledModel | None = _text_encoder(core, model, spec, device)
+        self._text_request: ov.InferRequest | None = self._text.create_infer_request()
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See Runner."""
@@ -130,7 +147,7 @@ class OpenVinoRunner:
         self._given.clear()
         self._states.clear()
         self._features.clear()
-        self._request = self._text_request = None
+        self._request = self._text_request = self._text = None
 
     def _slot(self, age: int) -> int:
         """Where the feature maps of `age` frames ago lie."""
@@ -166,6 +183,21 @@ class OpenVinoRunner:
             request.wait()
         except RuntimeError as error:
             raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
+
+
+_text_encoders: Shared[ov.CompiledModel] = Shared()
+
+
+def _text_encoder(core: ov.Core, model: Model, spec: EngineSpec, device: str) -> ov.CompiledModel:
+    """Compiled, or that of an engine of the process that runs. Raises `BackendUnavailable`."""
+    return _text_encoders.take(
+        _text_key(model, spec, device),
+        lambda: compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device),
+    )
+
+
+def _text_key(model: Model, spec: EngineSpec, device: str) -> tuple[object, ...]:
+    return (weights_key(model), device, spec.precision, spec.threads)
 
 
 _CLOSED = "the engine is closed; build another one"

@@ -21,10 +21,15 @@ from engines.backends.tensorrt.text import PlannedText
 from engines.backends.torch.cuda import CudaStream, capture
 from engines.backends.torch.device_runner import DeviceRunner
 from engines.backends.torch.failures import failures_as
+from engines.backends.torch.memory import free_bytes, give_back, limit_to_free
 from engines.backends.torch.placement import Placement
 from engines.errors import BackendUnavailable, quoted
+from engines.memory import Need
 from engines.model import Model
+from engines.model.footprint import working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes
+
+_FLOAT16 = 2  # bytes
 
 
 def check_spec(spec: EngineSpec) -> None:
@@ -40,6 +45,18 @@ def check_spec(spec: EngineSpec) -> None:
         )
 
 
+def needs(model: Model, spec: EngineSpec) -> Need | None:
+    """See engines.backends: a plan holds its weights; how much it works with it says when it is
+    loaded. Raises `BackendUnavailable`."""
+    assert model.plans is not None
+    device = _device(spec)
+    free = free_bytes(device)
+    if free is None:
+        return None
+    plans = sum(file.stat().st_size for file in model.plans.glob("*.plan"))
+    return Need(str(device), plans + working_bytes(model, spec, _FLOAT16), free)
+
+
 def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
     """Load the plans of `model` onto the card; `check_spec` has passed `spec`.
 
@@ -48,9 +65,8 @@ def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
     assert model.plans is not None
     card_for(spec.device)
     flavour = open_flavour(str(about(model.plans)["flavour"]))
-    index = torch.device("cuda" if spec.device == "auto" else spec.device).index or 0
     execution = "graph" if spec.execution == "auto" else spec.execution
-    placement = Placement(torch.device("cuda", index), "float16", execution, flavour.label)
+    placement = Placement(_device(spec), "float16", execution, flavour.label)
     return load_runner(flavour, model, spec, placement)
 
 
@@ -63,6 +79,8 @@ def load_runner(
     stream = CudaStream(device, urgent=True)
     step = frame_step_signature(model, spec)
     with failures_as(BackendUnavailable, placement), stream.current():
+        give_back(device)  # what torch keeps, TensorRT cannot have
+        limit_to_free(device)
         buffers = AlternatingBuffers(step, input_shapes(step, model, spec), stream)
         plan = PlanOnDevice(flavour, model.plans / FRAME_STEP, device, graph=graph)
         phases = _prepare(plan, buffers, stream, graph=graph)
@@ -70,6 +88,11 @@ def load_runner(
         text_plan = PlanOnDevice(flavour, model.plans / TEXT_ENCODER, device, graph=False)
         text = PlannedText(text_plan, model, CudaStream(device, urgent=False))
     return DeviceRunner(placement, stream, buffers, phases, text)
+
+
+def _device(spec: EngineSpec) -> torch.device:
+    index = torch.device("cuda" if spec.device == "auto" else spec.device).index or 0
+    return torch.device("cuda", index)
 
 
 @torch.inference_mode()

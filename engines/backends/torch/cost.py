@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engines.api import EngineSpec
 from engines.backends.torch.placement import place
-from engines.backends.torch.runner import load_networks
+from engines.backends.torch.weights import load_weights
 from engines.families import family
 from engines.model import Model
 from engines.step.signature import unet_rows
@@ -28,7 +28,7 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
     """
     placement = place(spec)
     device, dtype = placement.device, placement.dtype
-    networks, _ = load_networks(model, placement)
+    networks = load_weights(model, placement).networks
     scale, rows = model.downscale, unet_rows(spec)
 
     def random(*shape: int) -> Tensor:

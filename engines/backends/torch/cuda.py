@@ -1,4 +1,4 @@
-"""CUDA (and ROCm) streams, events and graphs. Nothing else in the engine calls torch.cuda."""
+"""CUDA (and ROCm) streams, events and graphs. Its allocator: memory.py."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from engines.api import Embedding
 from engines.backends import Conditioning, State
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.frame_buffers import FrameBuffers
+from engines.backends.torch.memory import give_back_later
 from engines.backends.torch.placement import Placement
 from engines.backends.torch.stream import DeviceStream
 from engines.errors import EngineFailed
@@ -111,7 +112,7 @@ class DeviceRunner:
         return self._stream.stage_ms
 
     def close(self) -> None:
-        """See Runner. The memory goes back to torch, which gives it to the next engine."""
+        """See Runner. What torch does not use then is there for other programs a moment later."""
         text, self._text = self._text, None
         buffers, self._buffers = self._buffers, None
         self._phases = []  # let go first: a device that failed raises below
@@ -119,6 +120,8 @@ class DeviceRunner:
             text.close()
         if buffers is not None:
             self._stream.close()
+            del buffers, text
+            give_back_later(self._placement.device)
 
     def _open_buffers(self) -> FrameBuffers:
         if self._buffers is None:

@@ -10,21 +10,23 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engines.api import EngineSpec
 from engines.backends.torch.buffers import CopiedBuffers
 from engines.backends.torch.cuda import CudaStream, capture, open_stream
 from engines.backends.torch.device_runner import DeviceRunner, Text
 from engines.backends.torch.failures import failures_as
+from engines.backends.torch.memory import limit_to_free
+from engines.backends.torch.memory import needs as needs  # part of the contract
 from engines.backends.torch.placement import Placement, place
 from engines.backends.torch.stream import DeviceStream
 from engines.backends.torch.text import TextNetwork
+from engines.backends.torch.weights import load_weights
 from engines.errors import BackendUnavailable
-from engines.families import family
 from engines.model import Model
 from engines.model.shapes import Shapes, input_shapes
-from engines.step.frame_step import FrameStep, Networks
+from engines.step.frame_step import FrameStep
 
 Step = Callable[..., tuple[Tensor, ...]]
 
@@ -35,26 +37,17 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
     if placement.device.type == "cpu" and spec.threads:
         torch.set_num_threads(spec.threads)  # of the process: torch has no narrower setting
     with failures_as(BackendUnavailable, placement):
-        networks, text_encoder = load_networks(model, placement)
+        limit_to_free(placement.device)
+        weights = load_weights(model, placement)
         step = FrameStep(
-            networks,
+            weights.networks,
             steps=spec.steps,
             guidance_mode=spec.guidance_mode,
             batching=spec.batching,
             dtype=placement.dtype,
         )
-        # float16 on a GPU halves what a large text encoder takes of its memory.
-        text_type = placement.dtype if placement.device.type == "cuda" else torch.float32
-        text = TextNetwork(text_encoder, text_type, open_stream(placement.device))
+        text = TextNetwork(weights, open_stream(placement.device))
     return TorchRunner(step, input_shapes(step.signature, model, spec), placement, text)
-
-
-def load_networks(model: Model, placement: Placement) -> tuple[Networks, nn.Module]:
-    """The networks, placed, and the text encoder, float32 on the CPU."""
-    networks, text_encoder = family(model.family).load(model)
-    networks.to(placement.device, placement.dtype)
-    networks.to(memory_format=placement.layout)  # type: ignore[call-overload]  # stub lacks it
-    return networks, text_encoder
 
 
 class TorchRunner(DeviceRunner):

@@ -5,26 +5,26 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from engines.api import Embedding
 from engines.backends.torch.stream import DeviceStream
+from engines.backends.torch.weights import Weights
 
 
 class TextNetwork:
     """Encodes prompts on a stream of its own, so that no frame waits for it."""
 
-    def __init__(self, encoder: nn.Module, dtype: torch.dtype, stream: DeviceStream) -> None:
-        """`encoder`: tokens_NT → (tokens_TD,), or (tokens_TD, pooled_P)."""
+    def __init__(self, weights: Weights, stream: DeviceStream) -> None:
+        """`weights`, on the stream's device, are held until this is let go. Their text encoder:
+        tokens_NT → (tokens_TD,), or (tokens_TD, pooled_P)."""
         self._stream = stream
-        with stream.current():
-            self._encoder = encoder.to(stream.device, dtype)
+        self._weights = weights
 
     @torch.inference_mode()
     def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """See engines.backends.Runner. The caller waits, for this stream alone."""
         with self._stream.current():
-            found = self._encoder(torch.tensor(tokens_NT, device=self._stream.device))
+            found = self._weights.text_encoder(torch.tensor(tokens_NT, device=self._stream.device))
             arrays = [part.float().cpu().numpy() for part in found]
         return Embedding(*(np.ascontiguousarray(array) for array in arrays))
 

@@ -115,6 +115,7 @@ def plain_line(now: Snapshot) -> str:
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, latency {now.latency_ms_p50:.0f} ms "
         f"(p95 {now.latency_ms_p95:.0f}), engine {now.engine_ms_p50:.0f} ms, skipped "
         f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
+        f"{f', memory {now.memory}' if now.memory else ''}"
     )
 
 
@@ -181,6 +182,7 @@ def _parts(now: Snapshot) -> list[Text]:
         Text.assemble(("skipped ", "dim"), (f"{now.skipped:4.0%}", "bold")),
         Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),
         Text.assemble(("repeats ", "dim"), (str(now.repeats), "bold")),
+        *([Text.assemble(("memory ", "dim"), (now.memory, "bold"))] if now.memory else []),
     ]
 
 

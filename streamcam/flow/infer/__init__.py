@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from threading import Lock
+from threading import Event, Lock
 from time import perf_counter
 
 from engines.api import Engine
 from engines.errors import EngineFailed
 from streamcam.errors import told
+from streamcam.flow.infer.changes import Changes, OpenGate
 from streamcam.flow.infer.restyler import Restyler
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.frames.geometry import Size, View
@@ -17,8 +18,6 @@ from streamcam.gate import Gate
 from streamcam.looks.params import ParamsBox
 from streamcam.stage import Abandoned, call_all
 from streamcam.stats import Stats
-
-OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
 
 _AGE = 0.1  # weight of a new frame in the usual time
 
@@ -54,39 +53,34 @@ class InferWorker:
         self._stats = stats
         self._broke = broke
         self._view = view
+        self._changes = Changes(open_gate)
         self._restyler = self._restyler_for(restyled_with, open_gate)
         self._lock = Lock()
-        # Protected by _lock; _changed is also read without it, as a hint:
-        self._changed = False
-        self._closed = False
-        self._open_gate = open_gate
-        self._next_view: View | None = None
-        self._next: tuple[Engine, ParamsBox] | None = None
+        # Protected by _lock:
         self._shift: object = None  # of the thread that works; another one ends
         self._busy_since: float | None = None  # a frame is being restyled
         # Of the thread that works:
         self._broken = False
+        self._left = False  # there is no engine, and that is no failure
         self._usual: float | None = None  # seconds that a frame takes
 
     def swap(self, engine: Engine, params: ParamsBox) -> None:
         """Continue with another engine from the next frame on; the picture stays until then. One
         of the same model and shape takes over the frames in flight."""
-        with self._lock:
-            unused = (engine, params) if self._closed else self._next
-            if not self._closed:
-                self._next, self._changed = (engine, params), True
-        if unused is not None:
-            unused[0].close()
+        self._changes.swap(engine, params)
 
     def use_gate(self, open_gate: OpenGate) -> None:
         """Continue with another gate from the next frame on, and for later engines."""
-        with self._lock:
-            self._open_gate, self._changed = open_gate, True
+        self._changes.use_gate(open_gate)
 
     def use_view(self, view: View) -> None:
         """Place frames for another view from the next one on, and for later engines."""
-        with self._lock:
-            self._next_view, self._changed = view, True
+        self._changes.use_view(view)
+
+    def let_go(self) -> bool:
+        """Close the engine before the next frame: the last picture stays until `swap` brings
+        another one. Waits; False, and nothing done, if no frame comes or ends."""
+        return self._changes.let_go()
 
     def busy(self) -> tuple[float, float | None]:
         """Seconds that the frame in work has taken so far, and that one usually takes, which is
@@ -120,7 +114,7 @@ class InferWorker:
                 self._put_all(self._restyler.flush())
                 continue
             self.source = frame.size
-            if self._changed:
+            if self._changes.waiting:
                 self._apply_changes(shift)
             picture = self._picture_of(frame, shift)
             if picture is not None:
@@ -129,10 +123,7 @@ class InferWorker:
     def close(self) -> None:
         """Close the engine, and one that waits to be swapped in. May be called twice. Raises
         `EngineFailed`, whatever the engine raises."""
-        with self._lock:
-            self._closed = True
-            unused, self._next = self._next, None
-        engines = [] if unused is None else [unused[0]]
+        engines = self._changes.close()
         if not self._broken:  # else it was closed, or its thread will
             engines.append(self._restyler.engine)
         errors = call_all([engine.close for engine in engines])
@@ -142,7 +133,7 @@ class InferWorker:
 
     def _picture_of(self, frame: Frame, shift: object) -> Frame | None:
         if self._broken:
-            return frame if self.passthrough else None
+            return frame if self.passthrough and not self._left else None
         restyler = self._restyler
         began = self._busy_since = perf_counter()
         try:
@@ -182,18 +173,25 @@ class InferWorker:
 
     def _apply_changes(self, shift: object) -> None:
         """Raises `Abandoned` if the engine that ran so far does not let go."""
-        with self._lock:
-            following, self._next = self._next, None
-            view, self._next_view = self._next_view, None
-            open_gate = self._open_gate
-            self._changed = False
-        if view is not None:
-            self._view = view
-            self._restyler.use_view(view)
-        if following is not None:
-            self._change_engine(following, open_gate, shift)
-        elif open_gate is not self._gate_opener:
-            self._restyler.gate = self._opened(open_gate, self._restyler.engine.delay)
+        due = self._changes.take()
+        if due.view is not None:
+            self._view = due.view
+            self._restyler.use_view(due.view)
+        if due.following is not None:
+            self._change_engine(due.following, due.open_gate, shift)
+        elif due.open_gate is not self._gate_opener:
+            self._restyler.gate = self._opened(due.open_gate, self._restyler.engine.delay)
+        if due.leaving is not None:
+            self._leave(due.leaving, shift)
+
+    def _leave(self, left: Event, shift: object) -> None:
+        restyler = self._restyler
+        if not self._broken:
+            self._busy_since = perf_counter()
+            _close(restyler.engine)
+            self._returned(restyler, shift)
+            self._broken = self._left = True
+        left.set()
 
     def _change_engine(
         self, following: tuple[Engine, ParamsBox], open_gate: OpenGate, shift: object
@@ -205,7 +203,7 @@ class InferWorker:
         if not taken_over:
             self._drain()
             restyler = self._restyler = self._restyler_for(following, open_gate)
-            self._broken, self._usual = False, None
+            self._broken, self._left, self._usual = False, False, None
         elif open_gate is not self._gate_opener:
             restyler.gate = self._opened(open_gate, following[0].delay)
         if not gone:

@@ -441,3 +441,28 @@ def test_a_closed_engine_says_so(graphs, tmp_path):
         engine.run(frame, params)
     with pytest.raises(EngineFailed, match="closed"):
         engine._runner.encode_tokens(np.zeros((1, TOKENS), np.int64))
+
+
+def test_what_torch_keeps_is_given_back_before_a_plan_is_loaded(graphs, tmp_path, monkeypatch):
+    bench, happened = Bench(tmp_path, SPEC), []
+    load = bench.trt.load
+    monkeypatch.setattr(tensorrt, "give_back", lambda device: happened.append("given back"))
+    monkeypatch.setattr(bench.trt, "load", lambda data: happened.append("loaded") or load(data))
+    bench.engine()
+    assert happened == ["given back", "loaded", "loaded"]
+
+
+def test_a_closed_engine_gives_back_what_it_had(graphs, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "engines.backends.torch.device_runner.give_back_later",
+        lambda device: given.append(list(bench.trt.contexts)),
+    )
+    bench = Bench(tmp_path, SPEC)
+    engine = bench.engine()
+    frame, params, _ = next(edits(1))
+    engine.run(frame, params)
+    engine.close()
+    assert given == [[]], "once, when its contexts are gone"
+    engine.close()
+    assert given == [[]]

@@ -14,6 +14,7 @@ from torch import nn
 from engines.api import Embedding, EngineSpec
 from engines.backends.torch.stream import STAGES, DeviceStream
 from engines.backends.torch.text import TextNetwork
+from engines.backends.torch.weights import Weights
 from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec
 from engines.model.shapes import input_shapes
 from engines.step.signature import signature
@@ -175,7 +176,7 @@ class Words(nn.Module):
 
 def test_prompts_are_encoded_on_any_thread():
     encoder = Words()
-    text = TextNetwork(encoder, torch.bfloat16, DeviceStream(CPU))
+    text = TextNetwork(Weights(ToyNetworks(), encoder.to(torch.bfloat16)), DeviceStream(CPU))
     tokens_NT = np.array([[1, 4, 2]])
     tokens_NT.flags.writeable = False
     found = []

@@ -31,6 +31,7 @@ NOW = Snapshot(
     frames_out=2480,
     seconds=83.2,
     look="sunset",
+    memory="",
     curtain="",
     notice="",
 )

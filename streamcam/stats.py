@@ -22,6 +22,7 @@ class Snapshot:
     engine_ms_p50, _p95          one Engine.run
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
+    resolve                      how pictures keep up with the camera: off, held, warped, guided
     curtain                      what covers the picture, "" if nothing does
     notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
@@ -42,6 +43,7 @@ class Snapshot:
     frames_out: int
     seconds: float
     look: str
+    resolve: str
     curtain: str
     notice: str
 
@@ -65,7 +67,7 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
-        self._texts: dict[str, str] = {"look": "", "curtain": ""}
+        self._texts: dict[str, str] = {"look": "", "resolve": "", "curtain": ""}
         self._notices: dict[str, str] = {}  # by topic, the latest last
 
     def count(self, name: str) -> None:
@@ -86,7 +88,7 @@ class Stats:
             self._drop_sources.append(queue)
 
     def say(self, name: str, text: str) -> None:
-        """Set a text: "look" and "curtain" (the current ones)."""
+        """Set a text: "look", "resolve" and "curtain" (the current ones)."""
         with self._lock:
             self._texts[name] = text
 
@@ -124,6 +126,7 @@ class Stats:
                 frames_out=self._counts["out"],
                 seconds=now - self.started_at,
                 look=self._texts["look"],
+                resolve=self._texts["resolve"],
                 curtain=self._texts["curtain"],
                 notice=" · ".join(self._notices.values()),
             )

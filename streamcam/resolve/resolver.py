@@ -74,7 +74,8 @@ class Resolver:
         small = self._reprojection.shrunk(luma)
         self._noise = noise_of(small)
         if self._reproject and self._reprojection.possible:
-            self._trust.look_at(styled, small, picture.captured_at - self._taken_at)
+            span = picture.captured_at - self._taken_at
+            self._trust.look_at(styled, small, made_of.look, span)
             self._taken_at = picture.captured_at
         styled, luma = self._pair_blend.blend(styled, luma, made_of.look, self._noise)
         self._styled = np.dstack([styled, luma])

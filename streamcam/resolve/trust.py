@@ -30,15 +30,16 @@ class Trust:
         """`size`: (width, height) of the engine's picture."""
         self.moves = True
         self._reprojection = Reprojection(size)
-        self._before: tuple[Pixels, Pixels] | None = None
+        self._before: tuple[Pixels, Pixels, object] | None = None
         self._moved = self._left = 0.0  # sums of errors
 
-    def look_at(self, styled: Pixels, small: Pixels, span: float) -> None:
+    def look_at(self, styled: Pixels, small: Pixels, look: object, span: float) -> None:
         """The next pair: `styled` (height, width, 3), and the `shrunk` luma it was made of.
-        `span`: seconds since the one before."""
+        `look` says how it was styled: only pairs of the same object are compared. `span`: seconds
+        since the one before."""
         grey = np.asarray(cv2.cvtColor(styled, cv2.COLOR_RGB2GRAY), np.uint8)
-        before, self._before = self._before, (grey, small)
-        if before is None or span <= 0.0:
+        before, self._before = self._before, (grey, small, look)
+        if before is None or before[2] is not look or span <= 0.0:
             return
         apart = cv2.absdiff(small, before[1])
         _, changed = cv2.threshold(apart, _MOVES, 255, cv2.THRESH_BINARY)

@@ -20,7 +20,7 @@ def _trust(frames, look):
     trust, reprojection = Trust(SIZE), Reprojection(SIZE)
     for frame in frames:
         small = reprojection.shrunk(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-        trust.look_at(look(frame), small, 1 / 15)
+        trust.look_at(look(frame), small, look, 1 / 15)
     return trust.moves
 
 
@@ -43,8 +43,17 @@ def test_it_is_moved_again_once_it_moves_along():
     told = []
     for number, frame in enumerate(frames):
         small = reprojection.shrunk(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-        trust.look_at((_hatched if number < 20 else inverted)(frame), small, 1 / 15)
+        look = _hatched if number < 20 else inverted
+        trust.look_at(look(frame), small, look, 1 / 15)
         told.append(trust.moves)
     assert told[0]
     assert not told[19]
     assert told[-1]
+
+
+def test_a_change_of_look_says_nothing():
+    trust, reprojection = Trust(SIZE), Reprojection(SIZE)
+    for number, frame in enumerate(pan(20, SIZE)):
+        small = reprojection.shrunk(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+        trust.look_at(np.full_like(frame, 12 * number), small, number, 1 / 15)
+        assert trust.moves

@@ -23,6 +23,7 @@ class Snapshot:
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
     memory                       of the engine's device, taken by all programs: "5.1/8.0 GiB"
+    resolve                      how pictures keep up with the camera: off, held, warped, guided
     curtain                      what covers the picture, "" if nothing does
     notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
@@ -44,6 +45,7 @@ class Snapshot:
     seconds: float
     look: str
     memory: str
+    resolve: str
     curtain: str
     notice: str
 
@@ -67,7 +69,7 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
-        self._texts: dict[str, str] = {"look": "", "memory": "", "curtain": ""}
+        self._texts: dict[str, str] = dict.fromkeys(("look", "memory", "resolve", "curtain"), "")
         self._notices: dict[str, str] = {}  # by topic, the latest last
 
     def count(self, name: str) -> None:
@@ -88,7 +90,7 @@ class Stats:
             self._drop_sources.append(queue)
 
     def say(self, name: str, text: str) -> None:
-        """Set a text: "look", "memory" and "curtain" (the current ones)."""
+        """Set a text: "look", "memory", "resolve" and "curtain" (the current ones)."""
         with self._lock:
             self._texts[name] = text
 
@@ -127,6 +129,7 @@ class Stats:
                 seconds=now - self.started_at,
                 look=self._texts["look"],
                 memory=self._texts["memory"],
+                resolve=self._texts["resolve"],
                 curtain=self._texts["curtain"],
                 notice=" · ".join(self._notices.values()),
             )

@@ -9,7 +9,7 @@ from threading import Event
 
 from streamcam.capture import Opened, Source
 from streamcam.errors import SourceRefused, StreamcamError, told
-from streamcam.frames import Frame, Queue
+from streamcam.frames import Frame, Inlet
 from streamcam.stats import Stats
 
 _FIRST_PAUSE = 0.5  # seconds before a lost source is tried again; doubled each time
@@ -39,7 +39,7 @@ class CaptureWorker:
     def __init__(
         self,
         open_source: Callable[[], Source],
-        queue: Queue[Frame],
+        queue: Inlet[Frame],
         stats: Stats,
         stop: Event,
         *,

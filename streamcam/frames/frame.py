@@ -12,6 +12,20 @@ from streamcam.frames.geometry import Placement, Size
 Pixels = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeOf:
+    """What an engine made a picture of.
+
+    given  (height, width, 3) uint8, RGB: the picture that it was given, of the same size
+    look   says how it was restyled: the same object, the same look
+    whole  the source's picture that `given` was taken from; None live, where a newer one is at hand
+    """
+
+    given: Pixels
+    look: object
+    whole: Pixels | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture. Whoever holds it may read it on any thread; nobody writes to it any more.
@@ -26,6 +40,9 @@ class Frame:
     placement    on an engine's picture: which part of it shows which part of the source's, and
                  where an output shows that. None where the pixels are all picture: a source's own,
                  and what a sink gets
+    made_of      on an engine's picture: what it was made of
+    styled_at    `captured_at` of the frame that the engine restyled, where the picture was moved to
+                 a later one since; None: it is `captured_at`
     """
 
     pixels: Pixels
@@ -35,6 +52,8 @@ class Frame:
     repeat: bool = False
     duration: float | None = None
     placement: Placement | None = None
+    made_of: MadeOf | None = None
+    styled_at: float | None = None
 
     @property
     def size(self) -> Size:

@@ -7,6 +7,7 @@ from threading import Condition
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+In = TypeVar("In", contravariant=True)
 
 
 class RingClosed(Exception):
@@ -28,6 +29,18 @@ class Queue(Protocol[T]):
 
     def close(self) -> None:
         """No more puts; wakes everybody who waits. Items inside can still be read."""
+        ...
+
+
+class Inlet(Protocol[In]):
+    """Where items go in. All methods may be called from any thread."""
+
+    def put(self, item: In) -> None:
+        """Hand over an item; raises `RingClosed` once closed."""
+        ...
+
+    def close(self) -> None:
+        """No more puts; wakes everybody who waits."""
         ...
 
 

@@ -14,9 +14,9 @@ from streamcam.flow.curtain import Covered, Curtain, card
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
-from streamcam.flow.post import PostWorker
+from streamcam.flow.post import Camera, PostWorker
 from streamcam.flow.stages import Loss, Stages
-from streamcam.frames import Channel, Frame, Queue, Ring
+from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
 from streamcam.options import Options, view_for
 from streamcam.pipeline.auto import refuse_own_camera
@@ -24,7 +24,7 @@ from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.watchdog import Watchdog
-from streamcam.pipeline.workers import Workers, chain_for, gate_opener
+from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision.build import build_engine
 from streamcam.provision.rebuild import Rebuild
@@ -67,6 +67,7 @@ class Opening:
         self._say = say
         self._told_to_wait = False
         self._deliveries: list[Delivery] = []
+        self._camera: Camera | None = None  # live
         self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
 
     def run(self) -> Live:
@@ -84,7 +85,9 @@ class Opening:
             self._say("sound: left out, recordings hold the picture alone")
         self._say(line)
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
-        post = PostWorker(pictures, outboxes, chain_for(options.preset, options))
+        options = self._options
+        finish = finish_for(options.preset, options)
+        post = PostWorker(pictures, outboxes, finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(
             (frames, pictures),
@@ -172,14 +175,19 @@ class Opening:
     def _start_capture(self, frames: Queue[Frame]) -> CaptureWorker:
         options = self._options
         wanted = replace(options.wanted, stop=self._stages.stopping)
+        into: Inlet[Frame] = frames
+        if options.realtime:  # "post" shows the newest frame while "infer" is at work on another
+            newest = self._queue(counted=False)
+            self._camera = Camera(newest, options.format.fps, self._watched)
+            into = Fork(frames, newest)
         worker = CaptureWorker(
             lambda: options.open_source(options.source, wanted),
-            frames,
+            into,
             self._stats,
             self._stages.stopping,
             live=options.realtime,
         )
-        self._stages.start("capture", keeping_time(worker.run), [frames], place=_SOURCE)
+        self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
 
     def _say_waiting(self, source: Future[Opened]) -> None:

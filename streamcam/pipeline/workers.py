@@ -9,12 +9,14 @@ from functools import partial
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.changes import OpenGate
 from streamcam.flow.post import PostWorker
-from streamcam.flow.post.chain import Chain
+from streamcam.flow.post.finish import Finish
 from streamcam.flow.rest import Rest
 from streamcam.gate import Gate, open_gate
 from streamcam.options import Options, view_for
 from streamcam.presets import Preset
 from streamcam.provision.rebuild import Rebuild
+from streamcam.resolve import Level
+from streamcam.resolve.budget import Budget
 from streamcam.stats import Stats
 
 
@@ -33,8 +35,9 @@ class Workers:
         if now.gate != before.gate:
             self.infer.use_gate(gate_opener(now, options, self.watched, self.stats))
         output, was = now.output, before.output
-        if (output.fit, output.mirror) != (was.fit, was.mirror):
-            self.post.swap(chain_for(now, options))
+        shown = (output.fit, output.mirror, now.resolve)
+        if shown != (was.fit, was.mirror, before.resolve):
+            self.post.swap(finish_for(now, options))
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"
@@ -59,6 +62,18 @@ def gate_opener(
     return opened
 
 
-def chain_for(preset: Preset, options: Options) -> Chain:
-    """From pictures of any engine to the outputs."""
-    return Chain(view_for(preset, options), mirror=preset.output.mirror)
+def finish_for(preset: Preset, options: Options) -> Finish:
+    """From pictures of any engine to the outputs. A file waits for every picture, so there nothing
+    limits what one may cost."""
+    choice = preset.resolve
+    budget = None
+    if choice.mode != "off":
+        limited = options.realtime and choice.mode == "auto"
+        highest = Level.WARPED if choice.mode == "warped" else Level.GUIDED
+        budget = Budget(highest, limited=limited)
+    return Finish(
+        view_for(preset, options),
+        budget,
+        mirror=preset.output.mirror,
+        steadiness=choice.steadiness,
+    )

@@ -6,7 +6,13 @@ from typing import Any
 
 from streamcam.presets.find import load_preset, preset_names, shipped_presets, user_presets
 from streamcam.presets.model import Preset
-from streamcam.presets.tables import GateChoice, LookChange, OutputFormat, ScheduleEntry
+from streamcam.presets.tables import (
+    GateChoice,
+    LookChange,
+    OutputFormat,
+    ResolveChoice,
+    ScheduleEntry,
+)
 from streamcam.presets.watch import watch_preset
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "LookChange",
     "OutputFormat",
     "Preset",
+    "ResolveChoice",
     "ScheduleEntry",
     "json_schema",
     "load_preset",

@@ -27,7 +27,14 @@ from streamcam.presets.fields import (
     Strength,
     TableIndices,
 )
-from streamcam.presets.tables import GateChoice, LookChange, OutputFormat, ScheduleEntry, Table
+from streamcam.presets.tables import (
+    GateChoice,
+    LookChange,
+    OutputFormat,
+    ResolveChoice,
+    ScheduleEntry,
+    Table,
+)
 
 
 class Preset(Table):
@@ -81,6 +88,7 @@ class Preset(Table):
     looks: dict[LookName, LookChange] = Field(default_factory=dict)
     """Hot-swap looks: number keys, web page, `streamcam switch`."""
     gate: GateChoice = GateChoice()
+    resolve: ResolveChoice = ResolveChoice()
     output: OutputFormat = OutputFormat()
 
     _name: str = PrivateAttr("custom")

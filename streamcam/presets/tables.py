@@ -1,4 +1,4 @@
-"""The tables within a preset: looks, schedule, gate, output."""
+"""The tables within a preset: looks, schedule, gate, resolve, output."""
 
 from __future__ import annotations
 
@@ -95,6 +95,17 @@ class GateChoice(Table):
     rest: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 10.0
     """Seconds without a program that shows the picture, where that can be told, after which the
     engine rests until one does; 0 never."""
+
+
+class ResolveChoice(Table):
+    """How what is shown keeps up with the camera while the engine is at work."""
+
+    mode: Literal["auto", "guided", "warped", "off"] = "off"
+    """off shows the engine's pictures as they are; warped moves them along with the camera's newest
+    frame; guided adds the detail of that frame's luma; auto is guided, and less where it would take
+    more than a tenth of the processor."""
+    steadiness: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """How much of what was shown before stays where nothing moves: 0 nothing."""
 
 
 class OutputFormat(Table):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
-from streamcam.frames import Pixels
+from streamcam.frames import FramePool, Pixels
 from streamcam.frames.geometry import Box, Placement, Size, View
 from streamcam.frames.scaling import Scaler
 
@@ -22,10 +21,9 @@ class Fit:
 
     def __init__(self, engine: Size, view: View) -> None:
         """`engine`: (width, height) of its input."""
-        width, height = engine
         self._engine = engine
         self._view = view
-        self._buffer = np.empty((height, width, 3), np.uint8)
+        self._pool = FramePool(*engine)
         self._from: Size | None = None  # what the next two were made for
         self._placement: Placement | None = None
         self._scaler: Scaler | None = None
@@ -33,8 +31,8 @@ class Fit:
     def __call__(self, pixels: Pixels) -> tuple[Pixels, Placement]:
         """`pixels` at the engine's size, and where in it they are.
 
-        The result is the frame itself or one buffer that the next call writes again: it is read by
-        `Engine.run` and goes nowhere else.
+        The result is the frame itself or a buffer of a pool: whoever refers to it may read it for
+        as long as that lasts.
         """
         size = (pixels.shape[1], pixels.shape[0])
         placement = self._placement
@@ -42,10 +40,11 @@ class Fit:
             placement = self._plan_for(size)
         if self._scaler is None:
             return pixels, placement
-        self._scaler.scale(pixels, self._buffer)
+        fitted = self._pool.take()
+        self._scaler.scale(pixels, fitted)
         if placement.placed.size != self._engine:
-            _repeat_edges(self._buffer, placement.placed)
-        return self._buffer, placement
+            _repeat_edges(fitted, placement.placed)
+        return fitted, placement
 
     def _plan_for(self, source: Size) -> Placement:
         placement = self._placement = self._view.place(source, self._engine)

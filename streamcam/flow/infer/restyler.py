@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engines.api import IN_FLIGHT, Engine, Params
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.fit import Fit
-from streamcam.frames import Frame, FramePool, Pixels
+from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.gate import Gate
 from streamcam.looks.params import ParamsBox
@@ -26,18 +26,25 @@ class Stamp(NamedTuple):
     duration: float | None
 
 
+class Shown(NamedTuple):
+    """Where a picture shows its input, and what that was."""
+
+    placement: Placement
+    made_of: MadeOf
+
+
 class Restyler:
     """Frames in, pictures out; used by one thread.
 
-    A picture carries the stamp of the input it shows, `Engine.delay` frames back, and says where it
-    shows it (`Frame.placement`). Frames may be of any size; another one than before wakes the gate,
-    which compares no shapes. Live (`realtime`), a frame that the gate spares goes out as the last
-    picture again; such a frame equals the inputs in flight, so they take over its stamp and time
-    never runs backwards. For a file every input gives exactly one output, in order: what the engine
-    shows before its pipeline is full is dropped, and `drain` follows the last frame; the
-    gate must be "always". There a frame that waits already is started before the one before it
-    is done, so that a GPU never rests; live, a picture goes out as soon as it is there, unless it
-    is blank: then the one before it stays.
+    A picture carries the stamp of the input it shows, `Engine.delay` frames back, says where it
+    shows it (`Frame.placement`) and what the engine was given (`Frame.made_of`). Frames may be of
+    any size; another one than before wakes the gate, which compares no shapes. Live (`realtime`),
+    a frame that the gate spares goes out as the last picture again; such a frame equals the inputs
+    in flight, so they take over its stamp and time never runs backwards. For a file every input
+    gives exactly one output, in order: what the engine shows before its pipeline is full is
+    dropped, and `drain` follows the last frame; the gate must be "always". There a frame that waits
+    already is started before the one before it is done, so that a GPU never rests; live, a picture
+    goes out as soon as it is there, unless it is blank: then the one before it stays.
     """
 
     def __init__(
@@ -62,11 +69,11 @@ class Restyler:
         self._runs = 0
         self._started = 0  # frames that the engine has not finished
         self._blocked = 0.0  # seconds in `Engine.start` since the last picture
-        # Inputs whose pictures are still to come, and where those show them:
-        self._flight: deque[tuple[Stamp, Placement]] = deque()
+        # Inputs whose pictures are still to come:
+        self._flight: deque[tuple[Stamp, Shown]] = deque()
         self._source: Size | None = None  # of the last frame
         self._input: Pixels | None = None
-        self._picture: tuple[Pixels, Placement] | None = None
+        self._picture: tuple[Pixels, Shown] | None = None
         self._shown: Params | None = None
 
     def use_view(self, view: View) -> None:
@@ -92,10 +99,11 @@ class Restyler:
         passes = self.gate.passes(frame.pixels)
         if self._picture is not None and not passes:
             self._stats.count("skipped")
-            self._flight = deque((stamp, placement) for _, placement in self._flight)
+            self._flight = deque((stamp, shown) for _, shown in self._flight)
             return _stamped(*self._picture, stamp, repeat=True)
         self._input, placement = self._fit(frame.pixels)
-        self._flight.append((stamp, placement))
+        made_of = MadeOf(self._input, params, None if self._realtime else frame.pixels)
+        self._flight.append((stamp, Shown(placement, made_of)))
         return self._run(self._input, params)
 
     def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
@@ -151,15 +159,15 @@ class Restyler:
         self._started -= 1
         self._runs += 1
         if self._runs > self.engine.delay:
-            stamp, placement = self._flight.popleft()
+            stamp, shown = self._flight.popleft()
         elif self._realtime:
-            stamp, placement = self._flight[0]  # a cold engine holds the first input in every slot
+            stamp, shown = self._flight[0]  # a cold engine holds the first input in every slot
         else:
             return None
         if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
             return None
-        self._picture = picture, placement
-        return _stamped(picture, placement, stamp)
+        self._picture = picture, shown
+        return _stamped(picture, shown, stamp)
 
     def _time_of(self, frame: Frame) -> float:
         """Crossfades run by the clock, or by the file's own time."""
@@ -168,8 +176,8 @@ class Restyler:
         return frame.media_time
 
 
-def _stamped(pixels: Pixels, placement: Placement, stamp: Stamp, *, repeat: bool = False) -> Frame:
-    """The input's stamp on the picture that shows it, and where."""
+def _stamped(pixels: Pixels, shown: Shown, stamp: Stamp, *, repeat: bool = False) -> Frame:
+    """The input's stamp on the picture that shows it."""
     return Frame(
         pixels,
         stamp.seq,
@@ -177,5 +185,6 @@ def _stamped(pixels: Pixels, placement: Placement, stamp: Stamp, *, repeat: bool
         stamp.media_time,
         repeat=repeat,
         duration=stamp.duration,
-        placement=placement,
+        placement=shown.placement,
+        made_of=shown.made_of,
     )

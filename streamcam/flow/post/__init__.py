@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from time import perf_counter
 
-from streamcam.flow.post.chain import Chain
+from streamcam.flow.post.finish import Finish
+from streamcam.flow.post.thinning import Thinning
 from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.resolve import Level
+from streamcam.stats import Stats
+
+_ATTENTION = 0.1  # seconds that a wait for a picture lasts before what is wanted is looked at again
+_SLOW = 1.5  # periods without a frame of the camera after which a picture is shown without one
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What a live run shows the newest frame of.
+
+    frames   its newest frame
+    fps      of the outputs
+    watched  whether anybody sees the picture now
+    """
+
+    frames: Queue[Frame]
+    fps: float
+    watched: Callable[[], bool]
 
 
 class PostWorker:
-    """Applies the chain and hands the frame to every sink's queue.
+    """Finishes pictures and hands them to every sink's queue.
+
+    Live, what is shown is made at the camera's pace (but no more often than the outputs show it) of
+    its newest frame and of the newest picture. Where pictures are shown as they are, and for a
+    file, each picture is shown when it comes.
 
     A sink that is lost has closed its queue, which is left out from then on.
 
-    shown_at  `time.perf_counter()` of the last picture, or of the beginning
+    shown_at  `time.perf_counter()` of the engine's last picture, or of the beginning
     """
 
-    def __init__(self, inbox: Queue[Frame], outboxes: Sequence[Queue[Frame]], chain: Chain) -> None:
+    def __init__(
+        self,
+        inbox: Queue[Frame],
+        outboxes: Sequence[Queue[Frame]],
+        finish: Finish,
+        stats: Stats,
+        camera: Camera | None = None,
+    ) -> None:
+        """`stats` notes how long resolving takes, and which level runs: "resolve". `camera`: None
+        for a file."""
         self.shown_at = perf_counter()
         self._inbox = inbox
         self._outboxes = list(outboxes)
-        self._chain = chain  # replaced as a whole by `swap`
+        self._finish = finish  # replaced as a whole by `swap`
+        self._stats = stats
+        self._camera = camera
+        self._thinning = None if camera is None else Thinning(camera.fps)
+        self._picture: Frame | None = None  # the engine's newest
+        self._newest: Frame | None = None  # the camera's
 
-    def swap(self, chain: Chain) -> None:
-        """Continue with another chain from the next frame on. From any thread."""
-        self._chain = chain
+    def swap(self, finish: Finish) -> None:
+        """Continue with another one from the next frame on. From any thread."""
+        self._finish = finish
 
     def work(self) -> None:
         """Until the queue of pictures or all queues of the sinks are closed."""
         while True:
-            frame = self._inbox.get()
-            if frame is None:
-                continue
-            frame = replace(frame, pixels=self._chain.apply(frame), placement=None)
-            self.shown_at = perf_counter()
-            for outbox in self._outboxes:
-                try:
-                    outbox.put(frame)
-                except RingClosed:
-                    self._outboxes = [one for one in self._outboxes if one is not outbox]
-                    if not self._outboxes:
-                        raise
+            finish = self._finish
+            self._stats.say("resolve", finish.label)
+            camera, thinning = self._camera, self._thinning
+            if camera is None or thinning is None:
+                self._pass_on(finish)
+            elif finish.level is Level.HELD or not camera.watched():
+                finish.rest()
+                self._pass_on(finish, _ATTENTION)
+            else:
+                self._keep_up(finish, camera, thinning)
 
     def show(self, frame: Frame) -> None:
         """Show a frame as it is, in the size of the outputs, until the next one. From any thread;
@@ -51,3 +87,46 @@ class PostWorker:
         for outbox in self._outboxes:
             with suppress(RingClosed):
                 outbox.put(frame)
+
+    def _pass_on(self, finish: Finish, timeout: float | None = None) -> None:
+        """Show the next picture when it comes."""
+        picture = self._inbox.get(timeout)
+        if picture is not None:
+            self._picture = picture
+            self.shown_at = perf_counter()
+            self._put(finish.with_its_frame(picture))
+
+    def _keep_up(self, finish: Finish, camera: Camera, thinning: Thinning) -> None:
+        """Show the camera's next frame, or the engine's next picture if none comes."""
+        try:
+            newest = camera.frames.get(_SLOW / camera.fps)
+        except RingClosed:  # the source is over: what is under way is shown as it comes
+            self._camera = None
+            return
+        picture = self._inbox.get(0.0)
+        if picture is not None:
+            self._picture = picture
+            self.shown_at = perf_counter()
+            finish.came(picture)
+        if newest is not None:
+            self._newest = newest
+            if not thinning.wants(newest.captured_at):
+                return
+        elif self._picture is None or finish.shows(self._picture):
+            return
+        if self._picture is None or self._newest is None:
+            return
+        began = perf_counter()
+        made = finish.current(self._picture, self._newest)
+        if made is not None:
+            self._stats.took("resolve", perf_counter() - began)
+            self._put(made)
+
+    def _put(self, frame: Frame) -> None:
+        for outbox in self._outboxes:
+            try:
+                outbox.put(frame)
+            except RingClosed:
+                self._outboxes = [one for one in self._outboxes if one is not outbox]
+                if not self._outboxes:
+                    raise

@@ -5,8 +5,10 @@ import pytest
 
 from streamcam.flow.post import PostWorker
 from streamcam.flow.post.chain import Chain
+from streamcam.flow.post.finish import Finish
 from streamcam.frames import Channel, Frame, RingClosed
 from streamcam.frames.geometry import View
+from streamcam.stats import Stats
 
 
 def _halves(width, height, left=40, right=200):
@@ -90,7 +92,7 @@ def test_the_worker_hands_every_frame_with_its_stamp_to_every_sink():
     inbox.put(_frame(1, picture, repeat=True))
     inbox.close()
     with pytest.raises(RingClosed):
-        PostWorker(inbox, outboxes, Chain(View((128, 72)))).work()
+        PostWorker(inbox, outboxes, Finish(View((128, 72))), Stats()).work()
     for outbox in outboxes:
         first, second = outbox.get(), outbox.get()
         assert (first.seq, first.captured_at, first.media_time, first.repeat) == (0, 0, 0, False)
@@ -106,7 +108,7 @@ def test_a_sink_that_ended_is_left_out_and_the_last_one_ends_the_worker():
         inbox.put(_frame(seq, _halves(64, 36)))
     outboxes[1].close()
     inbox.close()
-    worker = PostWorker(inbox, outboxes, Chain(View((64, 36))))
+    worker = PostWorker(inbox, outboxes, Finish(View((64, 36))), Stats())
     with pytest.raises(RingClosed):
         worker.work()
     assert [outboxes[0].get().seq for _ in range(3)] == [0, 1, 2]
@@ -114,13 +116,13 @@ def test_a_sink_that_ended_is_left_out_and_the_last_one_ends_the_worker():
     inbox = Channel(8)
     inbox.put(_frame(0, _halves(64, 36)))
     with pytest.raises(RingClosed):
-        PostWorker(inbox, outboxes, Chain(View((64, 36)))).work()
+        PostWorker(inbox, outboxes, Finish(View((64, 36))), Stats()).work()
 
 
-def test_a_swapped_chain_takes_effect_with_the_next_frame():
+def test_another_finish_takes_effect_with_the_next_frame():
     inbox, outbox = Channel(8), Channel(8)
-    worker = PostWorker(inbox, [outbox], Chain(View((64, 36))))
-    worker.swap(Chain(View((64, 36)), mirror=True))
+    worker = PostWorker(inbox, [outbox], Finish(View((64, 36))), Stats())
+    worker.swap(Finish(View((64, 36)), mirror=True))
     picture = _halves(64, 36)
     inbox.put(_frame(0, picture))
     inbox.close()

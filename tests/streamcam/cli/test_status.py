@@ -32,6 +32,7 @@ NOW = Snapshot(
     seconds=83.2,
     look="sunset",
     memory="",
+    resolve="",
     curtain="",
     notice="",
 )

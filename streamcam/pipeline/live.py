@@ -57,7 +57,7 @@ class Live:
 
     @property
     def trouble(self) -> str:
-        """What viewers may know of an engine that broke; "" while one runs. From any thread."""
+        """What viewers may know of an engine that broke; "" while one runs."""
         return self._repair.trouble
 
     def select_look(self, name: str) -> None:
@@ -117,9 +117,10 @@ class Live:
         return self._outage.found(self._repair.device, waiting.spec.device if waiting else "")
 
     def improve(self) -> None:
-        """Build what the first engine only stands in for, if it does; it then takes over."""
+        """Build what the first engine only stands in for, if nothing else is to be built."""
         with self._lock:
-            self._wish(Pending(self.preset, self._spec), done=1)
+            if self._pending is None:
+                self._wish(Pending(self.preset, self._spec), done=1)
 
     def reshape(self, aspect: float) -> bool:
         """What is visible has this width / height for good: an engine of that shape is built, if

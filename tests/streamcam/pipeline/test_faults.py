@@ -9,6 +9,7 @@ from waiting import wait_until
 from engines.errors import BackendUnavailable, EngineFailed
 from streamcam.errors import SourceLost, UsageError
 from streamcam.flow.curtain import card
+from streamcam.pipeline.live import Live
 
 BRIGHT = 50  # what the engine adds: a grey without it is the raw picture
 CARDS = {
@@ -121,6 +122,22 @@ def test_while_it_is_built_the_last_picture_stays_then_a_card(world, start, go_o
     wait_until(lambda: sink.frames[-1][1] not in CARDS)
     assert not _raw_pictures(sink)
     wait_until(lambda: _notice(pipeline) == "")
+
+
+def test_an_engine_that_fails_before_the_run_has_begun(world, start, monkeypatch):
+    """In its first milliseconds, while the main thread has still to ask for a better one: that was
+    then built instead of the one that replaces it, which never came."""
+    improve, asked = Live.improve, threading.Event()
+
+    def late(live):
+        wait_until(lambda: live.trouble)
+        improve(live)
+        asked.set()
+
+    monkeypatch.setattr(Live, "improve", late)
+    pipeline = start(_raise(EngineFailed("no")), None, before_another=lambda: asked.wait(10))
+    wait_until(lambda: len(world.engines) == 2 and not _notice(pipeline))
+    assert world.sinks["fake"].more(10)
 
 
 def test_engines_that_fail_again_are_tried_smaller_then_no_more(world, start):

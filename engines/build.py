@@ -105,7 +105,7 @@ def ready_plans(specs: Sequence[EngineSpec]) -> list[EngineSpec]:
 
 
 def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
-    """The folder of the TensorRT engine of a spec, built if it is not there. Needs no GPU.
+    """The file of the TensorRT engine of a spec, built if it is not there. Needs no GPU.
 
     architecture  as `engines.choice.tensorrt_for` takes it
 
@@ -115,7 +115,7 @@ def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
     flavour, named = tensorrt_for(architecture)
     plans = with_plans(model, spec, flavour, named, watch).plans
     assert plans is not None
-    return plans
+    return plans.frame_step
 
 
 def _check_backend(spec: EngineSpec) -> None:

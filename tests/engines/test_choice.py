@@ -176,7 +176,9 @@ def test_a_ready_engine_that_does_not_load_is_left_alone_for_the_run(machine, mo
                 raise BackendUnavailable("could not load frame_step.plan.", cause=cause)
             return "an engine"
 
-        return SimpleNamespace(check_spec=lambda spec: None, build_runner=build_runner)
+        return SimpleNamespace(
+            check_spec=lambda spec: None, build_runner=build_runner, needs=lambda *about: None
+        )
 
     monkeypatch.setattr(building, "_load_backend", load)
     monkeypatch.setattr(building, "with_plans", lambda model, *about: model)

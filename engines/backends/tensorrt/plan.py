@@ -15,7 +15,7 @@ from engines.backends.tensorrt.flavour import CLASSIC, RTX, Flavour
 from engines.errors import BackendUnavailable, quoted
 from engines.model.shapes import Shapes
 
-FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"  # in `Model.plans`
+FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"
 PORTABLE = "portable"  # runs on every architecture from Ampere on that TensorRT-RTX knows
 
 Tell = Callable[[str], None]

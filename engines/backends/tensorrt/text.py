@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from engines.model import Model
 
 
 class PlannedText:
-    """Encodes prompts on a stream of its own, so that no frame waits for it."""
+    """Encodes prompts on a stream of its own, so that no frame waits for it. The engines of a
+    process share it: no size or step shapes its plan. Its stream is free once none holds it."""
 
     def __init__(self, plan: PlanOnDevice, model: Model, stream: CudaStream) -> None:
         self._stream = stream
+        finalize(self, stream.close).atexit = False
         self._lock = Lock()  # of the tensors below: prompts come from several threads
         with stream.current():
             device = stream.device
@@ -42,5 +45,4 @@ class PlannedText:
         return Embedding(*arrays)
 
     def close(self) -> None:
-        """Its stream is free for others. `encode` must not be called again."""
-        self._stream.close()
+        """See engines.backends.torch.device_runner.Text: another engine may go on with it."""

@@ -15,7 +15,7 @@ from engines.backends.tensorrt.flavour import CLASSIC, RTX
 from engines.backends.tensorrt.plan import FRAME_STEP, TEXT_ENCODER
 from engines.backends.torch.frame_buffers import StagedInput
 from engines.errors import BackendUnavailable, EngineFailed
-from engines.model import EMBEDDED
+from engines.model import EMBEDDED, Plans
 from engines.model.shapes import frame_step_signature, input_shapes
 from engines.step.frame_step import FrameStep
 from engines.stream import StreamEngine
@@ -59,7 +59,7 @@ class Bench:
         self.spec = spec
         self.trt = FakeTensorRt()
         self.model = toy_model(self.networks)
-        self.model.plans = folder
+        self.model.plans = Plans(folder / FRAME_STEP, folder / TEXT_ENCODER)
         self.model.tokenizer_files = (EMBEDDED / "tokenizer" / "tokenizer.json",)
         step = FrameStep(self.networks, steps=spec.steps, guidance_mode=spec.guidance_mode,
                          batching=spec.batching)  # fmt: skip
@@ -83,7 +83,7 @@ class Bench:
 
     def add(self, name, module, tensors, outputs):
         content = f"the plan {name}".encode()
-        (self.model.plans / name).write_bytes(content)
+        (self.model.plans.frame_step.parent / name).write_bytes(content)
         self.trt.plans[content] = Plan(module, tensors, tuple(outputs))
 
     def engine(self, flavour=RTX, placement=CAPTURED):
@@ -466,3 +466,19 @@ def test_a_closed_engine_gives_back_what_it_had(graphs, tmp_path, monkeypatch):
     assert given == [[]], "once, when its contexts are gone"
     engine.close()
     assert given == [[]]
+
+
+def test_engines_share_the_text_encoder_of_their_model(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    first, second = bench.engine(), bench.engine()
+    shared = weakref.ref(second._runner._text)
+    assert first._runner._text is shared()
+    tokens = np.arange(TOKENS, dtype=np.int64)[None]
+    first.close()
+    assert second._runner.encode_tokens(tokens).tokens_TD[:, 0].tolist() == list(range(TOKENS))
+    stream = second._runner._text._stream.stream
+    second.close()
+    gc.collect()
+    assert shared() is None
+    again = bench.engine()
+    assert again._runner._text._stream.stream is stream, "handed on, as nobody uses it"

@@ -29,6 +29,7 @@ from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, b
 from engines.errors import BackendUnavailable
 from engines.graphs.export import graphs_key, with_graphs
 from engines.model import Model, Plans, frame_step_graph
+from engines.model.footprint import parameters
 from engines.model.shapes import Shapes, frame_step_signature, input_shapes
 
 logger = logging.getLogger("engines.backends.tensorrt.plans")
@@ -106,8 +107,8 @@ def write_plans(
     """
     tell("writing the model's graphs")
     names = _graph_names(spec)
-    model = with_graphs(model, list(names.values()))
     _check_room(model, flavour)
+    model = with_graphs(model, list(names.values()))
     places = plans_for(model, spec, flavour, architecture)
     about = {"model": model.name, **_about(flavour, architecture)}
     shaping = {name: getattr(spec, name) for name in _SHAPING}
@@ -149,7 +150,7 @@ def _graph_names(spec: EngineSpec) -> dict[str, str]:
 
 def _check_room(model: Model, flavour: Flavour) -> None:
     """Before minutes of work, whether it can end well. Raises `BackendUnavailable`."""
-    weights = sum(file.stat().st_size for file in model.graphs.rglob("*.safetensors"))
+    weights = sum(parameters(model)) * 2  # in float16, as the graphs have them
     memory = weights * _MEMORY_PER_WEIGHT + _MEMORY_AT_LEAST
     free_memory = psutil.virtual_memory().available
     if free_memory < memory:

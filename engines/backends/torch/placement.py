@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import torch
 
 from engines.api import EngineSpec
+from engines.backends.torch.compiler import compiler_obstacle
 from engines.errors import BackendUnavailable, quoted
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -61,11 +61,8 @@ def _execution(wanted: str, device: torch.device) -> str:
         raise BackendUnavailable(
             f"execution 'graph' needs CUDA graphs, and {obstacle}. Use 'eager', or 'auto'."
         )
-    if wanted == "compile" and device.type == "cuda" and find_spec("triton") is None:
-        raise BackendUnavailable(
-            f"execution 'compile' on {device} needs the package triton, which is not installed: "
-            "pip install triton (on Windows: triton-windows). Or use 'graph', or 'auto'."
-        )
+    if wanted == "compile" and device.type == "cuda" and (obstacle := compiler_obstacle()):
+        raise BackendUnavailable(f"execution 'compile' on {device}: {obstacle}. Or use 'graph'.")
     return wanted
 
 

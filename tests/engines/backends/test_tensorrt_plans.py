@@ -25,7 +25,9 @@ from engines.backends.tensorrt.plans import find_plans, plans_for, write_plans
 from engines.build import prebuild
 from engines.errors import BackendUnavailable, BuildAbandoned, InvalidSpec, ModelUnavailable
 from engines.families import open_model
+from engines.graphs import export
 from engines.model import EMBEDDED, Plans
+from tests.engines.tiny_models import write_tiny_model
 
 pytestmark = pytest.mark.slow
 
@@ -377,6 +379,26 @@ def test_room_is_checked_before_a_build(rtx, cache, monkeypatch, what, patched, 
         BackendUnavailable, match=rf"GiB of {what}.*0\.0 GiB are free.*--backend torch"
     ):
         write_plans(open_model(SPEC), SPEC, rtx, "sm89", nothing)
+
+
+def test_there_is_one_log_for_a_module(rtx):
+    """TensorRT keeps the first that it is given, and would go on with one that is gone."""
+    assert open_flavour(RTX).log is rtx.log
+
+
+def test_memory_is_checked_before_the_graphs_are_written(rtx, cache, tmp_path, monkeypatch):
+    folder = write_tiny_model("sd_turbo", tmp_path / "model")
+    spec = replace(SPEC, model=str(folder), guidance_mode="none")
+    monkeypatch.setattr(
+        "psutil.virtual_memory", lambda: type("M", (), {"available": 1 << 20, "total": 1 << 30})
+    )
+    monkeypatch.setattr(export, "_write", lambda *_: pytest.fail("began to write"))
+    with pytest.raises(BackendUnavailable, match=r"needs about .* GiB of memory to build"):
+        write_plans(open_model(spec), spec, rtx, "sm89", nothing)
+    told = r"writing its graphs needs about 0\.\d GiB of memory and 0\.0 GiB are free.*torch"
+    with pytest.raises(BackendUnavailable, match=told) as caught:
+        export.with_graphs(open_model(spec), ["text_encoder"])
+    assert caught.value.cause == "memory"
 
 
 def test_a_child_builds_tells_and_the_next_call_finds(rtx, cache):

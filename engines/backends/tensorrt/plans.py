@@ -35,7 +35,7 @@ from engines.model.shapes import Shapes, frame_step_signature, input_shapes
 logger = logging.getLogger("engines.backends.tensorrt.plans")
 
 _KIND = "tensorrt"  # of artifact
-_FORMAT = 2  # of what this file writes; another number makes every plan anew
+_FORMAT = 3  # of what this file writes; another number makes every plan anew
 _GIB = 1 << 30
 LIMIT, KERNELS_LIMIT = 20 * _GIB, _GIB  # bytes that are kept: a dozen of SD-Turbo's frame steps
 # Measured (tests/benchmarks/README.md): 2.5 times the weights, text encoder included.

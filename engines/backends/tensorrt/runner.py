@@ -5,7 +5,9 @@ Reads the plans that `plans.py` keeps. torch owns the memory and the streams.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -17,7 +19,7 @@ from engines.backends.tensorrt.card import card_for
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import Flavour, open_flavour
 from engines.backends.tensorrt.text import PlannedText
-from engines.backends.torch.cuda import CudaStream, capture
+from engines.backends.torch.cuda import CudaStream, capture, warm_up
 from engines.backends.torch.device_runner import DeviceRunner
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.memory import free_bytes, give_back, limit_to_free
@@ -28,6 +30,8 @@ from engines.model import Model, Plans
 from engines.model.footprint import working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes
 from engines.model.shared import Shared
+
+logger = logging.getLogger("engines.backends.tensorrt")
 
 _FLOAT16 = 2  # bytes
 
@@ -88,10 +92,12 @@ def load_runner(
         buffers = AlternatingBuffers(step, input_shapes(step, model, spec), stream)
         plan = PlanOnDevice(flavour, model.plans.frame_step, device, graph=graph)
         phases = _prepare(plan, buffers, stream, graph=graph)
+        execution = _execution(plan, stream, spec.execution, placement)
         plan.keep_kernels()
         text = _texts.take(
             _text_key(model.plans, device), lambda: _load_text(flavour, model, device)
         )
+    placement = replace(placement, execution=execution)
     return DeviceRunner(placement, stream, buffers, phases, text)
 
 
@@ -118,11 +124,22 @@ def _load_text(flavour: Flavour, model: Model, device: torch.device) -> PlannedT
 def _prepare(
     plan: PlanOnDevice, buffers: AlternatingBuffers, stream: CudaStream, *, graph: bool
 ) -> list[Callable[[], None]]:
-    """One function a phase: queues the step. Each has run, so its kernels are there."""
+    """One function a phase: queues the step. Each has run as often as it takes until it runs as it
+    will: kernels are compiled, and graphs captured. All is done when this returns."""
     runs = [plan.bind(buffers.bindings(phase)) for phase in range(buffers.phases)]
     calls = [partial(run, stream.handle) for run in runs]
     if graph and not plan.captures_itself:
         return capture(calls, stream)
-    for call in calls:
-        call()
+    warm_up(calls, stream)
     return list(calls)
+
+
+def _execution(plan: PlanOnDevice, stream: CudaStream, asked: str, placement: Placement) -> str:
+    """What became of a graph: TensorRT-RTX goes on without one and says so to its log alone."""
+    if not plan.captures_itself or plan.can_be_captured(stream.handle):
+        return placement.execution
+    reason = f"{placement.library} says that the engine cannot be captured as a CUDA graph"
+    if asked == "graph":
+        raise BackendUnavailable(f"execution 'graph': {reason}. Use 'auto'.", cause="capture")
+    logger.warning("execution: eager, since %s", reason)
+    return "eager"

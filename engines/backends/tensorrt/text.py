@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 from weakref import finalize
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.api import Embedding
 from engines.backends.tensorrt.engine import PlanOnDevice
-from engines.backends.torch.cuda import CudaStream
+from engines.backends.torch.cuda import CudaStream, warm_up
 from engines.model import Model
 
 
@@ -32,7 +33,7 @@ class PlannedText:
                 found["pooled_P"] = torch.zeros(model.pooled, device=device)
             self._found = found
             self._run = plan.bind({"tokens_NT": self._tokens_NT, **found})
-            self._run(stream.handle)
+            warm_up([partial(self._run, stream.handle)], stream)
         plan.keep_kernels()
 
     @torch.inference_mode()

@@ -127,6 +127,22 @@ def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Cal
     return [partial(_replay, graph, call) for graph, call in zip(graphs, calls, strict=True)]
 
 
+def warm_up(calls: Sequence[Callable[[], None]], stream: CudaStream) -> None:
+    """Run each call as often as before a capture, and wait until all is done: a fault shows here.
+
+    For libraries that compile their kernels on the first run and capture a graph of their own on a
+    later one. Call with `stream` current.
+    """
+    for call in calls:
+        call()
+    stream.stream.synchronize()  # compiling may take longer than who asks the device would wait
+    with captures, without_collections():
+        for call in calls:
+            for _ in range(_WARM_UPS - 1):
+                call()
+        stream.stream.synchronize()
+
+
 def _captured(call: Callable[[], None], pool: Any) -> torch.cuda.CUDAGraph:  # noqa: ANN401  # a type that torch keeps for itself
     graph = torch.cuda.CUDAGraph()
     with captures, without_collections():

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from time import perf_counter
+from types import SimpleNamespace
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -220,6 +221,12 @@ class LateStream(DeviceStream):
         self.handle = id(self)
         self.work = deque()
         LateStream.by_handle[self.handle] = self
+        self.stream = SimpleNamespace(synchronize=self.finish)
+
+    def finish(self):
+        """What comes before any frame."""
+        while self.work:
+            self.work.popleft()()
 
     def copy(self, target, source):
         self.work.append(lambda: target.copy_(source))

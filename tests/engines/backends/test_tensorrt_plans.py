@@ -16,6 +16,7 @@ import torch
 
 from engines.api import EngineSpec, Watch
 from engines.artifacts import MANIFEST, artifacts, clear, mark_used, why_not_whole
+from engines.backends.tensorrt import plan as plan_file
 from engines.backends.tensorrt import plan_process, plans
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import CLASSIC, RTX, open_flavour
@@ -111,6 +112,12 @@ def test_the_other_tensorrt_is_asked_for_no_architecture(rtx):
     other = replace(rtx, name=CLASSIC)
     plan = build_plan(other, EMBEDDED / "text_encoder.onnx", {}, "sm90", nothing)
     assert plan.nbytes > 1_000_000
+
+
+def test_a_build_proves_that_its_graph_can_be_captured(rtx):
+    """Without a card: TensorRT-RTX fails the build of what would allocate when it runs."""
+    config = plan_file._config(rtx, rtx.module.Builder(rtx.log), "sm89")
+    assert config.get_flag(rtx.module.BuilderFlag.REQUIRE_USER_ALLOCATION)
 
 
 def test_it_tells_what_it_does(rtx):

@@ -482,3 +482,37 @@ def test_engines_share_the_text_encoder_of_their_model(graphs, tmp_path):
     assert shared() is None
     again = bench.engine()
     assert again._runner._text._stream.stream is stream, "handed on, as nobody uses it"
+
+
+@pytest.mark.parametrize("flavour", [RTX, CLASSIC])
+def test_every_context_has_run_as_it_will_and_is_waited_for(graphs, tmp_path, monkeypatch, flavour):
+    """TensorRT-RTX captures on the second run: no live frame pays for that."""
+    bench, waits = Bench(tmp_path, replace(SPEC, steps=3), ToyNetworks(detail=True)), []
+    monkeypatch.setattr(
+        fake_cuda.FakeStream,
+        "synchronize",
+        lambda stream: waits.append([context.runs for context in bench.trt.contexts]),
+    )
+    engine = bench.engine(flavour)
+    assert len(engine._runner._phases) == 4
+    assert [context.runs for context in bench.trt.contexts][:4] == [3 + (flavour == CLASSIC)] * 4
+    assert [3] * 4 in [runs[:4] for runs in waits], "waited for after the last"
+    if flavour == RTX:
+        assert all(context.captured for context in list(bench.trt.contexts)[:4])
+    assert engine.spec.execution == "graph"
+
+
+def test_an_engine_that_cannot_be_captured_says_eager(graphs, tmp_path, caplog):
+    bench = Bench(tmp_path, SPEC)
+    bench.trt.capturable = False
+    engine, eager = bench.engine(), toy_engine(bench.networks, SPEC)
+    assert engine.spec.execution == "eager"
+    assert "execution: eager, since torch says that the engine cannot be captured" in caplog.text
+    for frame, params, _ in edits(3):
+        assert np.array_equal(engine.run(frame, params), eager.run(frame, params))
+    bench.spec = replace(SPEC, execution="graph")
+    with pytest.raises(
+        BackendUnavailable, match=r"execution 'graph'.*cannot be captured"
+    ) as caught:
+        bench.engine()
+    assert caught.value.cause == "capture"

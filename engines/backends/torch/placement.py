@@ -20,12 +20,14 @@ class Placement:
     precision  of the networks; what is around them stays float32
     execution  "eager", "graph" or "compile"
     library    what computes on the device, for people
+    half_accumulation  as in `EngineSpec`
     """
 
     device: torch.device
     precision: str
     execution: str
     library: str = "torch"
+    half_accumulation: bool = True
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,7 +52,8 @@ def place(spec: EngineSpec) -> Placement:
     # float16 is the native type of GPUs; CPUs run it slower than float32.
     automatic = "float32" if device.type == "cpu" else "float16"
     precision = automatic if spec.precision == "auto" else spec.precision
-    return Placement(device, precision, _execution(spec.execution, device))
+    execution = _execution(spec.execution, device)
+    return Placement(device, precision, execution, half_accumulation=spec.half_accumulation)
 
 
 def _execution(wanted: str, device: torch.device) -> str:

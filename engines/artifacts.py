@@ -13,8 +13,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b, file_digest
@@ -130,6 +130,44 @@ def clear() -> int:
     if root.exists():
         shutil.rmtree(root)  # noqa: TID251  # this cache's own root
     return freed
+
+
+def mark_used(folder: Path) -> None:
+    """One with a manifest: `evict` takes it last. Nothing where that cannot be written."""
+    with suppress(OSError):
+        os.utime(folder / MANIFEST)
+
+
+def evict(kind: str, limit: int, keep: Collection[Path] = ()) -> list[Artifact]:
+    """Delete what was not used for longest of a kind until the rest has at most `limit` bytes.
+
+    keep  of the same kind: these stay, and count
+    Returns what went. What another program holds open on Windows stays.
+    """
+    kept = [one for one in artifacts() if one.kind == kind]
+    left = sum(one.bytes for one in kept)
+    gone: list[Artifact] = []
+    for one in sorted(kept, key=_used_at):
+        if left <= limit:
+            break
+        if one.path in keep:
+            continue
+        with suppress(OSError):
+            aside = one.path.rename(_unfinished(one.path))  # at once: nobody finds half of it
+            left -= one.bytes
+            gone.append(one)
+            if aside.is_dir():
+                shutil.rmtree(aside, ignore_errors=True)  # noqa: TID251  # of this cache
+            else:
+                aside.unlink(missing_ok=True)
+    return gone
+
+
+def _used_at(one: Artifact) -> float:
+    for place in (one.path / MANIFEST, one.path):
+        with suppress(OSError):
+            return place.stat().st_mtime
+    return 0.0
 
 
 def _patiently(move: Callable[[], object]) -> None:

@@ -15,13 +15,13 @@ from engines import backends
 from engines.api import NOBODY, Engine, EngineSpec, Watch
 from engines.backends import Runner
 from engines.backends.tensorrt.plan_process import with_plans
-from engines.choice import backends_for, tensorrt_for, tensorrt_here
+from engines.choice import backends_for, compiles, tensorrt_for, tensorrt_here
 from engines.errors import BackendUnavailable, quoted
 from engines.families import open_model
 from engines.graphs.export import with_graphs
 from engines.memory import GIB, Need, is_held
 from engines.model import Model, frame_step_graph
-from engines.outages import broken_plan, outage_of, plan_broke
+from engines.outages import broken_plan, compile_broke, outage_of, plan_broke
 from engines.remedies import on_cpu, on_what_is_left
 from engines.stream import StreamEngine
 
@@ -88,7 +88,10 @@ def engine_steps(spec: EngineSpec) -> list[EngineSpec]:
     names = backends_for(spec, open_model(spec))
     if names == ("tensorrt",):
         return [spec]  # not named: "auto" goes on with torch where the engine does not load
-    return [replace(spec, backend=name) for name in names]
+    steps = [replace(spec, backend=name) for name in names]
+    if names == ("torch",) and compiles(spec):
+        steps.append(replace(steps[0], execution="compile"))
+    return steps
 
 
 def ready_plans(specs: Sequence[EngineSpec]) -> list[EngineSpec]:
@@ -105,7 +108,7 @@ def ready_plans(specs: Sequence[EngineSpec]) -> list[EngineSpec]:
 
 
 def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
-    """The folder of the TensorRT engine of a spec, built if it is not there. Needs no GPU.
+    """The file of the TensorRT engine of a spec, built if it is not there. Needs no GPU.
 
     architecture  as `engines.choice.tensorrt_for` takes it
 
@@ -115,7 +118,7 @@ def prebuild(spec: EngineSpec, architecture: str | None, watch: Watch) -> Path:
     flavour, named = tensorrt_for(architecture)
     plans = with_plans(model, spec, flavour, named, watch).plans
     assert plans is not None
-    return plans
+    return plans.frame_step
 
 
 def _check_backend(spec: EngineSpec) -> None:
@@ -136,12 +139,16 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
         backend.check_spec(spec)
         flavour, card = tensorrt_here(spec)
         model = with_plans(model, spec, flavour, card.architecture, watch)
+    if name == "torch" and spec.execution == "compile":
+        watch.tell("torch.compile")
     _make_room(backend.needs(model, spec), model, watch)
     try:
         runner: Runner = backend.build_runner(model, spec)
     except BackendUnavailable as error:
         if name == "tensorrt" and error.cause not in ("memory", "capture"):
             plan_broke(spec, str(error))
+        if spec.execution == "compile" and error.cause != "memory":
+            compile_broke(str(error))
         raise
     return StreamEngine(spec, model, runner)
 

@@ -20,9 +20,10 @@ from engines.backends.tensorrt.card import (
 from engines.backends.tensorrt.flavour import RTX, Flavour, open_flavour
 from engines.backends.tensorrt.plan import PORTABLE
 from engines.backends.tensorrt.plans import find_plans
+from engines.backends.torch.compiler import compiler_obstacle
 from engines.errors import BackendUnavailable, quoted
 from engines.model import Model
-from engines.outages import broken_plan
+from engines.outages import broken_compile, broken_plan
 
 logger = logging.getLogger("engines.choice")
 
@@ -47,6 +48,17 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
     except BackendUnavailable as error:
         _say_once(f"backend: torch, not TensorRT: {error}")
         return ("torch",)
+
+
+def compiles(spec: EngineSpec) -> bool:
+    """Whether torch, which runs `spec`, has a better engine than its CUDA graph of PyTorch's own
+    kernels: one of kernels that torch.compile writes, in minutes. Loads torch."""
+    return (
+        spec.execution == "auto"
+        and not broken_compile()
+        and compiler_obstacle() is None
+        and find_card(spec.device) is not None
+    )
 
 
 def tensorrt_here(spec: EngineSpec) -> tuple[Flavour, Card]:

@@ -23,6 +23,7 @@ captures = Lock()
 
 _lost: dict[str, str] = {}  # why, by device
 _broken: dict[EngineSpec, str] = {}  # why, by what shapes a TensorRT engine
+_uncompiled: list[str] = []  # why, each time
 
 
 def lost(device: str) -> str:
@@ -61,15 +62,32 @@ def broken_plan(spec: EngineSpec) -> str:
     return _broken.get(_plan_of(spec), "")
 
 
+def compile_broke(why: str) -> None:
+    """torch.compile is not to be tried again unasked: what it lacks, the next engine lacks too."""
+    _uncompiled.append(why)
+
+
+def broken_compile() -> str:
+    """Why torch.compile is not to be tried unasked; "" if nothing is known against it."""
+    return _uncompiled[-1] if _uncompiled else ""
+
+
 def forget() -> None:
     """All is well again: for tests, which share a process."""
     _lost.clear()
     _broken.clear()
+    _uncompiled.clear()
 
 
 def _plan_of(spec: EngineSpec) -> EngineSpec:
     return replace(
-        spec, backend="tensorrt", device="auto", precision="auto", execution="auto", threads=0
+        spec,
+        backend="tensorrt",
+        device="auto",
+        precision="auto",
+        execution="auto",
+        half_accumulation=True,
+        threads=0,
     )
 
 

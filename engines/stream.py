@@ -171,7 +171,13 @@ class StreamEngine:
 def _shape(spec: EngineSpec) -> EngineSpec:
     """What two engines must have in common to go on with each other's frames."""
     return replace(
-        spec, backend="auto", device="auto", precision="auto", execution="auto", threads=0
+        spec,
+        backend="auto",
+        device="auto",
+        precision="auto",
+        execution="auto",
+        half_accumulation=True,
+        threads=0,
     )
 
 

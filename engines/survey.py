@@ -10,6 +10,7 @@ from pathlib import Path
 from engines.api import EngineSpec
 from engines.artifacts import artifacts
 from engines.backends.tensorrt import card
+from engines.backends.torch import compiler as torch_compiler
 from engines.families import open_model
 from engines.graphs.export import graph_names
 
@@ -84,6 +85,11 @@ def nvidia_cards(command: str = "nvidia-smi") -> list[NvidiaCard]:
 def nvidia_obstacle() -> str | None:
     """Why a card that the driver sees is not used, with what to do; None if it can be."""
     return card.torch_obstacle()
+
+
+def compiler_obstacle() -> str | None:
+    """Why execution "compile" cannot be had on an NVIDIA card, with what to do; None if it can."""
+    return torch_compiler.compiler_obstacle()
 
 
 def embedded_model() -> Path:

@@ -19,7 +19,9 @@ from engines.api import GUIDANCE_MODES, Batching, EngineSpec
 from engines.artifacts import cache_folder, file_sha256, key_of, writing
 from engines.errors import BackendUnavailable
 from engines.families import family, open_model
+from engines.memory import GIB, memory_of
 from engines.model import Model, frame_step_graph
+from engines.model.footprint import parameters
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +35,8 @@ logger = logging.getLogger("engines.graphs.export")
 MODEL_FOLDERS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 PARTS = ("encoder", "unet", "decoder")
 _FORMAT = 2  # of what this file writes; another number makes every model's graphs anew
+# Measured (tests/benchmarks/README.md): 9.3 GiB for the 1.2 thousand million of SD-Turbo.
+_BYTES_PER_PARAMETER = 8
 _STEPS = 3  # any number above one: the graphs leave it free
 
 
@@ -69,8 +73,23 @@ def with_graphs(model: Model, names: Sequence[str]) -> Model:
             model.name,
             model.graphs,
         )
+        _check_memory(model)
         _write(model, missing)
     return model
+
+
+def _check_memory(model: Model) -> None:
+    """Where memory is short, the system would end the program, with the stream that it shows.
+    Raises `BackendUnavailable`."""
+    needed = sum(parameters(model)) * _BYTES_PER_PARAMETER + GIB // 2
+    free = memory_of("cpu")
+    if free is not None and free.free < needed:
+        raise BackendUnavailable(
+            f"model {model.name}: writing its graphs needs about {needed / GIB:.1f} GiB of memory "
+            f"and {free.free / GIB:.1f} GiB are free. Close other programs, or use --backend "
+            "torch, which needs no graphs.",
+            cause="memory",
+        )
 
 
 def graphs_key(model: Model) -> str:

@@ -6,13 +6,21 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from engines.api import EngineSpec
 from engines.errors import ModelUnavailable, reason
 from engines.step.schedule import NoiseSchedule
 
 EMBEDDED = Path(__file__).parents[1] / "nano"
+
+
+class Plans(NamedTuple):
+    """What TensorRT made of the graphs for one spec: the files, each in a folder of its own."""
+
+    frame_step: Path
+    text_encoder: Path
+
 
 Timesteps = Callable[[float, int], tuple[int, ...]]
 
@@ -26,7 +34,7 @@ class Model:
     graphs           folder of its ONNX graphs and of the weights that they point into
     autoencoder      folder of the autoencoder's configuration and weights
     loras            (file, scale) pairs to fuse into the weights
-    plans            folder of what TensorRT made of the graphs for one spec: see its `plans.py`
+    plans            for backend "tensorrt": see its `plans.py`
     tokenizer_files  for `tokenizers.Tokenizer.from_file`; one for each text encoder
     latent_channels  C; downscale: frame pixels per latent pixel
     tokens, width    of the prompt embedding: tokens that the text encoder reads at once, and D
@@ -51,7 +59,7 @@ class Model:
     schedule: NoiseSchedule
     timesteps: Timesteps
     loras: tuple[tuple[Path, float], ...] = ()
-    plans: Path | None = None
+    plans: Plans | None = None
 
     def files(self) -> list[Path]:
         """Those that shape its networks and text encoders, without LoRAs: weights, then

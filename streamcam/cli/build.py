@@ -91,12 +91,14 @@ def _build_all(
 
 
 def _show_kept(terminal: Terminal) -> None:
-    from streamcam.provision.prebuild import kept
+    from streamcam.provision.prebuild import kept, limit
 
     rows = [(one.kind, one.name, f"{one.megabytes:.0f} MB", one.about) for one in kept()]
     terminal.table(
         "Kept (streamcam build --clean deletes it)", ("kind", "name", "size", "what"), rows
     )
+    if rows:
+        terminal.say(limit())
 
 
 @contextmanager

@@ -66,5 +66,8 @@ def _nvidia() -> Iterator[Finding]:
             yield Finding(_TOPIC, card.name, "ok", text)
         else:
             yield Finding(_TOPIC, card.name, "note", f"{text}; it is not used", obstacle)
+    lacking = survey.compiler_obstacle() if cards else None
+    if lacking:
+        yield Finding(_TOPIC, "torch.compile", "note", "cannot be used on the card", lacking)
     if not cards:
         yield Finding(_TOPIC, "NVIDIA", "ok", "no card, or no driver for it")

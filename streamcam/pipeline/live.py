@@ -220,9 +220,9 @@ class Live:
             if pending is not self._pending:
                 return
             first, pending.announced = not pending.announced, True
-            self._tell(f"TensorRT engine: {stage}")
+            self._tell(f"faster engine: {stage}")
         if first:
-            self._say("engine: TensorRT builds a faster one, which will take over by itself")
+            self._say("engine: a faster one is built, which will take over by itself")
 
     def _refuse(self, error: Exception, pending: Pending) -> None:
         known = self._outage.told

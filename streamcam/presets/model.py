@@ -80,6 +80,9 @@ class Preset(Table):
     frames late; sequential does all steps of one frame."""
     execution: Execution = "auto"
     """How torch runs the model: eager, graph (a CUDA graph), compile, or what is fastest."""
+    half_accumulation: bool = True
+    """On NVIDIA's cards for people torch may add up in float16, which is faster, where a model's
+    picture stays the same; false never does."""
     schedule: Entries[ScheduleEntry] = None
     """Looks that take turns, in a loop, until one is chosen by hand."""
     on_error: Literal["card", "passthrough"] = "card"

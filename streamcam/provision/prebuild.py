@@ -9,13 +9,14 @@ from time import perf_counter
 
 from engines.api import EngineSpec, Watch
 from engines.artifacts import Artifact, artifacts, cache_root, clear, why_not_whole
+from engines.backends.tensorrt.plans import LIMIT
 from engines.build import prebuild
 from streamcam.errors import UsageError, reason
 from streamcam.options import Options
 from streamcam.provision.size import default_size
 from streamcam.provision.spec import spec_for
 
-_MB = 1e6
+_MB, _GB = 1e6, 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Kept:
 def build_beforehand(
     options: Options, architecture: str | None, say: Callable[[str], None], watch: Watch
 ) -> Path:
-    """Build the TensorRT engine that a run with these options takes; the folder that it is in.
+    """Build the TensorRT engine that a run with these options takes; its file.
 
     With an automatic size, which a run chooses by measuring, that is the size it tries first.
     Raises `EngineError`.
@@ -39,10 +40,19 @@ def build_beforehand(
     spec = _spec(options)
     say(f"engine: {_shape(spec)}")
     began = perf_counter()
-    folder = prebuild(spec, architecture, watch)
-    size = sum(file.stat().st_size for file in folder.iterdir()) / _MB
-    say(f"ready: {size:.0f} MB in {folder}, {perf_counter() - began:.0f} s")
-    return folder
+    file = prebuild(spec, architecture, watch)
+    size = file.stat().st_size / _MB
+    say(f"ready: {size:.0f} MB in {file.parent}, {perf_counter() - began:.0f} s")
+    return file
+
+
+def limit() -> str:
+    """A line on how much is kept of TensorRT's engines, and may be."""
+    size = sum(one.bytes for one in artifacts() if one.kind == "tensorrt")
+    return (
+        f"kept: TensorRT engines take {size / _GB:.1f} of at most {LIMIT / _GB:.1f} GB; those that "
+        "were not used for longest go first"
+    )
 
 
 def kept() -> list[Kept]:
@@ -50,7 +60,7 @@ def kept() -> list[Kept]:
     found = [
         Kept(one.kind, one.path.name, one.bytes / _MB, _describe(one))
         for one in artifacts()
-        if one.bytes >= _MB / 2
+        if one.bytes >= _MB / 2 or one.kind == "tensorrt"
     ]
     return sorted(found, key=lambda one: -one.megabytes)
 
@@ -87,8 +97,10 @@ def _describe(one: Artifact) -> str:
     problem = why_not_whole(one.path)
     if problem:
         return f"damaged, will be built anew: {problem}"
+    made_with = f"{about['architecture']}, {about['flavour']} {about['version']}"
+    if "width" not in about:
+        return f"{about['model']}, text encoder, {made_with}"
     return (
         f"{about['model']}, {about['width']}x{about['height']}, S = {about['steps']}, "
-        f"guidance {about['guidance_mode']}, {about['architecture']}, "
-        f"{about['flavour']} {about['version']}"
+        f"guidance {about['guidance_mode']}, {made_with}"
     )

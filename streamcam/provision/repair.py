@@ -8,7 +8,7 @@ from time import perf_counter
 
 from engines.api import EngineSpec
 from engines.errors import Cause, EngineError
-from engines.outages import plan_broke
+from engines.outages import compile_broke, plan_broke
 from engines.remedies import alternatives, has_gpu, on_cpu
 from streamcam.errors import told
 from streamcam.provision.size import default_size, smaller_size
@@ -105,6 +105,8 @@ class Repair:
                 self._left = None
             if self._ran.backend == "tensorrt":
                 plan_broke(self._ran, said)
+            elif self._ran.backend == "torch" and self._ran.execution == "compile":
+                compile_broke(said)
         self._since = None
 
     def following(self, *, gone: bool, automatic: bool) -> EngineSpec | None:

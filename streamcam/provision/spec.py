@@ -36,6 +36,7 @@ def spec_for(
         precision=preset.precision,
         backend=options.backend or preset.backend,
         execution=preset.execution,
+        half_accumulation=preset.half_accumulation,
     )
     chosen = options.size or preset.size or size
     return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)

@@ -9,7 +9,7 @@ import pytest
 
 from engines import build as building
 from engines import choice, outages
-from engines.api import EngineSpec
+from engines.api import EngineSpec, Watch
 from engines.backends.tensorrt import card as nvidia
 from engines.backends.tensorrt.card import Card
 from engines.backends.tensorrt.flavour import CLASSIC, RTX, Flavour
@@ -47,7 +47,9 @@ def flavour(name):
 def machine(monkeypatch):
     """Call with a card's name, the flavours that are installed and those plans that are ready."""
 
-    def has(card, installed=(RTX,), ready=(), cuda=13_000):
+    def has(card, installed=(RTX,), ready=(), cuda=13_000, compiler=False):
+        lacking = None if compiler else "torch.compile needs a C compiler"
+        monkeypatch.setattr(choice, "compiler_obstacle", lambda: lacking)
         found = Card(f"NVIDIA {card}", CARDS[card], cuda) if card else None
         for module in (choice, nvidia):
             monkeypatch.setattr(module, "find_card", lambda device: found)
@@ -164,6 +166,44 @@ def test_auto_goes_on_with_torch_when_a_ready_engine_does_not_load(machine, monk
         building.build(replace(SPEC, backend="tensorrt"))
 
 
+COMPILED = [replace(SPEC, backend="torch"), replace(SPEC, backend="torch", execution="compile")]
+
+
+def test_where_tensorrt_is_not_torch_compile_builds_the_better_engine(machine):
+    machine("H100", compiler=True)
+    assert engine_steps(SPEC) == COMPILED
+    assert engine_steps(replace(SPEC, backend="torch")) == COMPILED
+    for execution in ("graph", "eager"):
+        asked = replace(SPEC, backend="torch", execution=execution)
+        assert engine_steps(asked) == [asked], "what was asked for is kept"
+    assert engine_steps(replace(SPEC, backend="openvino")) == [replace(SPEC, backend="openvino")]
+    machine("RTX 4090", compiler=True)
+    assert [one.backend for one in engine_steps(SPEC)] == ["torch", "tensorrt"]
+    machine(None, compiler=True)
+    assert engine_steps(replace(SPEC, backend="torch")) == COMPILED[:1]
+    machine("H100")
+    assert engine_steps(SPEC) == COMPILED[:1], "it cannot compile"
+
+
+@pytest.mark.parametrize(("cause", "again"), [("", False), ("memory", True)])
+def test_what_cannot_be_compiled_is_not_tried_for_every_preset(machine, monkeypatch, cause, again):
+    machine("H100", compiler=True)
+
+    def build_runner(model, spec):
+        raise BackendUnavailable("no kernel image", cause=cause)
+
+    loaded = SimpleNamespace(build_runner=build_runner, needs=lambda *about: None)
+    monkeypatch.setattr(building, "_load_backend", lambda name: loaded)
+    monkeypatch.setattr(building, "outage_of", lambda device: "")
+    told = []
+    with pytest.raises(BackendUnavailable, match="no kernel image"):
+        building.build(COMPILED[1], Watch(told.append))
+    assert told == ["torch.compile"]
+    assert engine_steps(replace(SPEC, width=512))[1:] == (
+        [replace(COMPILED[1], width=512)] if again else []
+    )
+
+
 def test_a_ready_engine_that_does_not_load_is_left_alone_for_the_run(machine, monkeypatch):
     """Also in the steps of a preset that is chosen later: "auto" keeps its way back."""
     machine("RTX 4090", ready=["sm89"])
@@ -176,7 +216,9 @@ def test_a_ready_engine_that_does_not_load_is_left_alone_for_the_run(machine, mo
                 raise BackendUnavailable("could not load frame_step.plan.", cause=cause)
             return "an engine"
 
-        return SimpleNamespace(check_spec=lambda spec: None, build_runner=build_runner)
+        return SimpleNamespace(
+            check_spec=lambda spec: None, build_runner=build_runner, needs=lambda *about: None
+        )
 
     monkeypatch.setattr(building, "_load_backend", load)
     monkeypatch.setattr(building, "with_plans", lambda model, *about: model)

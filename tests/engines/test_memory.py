@@ -17,6 +17,7 @@ from engines.build import build
 from engines.errors import BackendUnavailable
 from engines.families import open_model
 from engines.memory import GIB, Memory, Need
+from engines.model import Plans
 from engines.model.footprint import parameters, working_bytes
 from engines.outages import captures
 from tests.engines.tiny_models import write_tiny_model
@@ -192,7 +193,10 @@ def test_a_plan_needs_what_its_files_are(card, tmp_path):
     (tmp_path / "frame_step.plan").write_bytes(b"p" * 1000)
     (tmp_path / "text_encoder.plan").write_bytes(b"p" * 500)
     spec = EngineSpec(width=128, height=128)
-    model = replace(open_model(EngineSpec()), plans=tmp_path)
+    model = replace(
+        open_model(EngineSpec()),
+        plans=Plans(tmp_path / "frame_step.plan", tmp_path / "text_encoder.plan"),
+    )
     need = tensorrt.needs(model, spec)
     assert need == Need("cuda:0", 1500 + working_bytes(model, spec, 2), 4 * GIB)
 

@@ -51,6 +51,7 @@ class PlanOnDevice:
         # The contexts run one after another on one stream, so they share their scratch memory.
         size = max(int(engine.device_memory_size_v2), 1)
         self._scratch = torch.empty(size, dtype=torch.uint8, device=device)
+        self._context: Any = None  # the one that was bound last
         self._kernels = _KernelCache(flavour, plan, device)
         self._config = self._runtime_config() if flavour.name == RTX else None
 
@@ -69,6 +70,7 @@ class PlanOnDevice:
         for name, tensor in tensors.items():
             if not context.set_tensor_address(name, tensor.data_ptr()):
                 raise self._flavour.failure(BackendUnavailable, f"bind {name} of {self._plan}")
+        self._context = context
         held = dict(tensors)  # for as long as the context knows their addresses
 
         def run(stream: int) -> None:
@@ -81,6 +83,10 @@ class PlanOnDevice:
                 )
 
         return run
+
+    def can_be_captured(self, stream: int) -> bool:
+        """Whether the last context replays a graph on a stream, where it has run twice."""
+        return bool(self._context.is_stream_capturable(stream))
 
     def keep_kernels(self) -> None:
         """Once every context has run: keep what was compiled for this card, for the next start."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -86,7 +87,10 @@ def installed_flavours() -> list[str]:
     return [name for name in (RTX, CLASSIC) if find_spec(name) is not None]
 
 
+@cache
 def _open_log(module: Any) -> Any:  # noqa: ANN401  # the module has no types
+    """One for each module: TensorRT keeps the first that it is given for all that comes later."""
+
     class Log(module.ILogger):  # type: ignore[misc]  # a class of a module that is chosen
         """Keeps errors until they are taken; called by TensorRT on any of its threads."""
 

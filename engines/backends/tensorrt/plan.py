@@ -15,7 +15,7 @@ from engines.backends.tensorrt.flavour import CLASSIC, RTX, Flavour
 from engines.errors import BackendUnavailable, quoted
 from engines.model.shapes import Shapes
 
-FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"  # in `Model.plans`
+FRAME_STEP, TEXT_ENCODER = "frame_step.plan", "text_encoder.plan"
 PORTABLE = "portable"  # runs on every architecture from Ampere on that TensorRT-RTX knows
 
 Tell = Callable[[str], None]
@@ -75,6 +75,9 @@ def _config(flavour: Flavour, builder: Any, architecture: str) -> Any:  # noqa: 
     if flavour.name == RTX:
         # Has no effect on the engine any more, and would look for a GPU.
         config.set_flag(trt.BuilderFlag.DISABLE_TIMING_CACHE)
+        # What is built so allocates nothing when it runs, or the build fails with the reason: the
+        # proof, on any machine, that a CUDA graph of it can be captured. Its size is the same.
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if architecture == PORTABLE or flavour.name == CLASSIC:
         return config  # the other TensorRT builds for the card that it finds
     if architecture not in flavour.architectures:

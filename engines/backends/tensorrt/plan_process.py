@@ -41,16 +41,16 @@ def with_plans(
 
     Raises `BackendUnavailable` with what TensorRT says, `ModelUnavailable`, `BuildAbandoned`.
     """
-    folder = find_plans(model, spec, flavour, architecture)
-    if folder is None:
+    plans = find_plans(model, spec, flavour, architecture)
+    if plans is None:
         build_in_child(spec, flavour.name, architecture, watch)
-        folder = find_plans(model, spec, flavour, architecture)
-    if folder is None:
+        plans = find_plans(model, spec, flavour, architecture)
+    if plans is None:
         raise BackendUnavailable(
             f"{flavour.label}: the engine that was built for {model.name} is not whole in "
             f"{cache_folder('tensorrt')}. Check that disk."
         )
-    return replace(model, plans=folder)
+    return replace(model, plans=plans)
 
 
 def build_in_child(spec: EngineSpec, flavour: str, architecture: str, watch: Watch) -> None:
@@ -159,7 +159,8 @@ def _build(request: Message, tell: Any) -> str:  # noqa: ANN401
     spec = request["spec"]
     spec = EngineSpec(**{**spec, "loras": tuple(map(tuple, spec["loras"]))})
     flavour = open_flavour(request["flavour"])
-    return str(write_plans(open_model(spec), spec, flavour, request["architecture"], tell))
+    plans = write_plans(open_model(spec), spec, flavour, request["architecture"], tell)
+    return str(plans.frame_step.parent)
 
 
 def _send(stream: IO[str], message: Message) -> None:

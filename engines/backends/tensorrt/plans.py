@@ -1,8 +1,8 @@
 """Plans: what TensorRT makes of a model's graphs for one spec, built once and kept for good.
 
-A folder of the cache holds the plans of the frame step and of the text encoder. Its name is the
-key of everything that shapes them: weights and LoRAs, the graphs, size, steps, guidance, batching,
-room for prompts, the flavour of TensorRT with its version, and the GPU architecture.
+Each lies in a folder of the cache whose name is the key of everything that shapes it: weights and
+LoRAs, the graph, the flavour of TensorRT with its version, and the GPU architecture. For the frame
+step also size, steps, guidance, batching and room for prompts; the text encoder's serves them all.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import psutil
 from engines.api import EngineSpec
 from engines.artifacts import (
     cache_folder,
+    evict,
     file_sha256,
     key_of,
     why_not_whole,
@@ -27,32 +28,41 @@ from engines.backends.tensorrt.flavour import Flavour
 from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, build_plan
 from engines.errors import BackendUnavailable
 from engines.graphs.export import graphs_key, with_graphs
-from engines.model import Model, frame_step_graph
-from engines.model.shapes import frame_step_signature, input_shapes
+from engines.model import Model, Plans, frame_step_graph
+from engines.model.footprint import parameters
+from engines.model.shapes import Shapes, frame_step_signature, input_shapes
 
 logger = logging.getLogger("engines.backends.tensorrt.plans")
 
-_FORMAT = 1  # of what this file writes; another number makes every plan anew
+_KIND = "tensorrt"  # of artifact
+_FORMAT = 3  # of what this file writes; another number makes every plan anew
 _GIB = 1 << 30
+LIMIT, KERNELS_LIMIT = 20 * _GIB, _GIB  # bytes that are kept: a dozen of SD-Turbo's frame steps
 # Measured (tests/benchmarks/README.md): 2.5 times the weights, text encoder included.
 _MEMORY_PER_WEIGHT, _MEMORY_AT_LEAST = 2.6, _GIB // 2
 _DISK_PER_WEIGHT, _DISK_AT_LEAST = 1.1, _GIB // 8
 
 
-def find_plans(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Path | None:
-    """The folder of whole plans that run on this architecture, if there is one.
+def find_plans(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Plans | None:
+    """Whole plans that run on this architecture, if there are any.
 
     One that is damaged is named in the log; it will be built anew.
     """
     for target in dict.fromkeys((architecture, PORTABLE)):
-        folder = plans_folder(model, spec, flavour, target)
-        if not folder.exists():
-            continue
-        problem = why_not_whole(folder)
-        if problem is None:
-            return folder
-        _warn_once(f"TensorRT engine {folder} is damaged: {problem}. It is built anew.")
+        places = plans_for(model, spec, flavour, target)
+        if all(_is_whole(place) for place in places):
+            return places
     return None
+
+
+def _is_whole(plan: Path) -> bool:
+    folder = plan.parent
+    if not folder.exists():
+        return False
+    problem = why_not_whole(folder)
+    if problem is not None:
+        _warn_once(f"TensorRT engine {folder} is damaged: {problem}. It is built anew.")
+    return problem is None
 
 
 @cache
@@ -60,21 +70,25 @@ def _warn_once(line: str) -> None:
     logger.warning(line)
 
 
-def plans_folder(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Path:
+def plans_for(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Plans:
     """Where these plans are kept; need not exist."""
-    parts: dict[str, object] = {
-        "format": _FORMAT,
-        "graphs": graphs_key(model),
-        "flavour": flavour.name,
-        "version": flavour.version,
-        "architecture": architecture,
-        "precision": "float16",
-        **{name: getattr(spec, name) for name in _SHAPING},
-    }
+    parts = _about(flavour, architecture) | {"format": _FORMAT, "graphs": graphs_key(model)}
+    names, shaping = _graph_names(spec), {name: getattr(spec, name) for name in _SHAPING}
+    return Plans(
+        _folder(model, names[FRAME_STEP], parts | shaping) / FRAME_STEP,
+        _folder(model, names[TEXT_ENCODER], parts) / TEXT_ENCODER,
+    )
+
+
+def _folder(model: Model, graph: str, parts: dict[str, object]) -> Path:
+    parts = {**parts, "precision": "float16", "graph": graph}
     if model.family == "nano":  # its graphs are shipped, and another release may bring others
-        names = _graph_names(spec)
-        parts["shipped"] = [file_sha256(model.graph_file(name)) for name in names]
-    return cache_folder("tensorrt") / key_of(parts)
+        parts["shipped"] = file_sha256(model.graph_file(graph))
+    return cache_folder(_KIND) / key_of(parts)
+
+
+def _about(flavour: Flavour, architecture: str) -> dict[str, object]:
+    return {"flavour": flavour.name, "version": flavour.version, "architecture": architecture}
 
 
 def write_plans(
@@ -83,41 +97,42 @@ def write_plans(
     flavour: Flavour,
     architecture: str,
     tell: Callable[[str], None],
-) -> Path:
-    """Build plans in this process, whatever is there already; the folder that they are in.
+) -> Plans:
+    """Build plans in this process: that of the frame step whatever is there already, and that of
+    the text encoder, which no size or step shapes, unless it is there.
 
-    Takes seconds to minutes, gigabytes of memory, and the graphs of a model that has none yet.
+    Takes seconds to minutes, gigabytes of memory, and the graphs of a model that has none yet. Of
+    all plans that are kept, those that were not used for longest go if there are too many.
     Raises `BackendUnavailable`, `ModelUnavailable`.
     """
     tell("writing the model's graphs")
-    model = with_graphs(model, _graph_names(spec))
+    names = _graph_names(spec)
     _check_room(model, flavour)
-    step = frame_step_signature(model, spec)
-    graphs = {
-        TEXT_ENCODER: ("text encoder", "text_encoder", {}),
-        FRAME_STEP: ("frame step", frame_step_graph(spec), input_shapes(step, model, spec)),
-    }
-    folder = plans_folder(model, spec, flavour, architecture)
-    about = {
-        "model": model.name,
-        "flavour": flavour.name,
-        "version": flavour.version,
-        "architecture": architecture,
-        **{name: getattr(spec, name) for name in _SHAPING},
-    }
-    with writing_folder(folder, about) as unfinished:
-        for file, (name, graph, shapes) in graphs.items():
-            plan = build_plan(
-                flavour,
-                model.graph_file(graph),
-                shapes,
-                architecture,
-                partial(_tell_of, tell, name),
-            )
-            (unfinished / file).write_bytes(plan)
+    model = with_graphs(model, list(names.values()))
+    places = plans_for(model, spec, flavour, architecture)
+    about = {"model": model.name, **_about(flavour, architecture)}
+    shaping = {name: getattr(spec, name) for name in _SHAPING}
+    shapes = input_shapes(frame_step_signature(model, spec), model, spec)
+
+    def write(place: Path, what: str, shapes: Shapes, about: dict[str, object]) -> None:
+        graph, say = model.graph_file(names[place.name]), partial(_tell_of, tell, what)
+        with writing_folder(place.parent, about) as unfinished:
+            plan = build_plan(flavour, graph, shapes, architecture, say)
+            (unfinished / place.name).write_bytes(plan)
             del plan
-        tell("saving")
-    return folder
+            tell("saving")
+
+    if not _is_whole(places.text_encoder):
+        write(places.text_encoder, "text encoder", {}, about)
+    write(places.frame_step, "frame step", shapes, about | shaping)
+    _keep_few(places)
+    return places
+
+
+def _keep_few(places: Plans) -> None:
+    for one in evict(_KIND, LIMIT, [place.parent for place in places]):
+        logger.info("TensorRT engine %s was not used for longest and is deleted", one.path)
+    evict("tensorrt-kernels", KERNELS_LIMIT)
 
 
 def _tell_of(tell: Callable[[str], None], name: str, stage: str) -> None:
@@ -128,13 +143,14 @@ def _tell_of(tell: Callable[[str], None], name: str, stage: str) -> None:
 _SHAPING = ("width", "height", "steps", "guidance_mode", "batching", "prompt_chunks")
 
 
-def _graph_names(spec: EngineSpec) -> list[str]:
-    return ["text_encoder", frame_step_graph(spec)]
+def _graph_names(spec: EngineSpec) -> dict[str, str]:
+    """The graph that each plan is made of."""
+    return {TEXT_ENCODER: "text_encoder", FRAME_STEP: frame_step_graph(spec)}
 
 
 def _check_room(model: Model, flavour: Flavour) -> None:
     """Before minutes of work, whether it can end well. Raises `BackendUnavailable`."""
-    weights = sum(file.stat().st_size for file in model.graphs.rglob("*.safetensors"))
+    weights = sum(parameters(model)) * 2  # in float16, as the graphs have them
     memory = weights * _MEMORY_PER_WEIGHT + _MEMORY_AT_LEAST
     free_memory = psutil.virtual_memory().available
     if free_memory < memory:

@@ -5,29 +5,33 @@ Reads the plans that `plans.py` keeps. torch owns the memory and the streams.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
 
 from engines.api import EngineSpec
-from engines.artifacts import about
+from engines.artifacts import about, mark_used
 from engines.backends.tensorrt.buffers import AlternatingBuffers
 from engines.backends.tensorrt.card import card_for
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import Flavour, open_flavour
-from engines.backends.tensorrt.plan import FRAME_STEP, TEXT_ENCODER
 from engines.backends.tensorrt.text import PlannedText
-from engines.backends.torch.cuda import CudaStream, capture
+from engines.backends.torch.cuda import CudaStream, capture, warm_up
 from engines.backends.torch.device_runner import DeviceRunner
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.memory import free_bytes, give_back, limit_to_free
 from engines.backends.torch.placement import Placement
 from engines.errors import BackendUnavailable, quoted
 from engines.memory import Need
-from engines.model import Model
+from engines.model import Model, Plans
 from engines.model.footprint import working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes
+from engines.model.shared import Shared
+
+logger = logging.getLogger("engines.backends.tensorrt")
 
 _FLOAT16 = 2  # bytes
 
@@ -53,8 +57,10 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
     free = free_bytes(device)
     if free is None:
         return None
-    plans = sum(file.stat().st_size for file in model.plans.glob("*.plan"))
-    return Need(str(device), plans + working_bytes(model, spec, _FLOAT16), free)
+    taken = model.plans.frame_step.stat().st_size
+    if not _texts.holds(_text_key(model.plans, device)):
+        taken += model.plans.text_encoder.stat().st_size
+    return Need(str(device), taken + working_bytes(model, spec, _FLOAT16), free)
 
 
 def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
@@ -64,7 +70,9 @@ def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
     """
     assert model.plans is not None
     card_for(spec.device)
-    flavour = open_flavour(str(about(model.plans)["flavour"]))
+    flavour = open_flavour(str(about(model.plans.frame_step.parent)["flavour"]))
+    for plan in model.plans:
+        mark_used(plan.parent)
     execution = "graph" if spec.execution == "auto" else spec.execution
     placement = Placement(_device(spec), "float16", execution, flavour.label)
     return load_runner(flavour, model, spec, placement)
@@ -82,11 +90,14 @@ def load_runner(
         give_back(device)  # what torch keeps, TensorRT cannot have
         limit_to_free(device)
         buffers = AlternatingBuffers(step, input_shapes(step, model, spec), stream)
-        plan = PlanOnDevice(flavour, model.plans / FRAME_STEP, device, graph=graph)
+        plan = PlanOnDevice(flavour, model.plans.frame_step, device, graph=graph)
         phases = _prepare(plan, buffers, stream, graph=graph)
+        execution = _execution(plan, stream, spec.execution, placement)
         plan.keep_kernels()
-        text_plan = PlanOnDevice(flavour, model.plans / TEXT_ENCODER, device, graph=False)
-        text = PlannedText(text_plan, model, CudaStream(device, urgent=False))
+        text = _texts.take(
+            _text_key(model.plans, device), lambda: _load_text(flavour, model, device)
+        )
+    placement = replace(placement, execution=execution)
     return DeviceRunner(placement, stream, buffers, phases, text)
 
 
@@ -95,15 +106,40 @@ def _device(spec: EngineSpec) -> torch.device:
     return torch.device("cuda", index)
 
 
+_texts: Shared[PlannedText] = Shared()
+
+
+def _text_key(plans: Plans, device: torch.device) -> tuple[str, str]:
+    """The folder's name is the key of all that shapes the plan."""
+    return (str(plans.text_encoder), str(device))
+
+
+def _load_text(flavour: Flavour, model: Model, device: torch.device) -> PlannedText:
+    assert model.plans is not None
+    plan = PlanOnDevice(flavour, model.plans.text_encoder, device, graph=False)
+    return PlannedText(plan, model, CudaStream(device, urgent=False))
+
+
 @torch.inference_mode()
 def _prepare(
     plan: PlanOnDevice, buffers: AlternatingBuffers, stream: CudaStream, *, graph: bool
 ) -> list[Callable[[], None]]:
-    """One function a phase: queues the step. Each has run, so its kernels are there."""
+    """One function a phase: queues the step. Each has run as often as it takes until it runs as it
+    will: kernels are compiled, and graphs captured. All is done when this returns."""
     runs = [plan.bind(buffers.bindings(phase)) for phase in range(buffers.phases)]
     calls = [partial(run, stream.handle) for run in runs]
     if graph and not plan.captures_itself:
         return capture(calls, stream)
-    for call in calls:
-        call()
+    warm_up(calls, stream)
     return list(calls)
+
+
+def _execution(plan: PlanOnDevice, stream: CudaStream, asked: str, placement: Placement) -> str:
+    """What became of a graph: TensorRT-RTX goes on without one and says so to its log alone."""
+    if not plan.captures_itself or plan.can_be_captured(stream.handle):
+        return placement.execution
+    reason = f"{placement.library} says that the engine cannot be captured as a CUDA graph"
+    if asked == "graph":
+        raise BackendUnavailable(f"execution 'graph': {reason}. Use 'auto'.", cause="capture")
+    logger.warning("execution: eager, since %s", reason)
+    return "eager"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -10,15 +12,17 @@ from numpy.typing import NDArray
 
 from engines.api import Embedding
 from engines.backends.tensorrt.engine import PlanOnDevice
-from engines.backends.torch.cuda import CudaStream
+from engines.backends.torch.cuda import CudaStream, warm_up
 from engines.model import Model
 
 
 class PlannedText:
-    """Encodes prompts on a stream of its own, so that no frame waits for it."""
+    """Encodes prompts on a stream of its own, so that no frame waits for it. The engines of a
+    process share it: no size or step shapes its plan. Its stream is free once none holds it."""
 
     def __init__(self, plan: PlanOnDevice, model: Model, stream: CudaStream) -> None:
         self._stream = stream
+        finalize(self, stream.close).atexit = False
         self._lock = Lock()  # of the tensors below: prompts come from several threads
         with stream.current():
             device = stream.device
@@ -29,7 +33,7 @@ class PlannedText:
                 found["pooled_P"] = torch.zeros(model.pooled, device=device)
             self._found = found
             self._run = plan.bind({"tokens_NT": self._tokens_NT, **found})
-            self._run(stream.handle)
+            warm_up([partial(self._run, stream.handle)], stream)
         plan.keep_kernels()
 
     @torch.inference_mode()
@@ -42,5 +46,4 @@ class PlannedText:
         return Embedding(*arrays)
 
     def close(self) -> None:
-        """Its stream is free for others. `encode` must not be called again."""
-        self._stream.close()
+        """See engines.backends.torch.device_runner.Text: another engine may go on with it."""

@@ -79,8 +79,9 @@ class DeviceRunner:
         buffers, stream = self._open_buffers(), self._stream
         with failures_as(EngineFailed, self._placement), stream.current():
             stream.begin()
-            buffers.frame.fill(frame_HWC)
-            buffers.condition(conditioning, cold=cold)
+            buffers.fill(frame_HWC, conditioning)
+            stream.mark()
+            buffers.start_upload(cold=cold)
             stream.mark()
             self._advance(buffers, cold=cold)
             stream.mark()

@@ -33,13 +33,21 @@ class StagedInput:
         self._hosts = [stream.host_memory(shape, dtype) for _ in range(IN_FLIGHT)]
         self._views = [host.numpy() for host in self._hosts]
         self._turn = 0
+        self._filled = False
         self._array: NDArray[np.float32] | None = None
 
     def fill(self, array: NDArray[np.float32] | NDArray[np.uint8]) -> None:
-        """Queue the upload; `array` is the caller's again on return. At most once a frame."""
-        self._turn = turn = 1 - self._turn
-        np.copyto(self._views[turn], array)
-        self._stream.copy(self.tensor, self._hosts[turn])
+        """Copy to the host's buffer, for `send`; `array` is the caller's again on return. At most
+        once a frame."""
+        self._turn = 1 - self._turn
+        np.copyto(self._views[self._turn], array)
+        self._filled = True
+
+    def send(self) -> None:
+        """Queue the upload, if there was a `fill`."""
+        if self._filled:
+            self._stream.copy(self.tensor, self._hosts[self._turn])
+            self._filled = False
 
     def fill_if_other(self, array: NDArray[np.float32]) -> None:
         """`fill`, if this is another object than the last time.
@@ -106,10 +114,18 @@ class FrameBuffers(ABC):
     def slot(self, frame: int) -> dict[str, Tensor]:
         """The feature maps that frame number `frame` writes, or wrote, by name."""
 
-    def condition(self, conditioning: Conditioning, *, cold: bool) -> None:
-        """Queue the upload of every array that is another object than on the frame before."""
+    def fill(self, frame_HWC: NDArray[np.uint8], conditioning: Conditioning) -> None:
+        """Copy what a frame brings to the host's buffers: its picture, and every array that is
+        another object than on the frame before."""
+        self.frame.fill(frame_HWC)
         for name, staged in self._staged.items():
             staged.fill_if_other(conditioning[name])
+
+    def start_upload(self, *, cold: bool) -> None:
+        """Queue the copies of what was filled to the device."""
+        self.frame.send()
+        for staged in self._staged.values():
+            staged.send()
         if cold != self._is_cold:
             self._stream.copy(self._cold, self._flags[cold])
             self._is_cold = cold

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import torch
 
 from engines.api import EngineSpec
+from engines.backends.torch.compiler import compiler_obstacle
 from engines.errors import BackendUnavailable, quoted
 
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -20,12 +20,14 @@ class Placement:
     precision  of the networks; what is around them stays float32
     execution  "eager", "graph" or "compile"
     library    what computes on the device, for people
+    half_accumulation  as in `EngineSpec`
     """
 
     device: torch.device
     precision: str
     execution: str
     library: str = "torch"
+    half_accumulation: bool = True
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,7 +52,8 @@ def place(spec: EngineSpec) -> Placement:
     # float16 is the native type of GPUs; CPUs run it slower than float32.
     automatic = "float32" if device.type == "cpu" else "float16"
     precision = automatic if spec.precision == "auto" else spec.precision
-    return Placement(device, precision, _execution(spec.execution, device))
+    execution = _execution(spec.execution, device)
+    return Placement(device, precision, execution, half_accumulation=spec.half_accumulation)
 
 
 def _execution(wanted: str, device: torch.device) -> str:
@@ -61,11 +64,8 @@ def _execution(wanted: str, device: torch.device) -> str:
         raise BackendUnavailable(
             f"execution 'graph' needs CUDA graphs, and {obstacle}. Use 'eager', or 'auto'."
         )
-    if wanted == "compile" and device.type == "cuda" and find_spec("triton") is None:
-        raise BackendUnavailable(
-            f"execution 'compile' on {device} needs the package triton, which is not installed: "
-            "pip install triton (on Windows: triton-windows). Or use 'graph', or 'auto'."
-        )
+    if wanted == "compile" and device.type == "cuda" and (obstacle := compiler_obstacle()):
+        raise BackendUnavailable(f"execution 'compile' on {device}: {obstacle}. Or use 'graph'.")
     return wanted
 
 

@@ -13,6 +13,11 @@ import torch
 from torch import Tensor
 
 from engines.api import EngineSpec
+from engines.backends.torch.accumulation import (
+    half_accumulation,
+    is_faster,
+    keeps_the_picture,
+)
 from engines.backends.torch.buffers import CopiedBuffers
 from engines.backends.torch.cuda import CudaStream, capture, open_stream
 from engines.backends.torch.device_runner import DeviceRunner, Text
@@ -76,7 +81,9 @@ def _prepare(
     calls = [partial(_run_phase, run, buffers, phase) for phase in range(buffers.phases)]
     if placement.captured:
         assert isinstance(stream, CudaStream)
-        return capture(calls, stream)
+        half = placement.half_accumulation and is_faster(placement)
+        with half_accumulation(on=half and keeps_the_picture(calls[0], buffers)):
+            return capture(calls, stream)
     for call in calls:
         call()  # compiles; on a GPU, loads kernels
     return list(calls)

@@ -19,8 +19,8 @@ class DeviceStream:
     """The default: copies that block. For CPUs, where work is done when its call returns, and for
     MPS, where the copy to the host waits and single stages cannot be timed.
 
-    A frame calls `begin`, then `mark` at the end of each of STAGES, and later `wait`. Another one
-    may begin before that.
+    A frame calls `begin`, fills the host's buffers, then calls `mark` where the first of STAGES
+    begins and where each ends, and later `wait`. Another one may begin before that.
 
     slot      of the frame that began last, 0 or 1: which of two buffers of the host is its own
     stage_ms  of the frame that was waited for last; a fresh mapping each time, so any thread may
@@ -54,10 +54,9 @@ class DeviceStream:
             raise RuntimeError(f"{IN_FLIGHT} frames are in flight: finish one first")
         self.slot = 1 - self._queued[-1] if self._queued else 0
         self._marks = 0
-        self.mark()
 
     def mark(self) -> None:
-        """A stage ends."""
+        """The first stage begins, or one ends and the next begins."""
         self._record(self._marks)
         self._marks += 1
         if self._marks > len(STAGES):

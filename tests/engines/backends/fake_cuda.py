@@ -9,12 +9,15 @@ error at the next replay, where a card would read memory that belongs to somebod
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections import defaultdict, deque
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from time import perf_counter
+from types import SimpleNamespace
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,6 +25,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from engines.backends.torch import cuda
 from engines.backends.torch import runner as torch_backend
+from engines.backends.torch.memory import give_back
 from engines.backends.torch.placement import Placement
 from engines.backends.torch.stream import STAGES, DeviceStream
 from engines.outages import captures
@@ -75,6 +79,7 @@ class Own:
 
 class FakeGraph(TorchDispatchMode):
     capturing = None
+    captured = ()  # a list, while the card is played
 
     def __init__(self):
         super().__init__()
@@ -85,14 +90,19 @@ class FakeGraph(TorchDispatchMode):
         self.seen = {}
         self.count = 0
 
-    def __enter__(self):
-        FakeGraph.capturing = self
-        return super().__enter__()
+    def capture_begin(self, pool, capture_error_mode):
+        assert capture_error_mode == "thread_local"
+        assert captures.locked(), "who asks the device now would spoil the capture"
+        assert not gc.isenabled(), "what a collection destroys would spoil the capture"
+        assert given_back, "memory that torch keeps is not there for the graph's pool"
+        FakeGraph.capturing, self.memory = self, pool
+        FakeGraph.captured.append(self)
+        self.__enter__()
 
-    def __exit__(self, *error):
+    def capture_end(self):
         FakeGraph.capturing = None
         self.seen.clear()
-        return super().__exit__(*error)
+        self.__exit__(None, None, None)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -164,12 +174,17 @@ class FakeStream:
     def wait_stream(self, stream):
         self.follows = stream
 
+    def synchronize(self):
+        assert self.follows == DEFAULT_STREAM, "the weights may still be on their way"
+
 
 class FakeEvent:
     """Refuses to tell a time that the host has not waited for, as a real one does."""
 
     waits = 0
     recorded = 0
+    asked = 0
+    quick = False  # the device is done before the host sleeps
 
     def __init__(self, *, enable_timing, blocking):
         assert enable_timing
@@ -179,6 +194,12 @@ class FakeEvent:
     def record(self, stream):
         FakeEvent.recorded += 1
         self.number, self.moment = FakeEvent.recorded, perf_counter()
+
+    def query(self):
+        FakeEvent.asked += 1
+        if FakeEvent.quick:
+            FakeEvent.reached = self.number
+        return FakeEvent.quick
 
     def synchronize(self):
         FakeEvent.waits += 1
@@ -200,6 +221,12 @@ class LateStream(DeviceStream):
         self.handle = id(self)
         self.work = deque()
         LateStream.by_handle[self.handle] = self
+        self.stream = SimpleNamespace(synchronize=self.finish)
+
+    def finish(self):
+        """What comes before any frame."""
+        while self.work:
+            self.work.popleft()()
 
     def copy(self, target, source):
         self.work.append(lambda: target.copy_(source))
@@ -217,14 +244,7 @@ class LateStream(DeviceStream):
 def install(monkeypatch):
     """Make the torch backend take the CPU for a CUDA device; returns all graphs captured."""
     graphs = []
-
-    def fake_graph(graph, *, pool, stream, capture_error_mode):
-        assert stream.follows == DEFAULT_STREAM, "the weights may still be on their way"
-        assert capture_error_mode == "thread_local"
-        assert captures.locked(), "who asks the device now would spoil the capture"
-        graphs.append(graph)
-        graph.memory = pool or (0, len(graphs))
-        return graph
+    pools = count(1)
 
     def empty_cache():
         assert captures.locked(), "a capture on another thread would fail"
@@ -238,7 +258,9 @@ def install(monkeypatch):
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
-    monkeypatch.setattr(torch.cuda, "graph", fake_graph)
+    monkeypatch.setattr(FakeGraph, "captured", graphs)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, next(pools)))
+    monkeypatch.setattr(cuda, "give_back", lambda device: give_back(torch.device("cuda")))
     monkeypatch.setattr(cuda.CudaStream, "host_memory", DeviceStream.host_memory)
     monkeypatch.setattr(torch_backend, "open_stream", fake_stream)
     return graphs

@@ -8,6 +8,7 @@ goes on with the addresses that it had when it was captured.
 from __future__ import annotations
 
 import ctypes
+import gc
 import weakref
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from engines.backends.tensorrt.flavour import RTX, Flavour
+from engines.outages import captures
 from tests.engines.backends.fake_cuda import FakeGraph, IllegalAccess, LateStream
 
 TYPES = {
@@ -78,6 +80,7 @@ class FakeTensorRt:
     contexts: Known = field(default_factory=lambda: Known())
     caches: list = field(default_factory=list)
     stale_cache: bool = False
+    capturable: bool = True
     log: object = None
     __version__ = "1.0.fake"
     EngineValidity = EngineValidity
@@ -167,7 +170,10 @@ class FakeContext:
     def __init__(self, engine, how):
         self.engine, self.how = engine, how
         self.addresses, self.captured, self.streams = {}, None, set()
-        self.memory = None
+        self.memory, self.runs = None, 0
+
+    def is_stream_capturable(self, stream):
+        return stream in self.streams and self.engine.trt.capturable
 
     def set_device_memory(self, address, size):
         assert size >= self.engine.device_memory_size_v2
@@ -187,8 +193,13 @@ class FakeContext:
         assert stream, "not the default stream"
         self.streams.add(stream)
         graph = getattr(self.how, "cuda_graph_strategy", None)
-        if graph is CudaGraphStrategy.WHOLE_GRAPH_CAPTURE:
-            self.captured = self.captured or dict(self.addresses)
+        self.runs += 1
+        if graph is CudaGraphStrategy.WHOLE_GRAPH_CAPTURE and self.runs == 2:
+            # On the second run, as the library does: the first one warms up.
+            assert captures.locked(), "who asks the device now would spoil the capture"
+            assert not gc.isenabled(), "what a collection destroys would spoil the capture"
+            if self.engine.trt.capturable:
+                self.captured = dict(self.addresses)
         addresses = dict(self.captured or self.addresses)
         if FakeGraph.capturing is not None:
             FakeGraph.capturing.add(partial(_again, weakref.ref(self), addresses))

@@ -14,7 +14,7 @@ from engines.api import GUIDANCE_MODES, EngineSpec, Params
 from engines.backends.tensorrt.card import find_card, flavour_for
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import RTX, open_flavour
-from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE
+from engines.backends.tensorrt.plan import PORTABLE
 from engines.backends.tensorrt.plans import write_plans
 from engines.build import build, engine_steps
 from engines.errors import BackendUnavailable
@@ -137,7 +137,7 @@ def test_auto_has_the_answer():
     target = card.architecture if card.architecture in rtx.architectures else PORTABLE
     plans = write_plans(model, SPEC, rtx, target, lambda _stage: None)
     try:
-        PlanOnDevice(rtx, plans / FRAME_STEP, torch.device("cuda"), graph=True)
+        PlanOnDevice(rtx, plans.frame_step, torch.device("cuda"), graph=True)
         runs, reason = True, ""
     except BackendUnavailable as error:
         runs, reason = False, str(error)

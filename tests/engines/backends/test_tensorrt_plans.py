@@ -15,17 +15,20 @@ import pytest
 import torch
 
 from engines.api import EngineSpec, Watch
-from engines.artifacts import MANIFEST, artifacts, clear, why_not_whole
+from engines.artifacts import MANIFEST, artifacts, clear, mark_used, why_not_whole
+from engines.backends.tensorrt import plan as plan_file
 from engines.backends.tensorrt import plan_process, plans
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import CLASSIC, RTX, open_flavour
 from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, build_plan
 from engines.backends.tensorrt.plan_process import build_in_child, with_plans
-from engines.backends.tensorrt.plans import find_plans, plans_folder, write_plans
+from engines.backends.tensorrt.plans import find_plans, plans_for, write_plans
 from engines.build import prebuild
 from engines.errors import BackendUnavailable, BuildAbandoned, InvalidSpec, ModelUnavailable
 from engines.families import open_model
-from engines.model import EMBEDDED
+from engines.graphs import export
+from engines.model import EMBEDDED, Plans
+from tests.engines.tiny_models import write_tiny_model
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +58,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, rtx):
-    """The folder of SPEC's plans for Ada cards, in a cache of this module's own."""
+    """SPEC's plans for Ada cards, in a cache of this module's own."""
     root = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(root))
@@ -65,7 +68,8 @@ def built(tmp_path_factory, rtx):
 @pytest.fixture
 def kept(cache, built):
     """A copy of those plans in the test's cache."""
-    return shutil.copytree(built, cache / "tensorrt" / built.name)
+    folders = [shutil.copytree(one.parent, cache / "tensorrt" / one.parent.name) for one in built]
+    return Plans(folders[0] / FRAME_STEP, folders[1] / TEXT_ENCODER)
 
 
 def shapes_of(spec):
@@ -99,7 +103,7 @@ def test_the_whole_frame_is_one_engine(rtx, steps, batching, mode, programs):
 def test_the_same_plan_every_time_and_another_for_other_cards(rtx, built):
     graph = EMBEDDED / "text_encoder.onnx"
     again = build_plan(rtx, graph, {}, "sm89", nothing)
-    assert bytes(again) == (built / TEXT_ENCODER).read_bytes()
+    assert bytes(again) == built.text_encoder.read_bytes()
     assert bytes(build_plan(rtx, graph, {}, PORTABLE, nothing)) != bytes(again)
 
 
@@ -108,6 +112,12 @@ def test_the_other_tensorrt_is_asked_for_no_architecture(rtx):
     other = replace(rtx, name=CLASSIC)
     plan = build_plan(other, EMBEDDED / "text_encoder.onnx", {}, "sm90", nothing)
     assert plan.nbytes > 1_000_000
+
+
+def test_a_build_proves_that_its_graph_can_be_captured(rtx):
+    """Without a card: TensorRT-RTX fails the build of what would allocate when it runs."""
+    config = plan_file._config(rtx, rtx.module.Builder(rtx.log), "sm89")
+    assert config.get_flag(rtx.module.BuilderFlag.REQUIRE_USER_ALLOCATION)
 
 
 def test_it_tells_what_it_does(rtx):
@@ -163,7 +173,7 @@ def test_a_truncated_plan_is_malformed_and_not_loaded(rtx, tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what is missing on other machines")
 def test_without_a_card_a_plan_is_refused_with_the_reason(rtx, built):
     with pytest.raises(BackendUnavailable, match=r"could not take .*frame_step.plan: .*CUDA"):
-        PlanOnDevice(rtx, built / FRAME_STEP, torch.device("cpu"), graph=True)
+        PlanOnDevice(rtx, built.frame_step, torch.device("cpu"), graph=True)
 
 
 def test_the_flavour_that_is_not_installed_names_the_extra():
@@ -172,20 +182,28 @@ def test_the_flavour_that_is_not_installed_names_the_extra():
 
 
 def test_plans_have_a_manifest(built):
-    manifest = json.loads((built / MANIFEST).read_text())
-    assert manifest["key"] == built.name
-    assert set(manifest["files"]) == {FRAME_STEP, TEXT_ENCODER}
+    folder = built.frame_step.parent
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest["key"] == folder.name
+    assert set(manifest["files"]) == {FRAME_STEP}
     about = manifest["about"]
     assert about["model"] == "nano"
     assert (about["width"], about["height"], about["architecture"]) == (208, 144, "sm89")
     assert (about["flavour"], about["version"]) == (RTX, open_flavour(RTX).version)
-    assert why_not_whole(built) is None
+    assert why_not_whole(folder) is None
+    text = json.loads((built.text_encoder.parent / MANIFEST).read_text())
+    assert set(text["files"]) == {TEXT_ENCODER}
+    assert set(text["about"]) == {"model", "flavour", "version", "architecture"}
+    assert why_not_whole(built.text_encoder.parent) is None
 
 
 def test_what_shapes_a_plan_is_in_its_key(rtx, cache, tmp_path):
-    def folder(flavour=rtx, architecture="sm89", **changes):
+    def places(flavour=rtx, architecture="sm89", **changes):
         spec = replace(SPEC, **changes)
-        return plans_folder(open_model(spec), spec, flavour, architecture)
+        return plans_for(open_model(spec), spec, flavour, architecture)
+
+    def folder(*about, **changes):
+        return places(*about, **changes).frame_step
 
     newer = replace(rtx, module=type("Newer", (), {"__version__": "9.9"}))
     other = shutil.copytree(EMBEDDED, tmp_path / "nano")
@@ -198,18 +216,29 @@ def test_what_shapes_a_plan_is_in_its_key(rtx, cache, tmp_path):
     ]  # fmt: skip
     assert len(set(shaping)) == len(shaping)
     assert folder(threads=3, device="cuda:1", execution="graph", backend="tensorrt") == folder()
+    shaped = {"width": 256, "steps": 2, "guidance_mode": "none", "prompt_chunks": 2}
+    text = {places(**{name: value}).text_encoder for name, value in shaped.items()}
+    assert text == {places().text_encoder}, "no size or step shapes it"
+    assert len({*text, places(newer).text_encoder, places(architecture=PORTABLE).text_encoder}) == 3
 
 
 def test_plans_are_found_again_and_portable_ones_serve_every_card(rtx, kept):
     model = open_model(SPEC)
     assert find_plans(model, SPEC, rtx, "sm89") == kept
     assert find_plans(model, SPEC, rtx, "sm86") is None
-    portable = plans_folder(model, SPEC, rtx, PORTABLE)
-    shutil.copytree(kept, portable)
-    manifest = json.loads((portable / MANIFEST).read_text())
-    (portable / MANIFEST).write_text(json.dumps({**manifest, "key": portable.name}))
+    portable = plans_for(model, SPEC, rtx, PORTABLE)
+    for one, other in zip(kept, portable, strict=True):
+        shutil.copytree(one.parent, other.parent)
+        manifest = json.loads((other.parent / MANIFEST).read_text())
+        (other.parent / MANIFEST).write_text(json.dumps({**manifest, "key": other.parent.name}))
     assert find_plans(model, SPEC, rtx, "sm86") == portable
     assert find_plans(model, SPEC, rtx, "sm89") == kept
+
+
+def flip_a_bit_of(plan):
+    content = bytearray(plan.read_bytes())
+    content[len(content) // 2] ^= 1
+    plan.write_bytes(content)
 
 
 def truncate(folder):
@@ -218,13 +247,11 @@ def truncate(folder):
 
 
 def flip_a_bit(folder):
-    content = bytearray((folder / FRAME_STEP).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / FRAME_STEP).write_bytes(content)
+    flip_a_bit_of(folder / FRAME_STEP)
 
 
 def lose_a_file(folder):
-    (folder / TEXT_ENCODER).unlink()
+    (folder / FRAME_STEP).unlink()
 
 
 def lose_the_manifest(folder):
@@ -249,7 +276,7 @@ def spoil_the_manifest(folder):
     [
         (truncate, "frame_step.plan has .* bytes instead of"),
         (flip_a_bit, "frame_step.plan has other content"),
-        (lose_a_file, "text_encoder.plan is missing"),
+        (lose_a_file, "frame_step.plan is missing"),
         (lose_the_manifest, "manifest.json cannot be read"),
         (halve_the_manifest, "manifest.json cannot be read"),
         (spoil_the_manifest, "manifest.json cannot be read"),
@@ -259,18 +286,55 @@ def spoil_the_manifest(folder):
 def test_what_is_damaged_is_named_and_built_anew(
     rtx, kept, built, caplog, monkeypatch, damage, problem
 ):
-    damage(kept)
+    damage(kept.frame_step.parent)
     model = open_model(SPEC)
     assert find_plans(model, SPEC, rtx, "sm89") is None
     assert len(caplog.messages) == 1
-    assert str(kept) in caplog.text
+    assert str(kept.frame_step.parent) in caplog.text
     import re
 
     assert re.search(problem, caplog.text)
     # A build takes seconds: what it writes is a copy of what it wrote.
-    monkeypatch.setattr(plans, "build_plan", lambda *_: (built / TEXT_ENCODER).read_bytes())
+    monkeypatch.setattr(plans, "build_plan", lambda *_: built.text_encoder.read_bytes())
     assert write_plans(model, SPEC, rtx, "sm89", nothing) == kept
-    assert why_not_whole(kept) is None
+    assert why_not_whole(kept.frame_step.parent) is None
+
+
+def test_the_text_encoder_is_built_once_for_all_sizes(rtx, kept, monkeypatch):
+    graphs = []
+
+    def build(flavour, graph, *about):
+        graphs.append(graph.stem)
+        return b"a plan"
+
+    monkeypatch.setattr(plans, "build_plan", build)
+    spec = replace(SPEC, width=256)
+    places = write_plans(open_model(spec), spec, rtx, "sm89", nothing)
+    assert graphs == ["frame_step.single.self"]
+    assert places.text_encoder == kept.text_encoder
+    assert find_plans(open_model(spec), spec, rtx, "sm89") == places
+    flip_a_bit_of(kept.text_encoder)
+    assert find_plans(open_model(spec), spec, rtx, "sm89") is None
+    write_plans(open_model(spec), spec, rtx, "sm89", nothing)
+    assert graphs[1:] == ["text_encoder", "frame_step.single.self"]
+
+
+def test_plans_that_were_not_used_for_longest_go_when_there_are_too_many(rtx, cache, monkeypatch):
+    monkeypatch.setattr(plans, "build_plan", lambda *_: b"a plan" * 1000)
+    monkeypatch.setattr(plans, "LIMIT", 29_000)  # four, with their manifests
+    made = []
+    for day, width in enumerate((128, 144, 160)):
+        spec = replace(SPEC, width=width)
+        made.append(write_plans(open_model(spec), spec, rtx, "sm89", nothing))
+        for place in made[-1]:
+            os.utime(place.parent / MANIFEST, (day, day))
+    mark_used(made[0].frame_step.parent)
+    spec = replace(SPEC, width=176)
+    made.append(write_plans(open_model(spec), spec, rtx, "sm89", nothing))
+    left = {place.parent.name for place in (cache / "tensorrt").glob("*/*.plan")}
+    kept = [made[0].frame_step, made[2].frame_step, made[3].frame_step, made[3].text_encoder]
+    assert left == {place.parent.name for place in kept}
+    assert not list((cache / "tensorrt").glob(".*"))
 
 
 def test_a_build_that_fails_leaves_nothing(rtx, cache, monkeypatch):
@@ -286,7 +350,8 @@ def test_a_build_that_fails_leaves_nothing(rtx, cache, monkeypatch):
     with pytest.raises(BackendUnavailable, match="no tactic"):
         write_plans(open_model(SPEC), SPEC, rtx, "sm89", nothing)
     assert calls
-    assert list((cache / "tensorrt").iterdir()) == []
+    places = plans_for(open_model(SPEC), SPEC, rtx, "sm89")
+    assert list((cache / "tensorrt").iterdir()) == [places.text_encoder.parent], "that was built"
 
 
 def test_what_a_killed_build_left_is_deleted_by_the_next(rtx, cache, monkeypatch):
@@ -298,8 +363,9 @@ def test_what_a_killed_build_left_is_deleted_by_the_next(rtx, cache, monkeypatch
     at_work = cache / "tensorrt" / f".{os.getppid()}.4567"
     at_work.mkdir()
     monkeypatch.setattr(plans, "build_plan", lambda *_: b"a plan")
-    folder = write_plans(open_model(SPEC), SPEC, rtx, "sm89", nothing)
-    assert sorted((cache / "tensorrt").iterdir()) == sorted([folder, at_work])
+    places = write_plans(open_model(SPEC), SPEC, rtx, "sm89", nothing)
+    folders = [place.parent for place in places]
+    assert sorted((cache / "tensorrt").iterdir()) == sorted([*folders, at_work])
 
 
 @pytest.mark.parametrize(
@@ -322,27 +388,46 @@ def test_room_is_checked_before_a_build(rtx, cache, monkeypatch, what, patched, 
         write_plans(open_model(SPEC), SPEC, rtx, "sm89", nothing)
 
 
+def test_there_is_one_log_for_a_module(rtx):
+    """TensorRT keeps the first that it is given, and would go on with one that is gone."""
+    assert open_flavour(RTX).log is rtx.log
+
+
+def test_memory_is_checked_before_the_graphs_are_written(rtx, cache, tmp_path, monkeypatch):
+    folder = write_tiny_model("sd_turbo", tmp_path / "model")
+    spec = replace(SPEC, model=str(folder), guidance_mode="none")
+    monkeypatch.setattr(
+        "psutil.virtual_memory", lambda: type("M", (), {"available": 1 << 20, "total": 1 << 30})
+    )
+    monkeypatch.setattr(export, "_write", lambda *_: pytest.fail("began to write"))
+    with pytest.raises(BackendUnavailable, match=r"needs about .* GiB of memory to build"):
+        write_plans(open_model(spec), spec, rtx, "sm89", nothing)
+    told = r"writing its graphs needs about 0\.\d GiB of memory and 0\.0 GiB are free.*torch"
+    with pytest.raises(BackendUnavailable, match=told) as caught:
+        export.with_graphs(open_model(spec), ["text_encoder"])
+    assert caught.value.cause == "memory"
+
+
 def test_a_child_builds_tells_and_the_next_call_finds(rtx, cache):
     told = []
     watch = Watch(told.append)
     spec = replace(SPEC, width=128, height=128, guidance_mode="none")
     model = with_plans(open_model(spec), spec, rtx, "sm89", watch)
-    assert why_not_whole(model.plans) is None
+    assert [why_not_whole(place.parent) for place in model.plans] == [None, None]
     stages = [stage.rpartition(", ")[0] for stage in told]
-    assert list(dict.fromkeys(stages)) == [
+    assert [stage for stage in dict.fromkeys(stages) if stage != "saving"] == [
         "starting",
         "reading the model",
         "writing the model's graphs",
         *(f"{name}: {stage}" for name in ("text encoder", "frame step") for stage in BUILDING),
-        "saving",
     ]
     assert told[0].endswith(" 0 s")
     told.clear()
-    assert prebuild(spec, "8.9", watch) == model.plans
+    assert prebuild(spec, "8.9", watch) == model.plans.frame_step
     assert told == []
-    (kept,) = (one for one in artifacts() if one.kind == "tensorrt")
-    assert kept.about["architecture"] == "sm89"
-    assert clear() > kept.bytes
+    kept = [one for one in artifacts() if one.kind == "tensorrt"]
+    assert [one.about["architecture"] for one in kept] == ["sm89"] * 2
+    assert clear() > sum(one.bytes for one in kept)
     assert artifacts() == []
 
 

@@ -15,7 +15,7 @@ from engines.backends.tensorrt.flavour import CLASSIC, RTX
 from engines.backends.tensorrt.plan import FRAME_STEP, TEXT_ENCODER
 from engines.backends.torch.frame_buffers import StagedInput
 from engines.errors import BackendUnavailable, EngineFailed
-from engines.model import EMBEDDED
+from engines.model import EMBEDDED, Plans
 from engines.model.shapes import frame_step_signature, input_shapes
 from engines.step.frame_step import FrameStep
 from engines.stream import StreamEngine
@@ -59,7 +59,7 @@ class Bench:
         self.spec = spec
         self.trt = FakeTensorRt()
         self.model = toy_model(self.networks)
-        self.model.plans = folder
+        self.model.plans = Plans(folder / FRAME_STEP, folder / TEXT_ENCODER)
         self.model.tokenizer_files = (EMBEDDED / "tokenizer" / "tokenizer.json",)
         step = FrameStep(self.networks, steps=spec.steps, guidance_mode=spec.guidance_mode,
                          batching=spec.batching)  # fmt: skip
@@ -83,7 +83,7 @@ class Bench:
 
     def add(self, name, module, tensors, outputs):
         content = f"the plan {name}".encode()
-        (self.model.plans / name).write_bytes(content)
+        (self.model.plans.frame_step.parent / name).write_bytes(content)
         self.trt.plans[content] = Plan(module, tensors, tuple(outputs))
 
     def engine(self, flavour=RTX, placement=CAPTURED):
@@ -466,3 +466,53 @@ def test_a_closed_engine_gives_back_what_it_had(graphs, tmp_path, monkeypatch):
     assert given == [[]], "once, when its contexts are gone"
     engine.close()
     assert given == [[]]
+
+
+def test_engines_share_the_text_encoder_of_their_model(graphs, tmp_path):
+    bench = Bench(tmp_path, SPEC)
+    first, second = bench.engine(), bench.engine()
+    shared = weakref.ref(second._runner._text)
+    assert first._runner._text is shared()
+    tokens = np.arange(TOKENS, dtype=np.int64)[None]
+    first.close()
+    assert second._runner.encode_tokens(tokens).tokens_TD[:, 0].tolist() == list(range(TOKENS))
+    stream = second._runner._text._stream.stream
+    second.close()
+    gc.collect()
+    assert shared() is None
+    again = bench.engine()
+    assert again._runner._text._stream.stream is stream, "handed on, as nobody uses it"
+
+
+@pytest.mark.parametrize("flavour", [RTX, CLASSIC])
+def test_every_context_has_run_as_it_will_and_is_waited_for(graphs, tmp_path, monkeypatch, flavour):
+    """TensorRT-RTX captures on the second run: no live frame pays for that."""
+    bench, waits = Bench(tmp_path, replace(SPEC, steps=3), ToyNetworks(detail=True)), []
+    monkeypatch.setattr(
+        fake_cuda.FakeStream,
+        "synchronize",
+        lambda stream: waits.append([context.runs for context in bench.trt.contexts]),
+    )
+    engine = bench.engine(flavour)
+    assert len(engine._runner._phases) == 4
+    assert [context.runs for context in bench.trt.contexts][:4] == [3 + (flavour == CLASSIC)] * 4
+    assert [3] * 4 in [runs[:4] for runs in waits], "waited for after the last"
+    if flavour == RTX:
+        assert all(context.captured for context in list(bench.trt.contexts)[:4])
+    assert engine.spec.execution == "graph"
+
+
+def test_an_engine_that_cannot_be_captured_says_eager(graphs, tmp_path, caplog):
+    bench = Bench(tmp_path, SPEC)
+    bench.trt.capturable = False
+    engine, eager = bench.engine(), toy_engine(bench.networks, SPEC)
+    assert engine.spec.execution == "eager"
+    assert "execution: eager, since torch says that the engine cannot be captured" in caplog.text
+    for frame, params, _ in edits(3):
+        assert np.array_equal(engine.run(frame, params), eager.run(frame, params))
+    bench.spec = replace(SPEC, execution="graph")
+    with pytest.raises(
+        BackendUnavailable, match=r"execution 'graph'.*cannot be captured"
+    ) as caught:
+        bench.engine()
+    assert caught.value.cause == "capture"

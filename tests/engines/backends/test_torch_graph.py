@@ -1,5 +1,6 @@
 """The step as a graph over buffers that stay, on a CUDA device played by the CPU (fake_cuda)."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from engines.backends.torch.stream import STAGES
 from engines.build import build
 from engines.errors import BackendUnavailable, EngineFailed
 from tests.engines.backends import fake_cuda
-from tests.engines.backends.fake_cuda import CAPTURED, FakeEvent
+from tests.engines.backends.fake_cuda import CAPTURED, FakeEvent, FakeGraph
 from tests.engines.pictures import moving_picture
 from tests.engines.toy import TOKENS, WIDTH, ToyNetworks
 from tests.engines.toy_runner import toy_engine
@@ -195,6 +196,48 @@ def test_the_host_waits_once_a_frame_and_reads_its_times_then(graphs):
     assert tuple(times) == STAGES
     assert min(times.values()) >= 0
     assert times["step"] > 0
+
+
+def test_the_host_looks_for_a_moment_before_it_sleeps(graphs, monkeypatch):
+    engine = toy_engine(ToyNetworks(), SPEC, placement=CAPTURED)
+    frame, params, _ = next(edits(1))
+    asked, slept = FakeEvent.asked, FakeEvent.waits
+    expected = engine.run(frame, params)
+    assert FakeEvent.asked > asked
+    assert FakeEvent.waits == slept + 1, "the device was not done"
+    monkeypatch.setattr(FakeEvent, "quick", True)
+    assert np.array_equal(engine.run(frame, params), expected)
+    assert FakeEvent.waits == slept + 1
+    assert tuple(engine.stage_ms()) == STAGES
+
+
+def test_a_set_of_graphs_costs_one_wait_and_one_pool(graphs):
+    toy_engine(ToyNetworks(detail=True), replace(SPEC, steps=3), placement=CAPTURED)
+    assert len(graphs) == 3
+    assert fake_cuda.given_back == [0], "once, before the first"
+    assert len({graph.pool() for graph in graphs}) == 1
+    toy_engine(ToyNetworks(), SPEC, placement=CAPTURED)
+    assert graphs[-1].pool() != graphs[0].pool(), "another engine's may be freed alone"
+
+
+def test_collections_go_on_after_a_capture_whatever_came_of_it(graphs):
+    toy_engine(ToyNetworks(), SPEC, placement=CAPTURED)
+    assert gc.isenabled()
+
+    class Reading(ToyNetworks):
+        def decode(self, latent_BChw, features):
+            return super().decode(latent_BChw * latent_BChw.sum().item(), features)
+
+    with pytest.raises(BackendUnavailable):
+        toy_engine(Reading(), SPEC, placement=CAPTURED)
+    assert gc.isenabled()
+    assert FakeGraph.capturing is None, "the stream can be used again"
+    gc.disable()
+    try:
+        toy_engine(ToyNetworks(), SPEC, placement=CAPTURED)
+        assert not gc.isenabled(), "as it was found"
+    finally:
+        gc.enable()
 
 
 def test_the_frame_stream_is_urgent_and_the_text_stream_is_not(graphs):

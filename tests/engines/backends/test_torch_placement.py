@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from engines.api import EngineSpec
+from engines.backends.torch import compiler
 from engines.backends.torch import placement as placement_module
 from engines.backends.torch.placement import Placement, place
 from engines.errors import BackendUnavailable
@@ -39,15 +40,32 @@ def test_an_amd_gpu_runs_eagerly(monkeypatch):
 
 
 def test_compile_ends_in_a_graph_only_where_there_are_graphs(monkeypatch):
-    monkeypatch.setattr(placement_module, "find_spec", lambda name: object())
+    monkeypatch.setattr(compiler, "find_spec", lambda name: object())
     assert placed(monkeypatch, "cuda:0", execution="compile").captured
     assert not placed(monkeypatch, "cpu", execution="compile").captured
     assert not placed(monkeypatch, "cuda:0", execution="eager").captured
 
 
-def test_compile_on_cuda_without_triton_names_the_package(monkeypatch):
-    monkeypatch.setattr(placement_module, "find_spec", lambda name: None)
-    with pytest.raises(BackendUnavailable, match=r"triton.*pip install triton"):
+@pytest.mark.parametrize(
+    ("triton", "system", "chosen", "there", "said"),
+    [
+        (False, "linux", "", ["gcc"], "the package triton.*pip install triton"),
+        (True, "linux", "", [], "needs a C compiler: sudo apt install gcc"),
+        (True, "linux", "/opt/none", ["gcc"], "none by the name in \\$CC, /opt/none"),
+        (True, "linux", "", ["clang"], None),
+        (True, "linux", "icx", ["icx"], None),
+        (True, "win32", "", [], None),
+    ],
+)
+def test_what_compile_needs_on_cuda_is_named(monkeypatch, triton, system, chosen, there, said):
+    monkeypatch.setattr(compiler, "find_spec", lambda name: object() if triton else None)
+    monkeypatch.setattr(compiler.sys, "platform", system)
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setenv("CC", chosen)
+    if said is None:
+        assert placed(monkeypatch, "cuda:0", execution="compile").execution == "compile"
+        return
+    with pytest.raises(BackendUnavailable, match=rf"'compile' on cuda:0: .*{said}.*'graph'"):
         placed(monkeypatch, "cuda:0", execution="compile")
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from engines.api import Embedding, EngineSpec
+from engines.backends.torch.frame_buffers import StagedInput
 from engines.backends.torch.stream import STAGES, DeviceStream
 from engines.backends.torch.text import TextNetwork
 from engines.backends.torch.weights import Weights
@@ -93,6 +94,20 @@ def test_stage_times_are_those_of_the_last_frame():
     assert tuple(first) == STAGES, "a mapping that was handed out stays as it is"
 
 
+def test_the_hosts_own_copy_is_no_upload(monkeypatch):
+    """On a device its first event would be passed long before the copy begins."""
+    engine = toy_engine(ToyNetworks(), SPEC)
+    frame, params, _ = next(edits(1))
+    happened, fill, mark = [], StagedInput.fill, DeviceStream.mark
+    monkeypatch.setattr(
+        StagedInput, "fill", lambda self, array: (happened.append("fill"), fill(self, array))
+    )
+    monkeypatch.setattr(DeviceStream, "mark", lambda self: (happened.append("mark"), mark(self)))
+    engine.run(frame, params)
+    assert happened[-4:] == ["mark"] * 4
+    assert set(happened[:-4]) == {"fill"}
+
+
 def test_a_frame_that_failed_half_way_has_no_times():
     networks = Failing()
     engine = toy_engine(networks, SPEC)
@@ -139,7 +154,7 @@ def test_a_device_without_a_clock_of_its_own_measures_nothing():
     stream = DeviceStream(torch.device("mps"))
     for _ in range(3):
         stream.begin()
-        for _ in STAGES:
+        for _ in range(len(STAGES) + 1):
             stream.mark()
         stream.wait()
     assert stream.stage_ms == {}

@@ -140,6 +140,18 @@ def test_a_card_that_nothing_uses_says_what_to_install(monkeypatch, obstacle):
     assert (found.state, found.fix) == (("note", obstacle) if obstacle else ("ok", ""))
 
 
+@pytest.mark.parametrize(
+    "lacking", [None, "torch.compile needs a C compiler: sudo apt install gcc"]
+)
+def test_a_card_without_a_compiler_says_what_to_install(monkeypatch, lacking):
+    card = NvidiaCard("NVIDIA RTX 4090", "580.1", 24564, 564, "8.9")
+    monkeypatch.setattr(survey, "nvidia_cards", lambda: [card])
+    monkeypatch.setattr(survey, "nvidia_obstacle", lambda: None)
+    monkeypatch.setattr(survey, "compiler_obstacle", lambda: lacking)
+    found = by_name(engine.check()).get("torch.compile")
+    assert (found and (found.state, found.fix)) == (lacking and ("note", lacking))
+
+
 def test_models_from_the_hub_with_their_size(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "none"))
     assert survey.hub_models() == {}

@@ -70,7 +70,7 @@ def test_the_better_engine_takes_over_without_a_gap(world, shop, running, go_on)
     pipeline = running(make_preset(steps=3, batching="stream"))
     assert shop.asked == ["auto", "tensorrt"]
     first = world.engines[0]
-    wait_until(lambda: notice(pipeline) == "TensorRT engine: frame step: building engine, 3 s")
+    wait_until(lambda: notice(pipeline) == "faster engine: frame step: building engine, 3 s")
     taken = []
     take_over = FakeEngine.take_over
     FakeEngine.take_over = lambda self, other: (
@@ -90,7 +90,7 @@ def test_the_better_engine_takes_over_without_a_gap(world, shop, running, go_on)
     seqs = [seq for seq, *_ in world.sinks["fake"].frames][delay:]
     assert seqs == sorted(set(seqs)), "no picture twice, and time never runs backwards"
     assert notice(pipeline) == ""
-    building = "engine: TensorRT builds a faster one, which will take over by itself"
+    building = "engine: a faster one is built, which will take over by itself"
     assert world.said.count(building) == 1
     assert "engine: fake on tensorrt, 128x128, 3 steps" in world.said
 

@@ -158,3 +158,16 @@ def test_the_notice_says_what_is_another_than_was_wanted():
     assert bench.notice.endswith("It is built again, 640x352, backend torch, execution eager.")
     bench.repair.broke(EngineFailed("no more."), other=True)
     assert bench.notice == "the engine failed: no more. Another one is being built."
+
+
+def test_a_compiled_engine_that_broke_is_not_compiled_again():
+    bench = Bench(ran=replace(TORCH, execution="compile"))
+    assert bench.fails() == SAME
+    assert outages.broken_compile() == "no"
+    assert bench.all() == [("torch", "graph", "auto", 640), EAGER, CPU, SMALLER_CPU]
+
+
+def test_openvino_compiles_always_and_that_is_not_torchs():
+    bench = Bench(ran=replace(TORCH, backend="openvino", device="CPU", execution="compile"))
+    bench.fails()
+    assert outages.broken_compile() == ""

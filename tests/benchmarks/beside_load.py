@@ -71,7 +71,7 @@ def run(checkout: Path, flags: list[str], busy: int, folder: Path) -> dict[str, 
         child.wait(30)
     return {
         name: statistics.mean(one[name] for one in found)
-        for name in ("fps_engine", "fps_out", "latency_ms_p50", "latency_ms_p95")
+        for name in ("fps_engine", "fps_out", "motion_latency_ms_p50", "motion_latency_ms_p95")
     }
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     for name, found in rounds.items():
         engine, out, p50, p95 = (
             statistics.median(one[key] for one in found)
-            for key in ("fps_engine", "fps_out", "latency_ms_p50", "latency_ms_p95")
+            for key in ("fps_engine", "fps_out", "motion_latency_ms_p50", "motion_latency_ms_p95")
         )
         share = statistics.median(one["fps_out"] / one["fps_engine"] for one in found)
         print(f"| {name} | {engine:.1f} | {out:.1f} | {share:.2f} | {p50:.0f} | {p95:.0f} |")

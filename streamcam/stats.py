@@ -18,8 +18,12 @@ class Snapshot:
     """One reading. Rates in frames per second, times in milliseconds, shares 0 … 1.
 
     fps_in, fps_engine, fps_out  frames captured, restyled, written (the fastest sink)
-    latency_ms_p50, _p95         from capture to the sink's write, new pictures only
+    motion_latency_ms_p50, _p95  from the capture of the frame that is shown to the sink's write,
+                                 new pictures only
+    style_latency_ms_p50, _p95   likewise from the capture of the frame that the engine restyled:
+                                 what moves is as old as the one, how it looks as the other
     engine_ms_p50, _p95          one Engine.run
+    resolve_ms_p50               one picture made of the newest frame and the newest picture
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
     memory                       of the engine's device, taken by all programs: "5.1/8.0 GiB"
@@ -33,10 +37,13 @@ class Snapshot:
     fps_in: float
     fps_engine: float
     fps_out: float
-    latency_ms_p50: float
-    latency_ms_p95: float
+    motion_latency_ms_p50: float
+    motion_latency_ms_p95: float
+    style_latency_ms_p50: float
+    style_latency_ms_p95: float
     engine_ms_p50: float
     engine_ms_p95: float
+    resolve_ms_p50: float
     skipped: float
     dropped: int
     repeats: int
@@ -58,7 +65,7 @@ class Stats:
     """Counters, rates and durations by name. Every method may be called from any thread.
 
     Counts used by the stages: "in", "engine", "skipped", "out", "repeats". Durations in
-    seconds: "latency", "engine".
+    seconds: "motion", "style" (latencies), "engine", "resolve".
     """
 
     def __init__(self) -> None:
@@ -110,17 +117,18 @@ class Stats:
         """A consistent reading of everything."""
         now = perf_counter()
         with self._lock:
-            latency = sorted(self._durations.get("latency", ()))
-            engine = sorted(self._durations.get("engine", ()))
             passed, skipped = self._counts["engine"], self._counts["skipped"]
             return Snapshot(
                 fps_in=self._rate("in", now),
                 fps_engine=self._rate("engine", now),
                 fps_out=self._rate("out", now),
-                latency_ms_p50=percentile(latency, 50) * 1e3,
-                latency_ms_p95=percentile(latency, 95) * 1e3,
-                engine_ms_p50=percentile(engine, 50) * 1e3,
-                engine_ms_p95=percentile(engine, 95) * 1e3,
+                motion_latency_ms_p50=self._ms("motion", 50),
+                motion_latency_ms_p95=self._ms("motion", 95),
+                style_latency_ms_p50=self._ms("style", 50),
+                style_latency_ms_p95=self._ms("style", 95),
+                engine_ms_p50=self._ms("engine", 50),
+                engine_ms_p95=self._ms("engine", 95),
+                resolve_ms_p50=self._ms("resolve", 50),
                 skipped=skipped / max(passed + skipped, 1),
                 dropped=sum(queue.dropped for queue in self._drop_sources),
                 repeats=self._counts["repeats"],
@@ -133,6 +141,9 @@ class Stats:
                 curtain=self._texts["curtain"],
                 notice=" · ".join(self._notices.values()),
             )
+
+    def _ms(self, name: str, percent: float) -> float:
+        return percentile(sorted(self._durations.get(name, ())), percent) * 1e3
 
     def _rate(self, name: str, now: float) -> float:
         marks = self._marks.get(name, ())

@@ -23,11 +23,12 @@ from engines.bench.measure import Timings, cost_of, peak_flops, time_in_turns
 from engines.families import open_model
 from engines.graphs.export import PARTS, with_graphs
 from engines.model import Model, frame_step_graph
-from streamcam.bench.paced_run import bundled_clip, run_app
+from streamcam.bench.live_quality import KEPT, LiveFigures, LiveQuality, without_resolve
+from streamcam.bench.paced_run import AppRun, Witness, bundled_clip, run_app
 from streamcam.frames import Pixels
 from streamcam.looks.params import encoded
 from streamcam.options import Options
-from streamcam.provision.build import open_engine
+from streamcam.provision.build import build_engine, open_engine
 from streamcam.stats import percentile
 
 _ROUNDS = 3
@@ -42,8 +43,9 @@ class Report:
     engine_ms_*       `Engine.run` alone
     networks_ms       the sum of the medians of encoder, UNet and decoder, each run alone
     engine_to_networks  `Engine.run` over networks_ms, all four run by turns
-    app_to_engine     ratio of the frame rates
-    latency_ms_*      from capture to sink, in the whole app
+    app_to_engine     ratio of the rates at which the engine restyles
+    live, live_off    of the whole app: as the preset says, and showing the engine's pictures as
+                      they are
     first_frame_s     seconds from the command, in a new process, to its first restyled picture
     peak_share        operations a second of the engine over those of a large matrix product
     rss_mb            most memory that process held
@@ -55,10 +57,9 @@ class Report:
     networks_ms: float
     engine_to_networks: float
     engine_fps: float
-    app_fps: float
     app_to_engine: float
-    latency_ms_p50: float
-    latency_ms_p95: float
+    live: LiveFigures
+    live_off: LiveFigures
     first_frame_s: float
     peak_share: float
     rss_mb: float
@@ -71,8 +72,9 @@ class Report:
     device: str
 
     def as_dict(self) -> dict[str, float | int | str]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON: figures of `live` by their names, of `live_off` with "_off" after them."""
+        rest = {name: value for name, value in asdict(self).items() if "live" not in name}
+        return {**self.live.as_dict(), **self.live_off.as_dict("_off"), **rest}
 
 
 @dataclass(slots=True)
@@ -81,9 +83,10 @@ class _Samples:
 
     alone: list[float]
     beside: Timings
-    app_fps: list[float]
-    latency_p50: list[float]
-    latency_p95: list[float]
+    app: list[AppRun]
+    app_off: list[AppRun]
+    live: LiveFigures | None = None
+    live_off: LiveFigures | None = None
 
 
 def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Report:
@@ -107,7 +110,9 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         engine.close()
     times = sorted(samples.alone)
     # Means on both sides: a rate counts the slow frames too.
-    engine_fps, app_fps = 1e3 / mean(times), mean(samples.app_fps)
+    engine_fps = 1e3 / mean(times)
+    assert samples.live is not None
+    assert samples.live_off is not None
     engine_s, spec = median(times) / 1e3, engine.spec
     model = _described(spec)
     return Report(
@@ -116,10 +121,9 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         networks_ms=samples.beside.networks_ms,
         engine_to_networks=median(samples.beside.engine) / samples.beside.networks_ms,
         engine_fps=engine_fps,
-        app_fps=app_fps,
-        app_to_engine=app_fps / engine_fps,
-        latency_ms_p50=median(samples.latency_p50),
-        latency_ms_p95=median(samples.latency_p95),
+        app_to_engine=samples.live.app_fps / engine_fps,
+        live=samples.live,
+        live_off=samples.live_off,
         first_frame_s=first_frame_s,
         peak_share=cost.frame_flops(model, spec) / engine_s / peak_flops(cost, spec),
         rss_mb=rss_mb,
@@ -154,8 +158,10 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
     frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
     params = encoded(options.preset.look(), engine.encode)
     networks = cost_of(engine.spec).networks_alone(_described(engine.spec), engine.spec)
-    samples = _Samples([], Timings([], {name: [] for name in networks}), [], [], [])
-    share = seconds / _ROUNDS / 3
+    samples = _Samples([], Timings([], {name: [] for name in networks}), [], [])
+    sides = {True: (options, samples.app), False: (without_resolve(options), samples.app_off)}
+    witnesses = {resolved: Witness(KEPT) for resolved in sides}
+    share = seconds / _ROUNDS / 4
     for _ in range(_ROUNDS):
         beside = time_in_turns(engine, params, frames, networks, share)
         samples.beside.engine.extend(beside.engine)
@@ -163,10 +169,14 @@ def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: f
             samples.beside.networks[name].extend(times)
         alone = time_in_turns(engine, params, frames, {}, share).engine
         samples.alone.extend(alone)
-        app = run_app(options, clip, median(alone), share)
-        samples.app_fps.append(app.fps)
-        samples.latency_p50.append(app.latency_ms_p50)
-        samples.latency_p95.append(app.latency_ms_p95)
+        for resolved, (wanted, runs) in sides.items():
+            witness = witnesses[resolved]
+            runs.append(run_app(wanted, clip, median(alone), share, witness=witness))
+    quality = LiveQuality(options, engine, clip, build_engine)
+    samples.live, samples.live_off = (
+        quality.judge(wanted, runs, witnesses[resolved])
+        for resolved, (wanted, runs) in sides.items()
+    )
     return samples
 
 

@@ -14,6 +14,7 @@ from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
 if TYPE_CHECKING:
+    from streamcam.bench.live_quality import LiveFigures
     from streamcam.bench.measure_app import Report
     from streamcam.bench.peers import Comparison
     from streamcam.pipeline import Options
@@ -170,11 +171,32 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
         ("engine time", f"{report.engine_ms_p50:.1f} ms", f"95 %: {report.engine_ms_p95:.1f} ms"),
         ("its networks alone", f"{report.networks_ms:.1f} ms", _ratio(report.engine_to_networks)),
         ("engine rate", f"{report.engine_fps:.1f} fps", "the bare engine"),
-        ("app rate", f"{report.app_fps:.1f} fps", _ratio(report.app_to_engine)),
-        ("latency", f"{report.latency_ms_p50:.0f} ms", f"95 %: {report.latency_ms_p95:.0f} ms"),
+        ("app rate", f"{report.live.app_fps:.1f} fps", _ratio(report.app_to_engine)),
+        *_live_rows(report.live, report.live_off),
         ("first picture", f"{report.first_frame_s:.2f} s", "from the command, warm disk"),
         ("share of peak", f"{report.peak_share:.0%}", "of a large matrix product here"),
         ("memory", f"{report.rss_mb:.0f} MB", "most that the command held"),
+    ]
+
+
+def _live_rows(on: LiveFigures, off: LiveFigures) -> list[tuple[str, str, str]]:
+    """What the resolve stage brings, beside a run without it."""
+
+    def row(name: str, figure: str, form: str, unit: str) -> tuple[str, str, str]:
+        said = [f"{getattr(side, figure):{form}}{unit}" for side in (on, off)]
+        return name, said[0], f"{said[1]} without resolve"
+
+    return [
+        row("engine's rate", "app_fps", ".1f", " fps"),
+        row("latency of motion", "motion_latency_ms_p50", ".0f", " ms"),
+        row("its 95 %", "motion_latency_ms_p95", ".0f", " ms"),
+        row("latency of style", "style_latency_ms_p50", ".0f", " ms"),
+        row("its 95 %", "style_latency_ms_p95", ".0f", " ms"),
+        row("ticks with a new picture", "new_picture_share", ".0%", ""),
+        row("live fidelity", "fidelity_db", ".1f", " dB"),
+        row("warp error", "warp_error", ".1f", " levels"),
+        row("flicker of a still scene", "static_flicker", ".2f", " of the camera's"),
+        row("resolve", "resolve_ms_p50", ".1f", " ms"),
     ]
 
 

@@ -52,7 +52,7 @@ class Delivery:
     repeat, ten times a second) while none comes: a curtain may have moved. When `form.realtime`
     is False all get each frame once. One that fails and can be had again (`Sink.reopen_as`) is
     opened anew after ever longer pauses. `stats` counts for the primary sink alone: "out" and
-    "latency" for new pictures, "repeats" for those shown again.
+    "motion" and "style" (latencies) for new pictures, "repeats" for those shown again.
     """
 
     def __init__(  # noqa: PLR0913  # the last one is for tests
@@ -179,7 +179,10 @@ class Delivery:
             self._stats.count("repeats")
         else:
             self._stats.count("out")
-            self._stats.took("latency", self._ticker.clock() - frame.captured_at)
+            now, styled_at = self._ticker.clock(), frame.styled_at
+            self._stats.took("motion", now - frame.captured_at)
+            styled_at = frame.captured_at if styled_at is None else styled_at
+            self._stats.took("style", now - styled_at)
 
     def _lose(self, failed: StreamcamError) -> None:
         """Raises it if the sink is lost for good."""

@@ -100,7 +100,7 @@ class GateChoice(Table):
 class ResolveChoice(Table):
     """How what is shown keeps up with the camera while the engine is at work."""
 
-    mode: Literal["auto", "guided", "warped", "off"] = "off"
+    mode: Literal["auto", "guided", "warped", "off"] = "auto"
     """off shows the engine's pictures as they are; warped moves them along with the camera's newest
     frame; guided adds the detail of that frame's luma; auto is guided, and less where it would take
     more than a tenth of the processor."""

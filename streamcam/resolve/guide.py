@@ -29,14 +29,15 @@ _STEEPEST = 3.0  # slope, either way: then a · luma + b fits int16
 _ZERO = 128  # code of slope 0 in uint8
 
 
-def slopes(styled: Pixels, luma: Pixels) -> Pixels:
-    """(height, width, 3) uint8 codes of the slopes of `styled` (height, width, 3) by `luma`
-    (height, width), both uint8: 128 + 32 a, a from −3 to 3."""
+def slopes(pair: Pixels) -> Pixels:
+    """(height, width, 3) uint8 codes of the slopes of styled colours by luma: 128 + 32 a, a from −3
+    to 3. `pair` (height, width, 4) uint8: the colours, and luma as the fourth channel."""
+    *colours, luma = cv2.split(pair)
     guide: _Plane = luma.astype(np.float32)
     mean = _mean(guide)
     share = _UNIT / (_mean(guide * guide) - mean * mean + np.float32(_NOISE))
     codes = []
-    for colour in cv2.split(styled):
+    for colour in colours:
         level: _Plane = colour.astype(np.float32)
         slope = (_mean(level * guide) - _mean(level) * mean) * share
         np.clip(slope, -_UNIT * _STEEPEST, _UNIT * _STEEPEST, out=slope)
@@ -61,19 +62,16 @@ class Guide:
         self._levels = np.empty(shape, np.int16)
         self._colours = [np.empty(shape, np.uint8) for _ in range(3)]
 
-    def apply(
-        self, styled: Pixels, luma: Pixels, codes: Pixels, detail: Pixels, into: Pixels
-    ) -> None:
-        """Write `styled` (h, w, 3), enlarged by `detail` (height, width), into (height, width, 3).
+    def apply(self, styled: Pixels, codes: Pixels, detail: Pixels, into: Pixels) -> None:
+        """Write `styled`, enlarged by `detail` (height, width), into (height, width, 3).
 
-        `luma` (h, w) is what `styled` was made of, `codes` its `slopes`, maybe sampled elsewhere.
-        All are uint8; `into` may be a part of a picture.
+        `styled` (h, w, 4) has the luma that it was made of as its fourth channel; `codes` (h, w, 3)
+        are its `slopes`. All are uint8, and `into` may be a part of a picture.
         """
         np.copyto(self._levels, detail)
+        *colours, luma = cv2.split(styled)
         small = luma.astype(np.int16)
-        for colour, look, code in zip(
-            self._colours, cv2.split(styled), cv2.split(codes), strict=True
-        ):
+        for made, look, code in zip(self._colours, colours, cv2.split(codes), strict=True):
             slope = code.astype(np.int16)
             slope -= _ZERO
             rest = look.astype(np.int16)
@@ -84,7 +82,7 @@ class Guide:
             np.multiply(self._slope, self._levels, out=self._slope)
             cv2.add(self._slope, self._rest, dst=self._slope)  # saturates
             cv2.threshold(self._slope, 0, 0, cv2.THRESH_TOZERO, dst=self._slope)
-            cv2.convertScaleAbs(self._slope, dst=colour, alpha=1.0 / _UNIT)
+            cv2.convertScaleAbs(self._slope, dst=made, alpha=1.0 / _UNIT)
         cv2.merge(self._colours, dst=into)
 
     def _enlarge(self, values: NDArray[np.int16], into: NDArray[np.int16]) -> None:

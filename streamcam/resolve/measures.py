@@ -16,6 +16,7 @@ from streamcam.frames import Pixels
 from streamcam.resolve.reprojection import Flow
 
 _PEAK = 255.0
+_FOUND = 12  # levels of luma by which a pixel that was found may differ
 _ALIKE = 0.01  # levels²: pictures that differ by less count as differing by so much
 
 
@@ -41,12 +42,7 @@ def warp_error(before: Pixels, now: Pixels, flow: Flow, found: NDArray[np.bool_]
     found  (height, width): where that flow holds
     0.0 where it holds nowhere.
     """
-    height, width = found.shape
-    across, down = np.meshgrid(
-        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    )
-    at = flow + np.dstack([across, down])
-    x, y = np.split(at, 2, axis=2)
+    x, y = (plane + at for plane, at in zip(cv2.split(flow), _places(found.shape), strict=True))
     moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     apart = np.asarray(cv2.absdiff(now, moved))[found]
     return float(apart.mean()) if apart.size else 0.0
@@ -73,3 +69,21 @@ def _psnr(one: Pixels, other: Pixels) -> float:
 def _edges(picture: Pixels) -> float:
     luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(luma, cv2.CV_32F).std())
+
+
+def camera_flow(before: Pixels, now: Pixels) -> tuple[Flow, NDArray[np.bool_]]:
+    """Where each pixel of `now`, a frame of the camera, was in `before`, and whether it was found
+    there: both for `warp_error`. Slow and exact: DIS flow at its medium preset."""
+    earlier, newest = (
+        np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in (before, now)
+    )
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = np.asarray(dis.calc(newest, earlier, None), np.float32)  # type: ignore[call-overload]
+    x, y = (plane + at for plane, at in zip(cv2.split(flow), _places(newest.shape), strict=True))
+    followed = cv2.remap(earlier, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return flow, np.asarray(cv2.absdiff(newest, followed)) <= _FOUND
+
+
+def _places(shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    down, across = np.indices(shape, np.float32)
+    return across, down

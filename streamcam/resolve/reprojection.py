@@ -7,6 +7,8 @@ starts from the flow of the tick before, scaled by the time that it spans.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,25 @@ Maps = tuple[NDArray[np.int16], NDArray[np.uint16]]  # fixed-point, as `cv2.rema
 
 # Flow is computed on luma of at most this width and height, in pixels. See the table in
 # tests/benchmarks/README.md.
-_LONGEST = 256
+_LONGEST = 160
 # OpenCV 5.0 reads beyond its pyramid, and ends the process, where one side is shorter than 32 and
 # the other takes it down three levels: found by trying every height up to 66.
 _SHORTEST = 40
 _WRONG = 20  # levels of luma by which a pixel that was followed may differ
 _GROWTH = 3.0  # most that the last flow is stretched by as a start
+
+
+class Followed(NamedTuple):
+    """Where a frame was in an earlier one.
+
+    maps   for `cv2.remap`, at the full size
+    small  likewise, at the size that flow is computed at
+    wrong  share of pixels, 0 … 1, that were not found where they were followed to
+    """
+
+    maps: Maps
+    small: Maps
+    wrong: float
 
 
 class Reprojection:
@@ -54,13 +69,9 @@ class Reprojection:
 
     def follow(
         self, newest: Pixels, earlier: Pixels, span: float, still: Plane | None = None
-    ) -> tuple[Maps, Pixels]:
+    ) -> Followed:
         """Where `newest` was in `earlier`, both `shrunk`; `span` seconds lie between them.
-        `still` (height, width), 0 … 1, says where nothing moves.
-
-        Returns maps for `cv2.remap` at the full size, and at the small one by how many levels of
-        luma each pixel differs from where it was followed to.
-        """
+        `still` (height, width), 0 … 1, says where nothing moves."""
         start = None
         if self._flow is not None and self._span > 0.0 and span > 0.0:
             start = self._flow * np.float32(min(span / self._span, _GROWTH))
@@ -72,13 +83,11 @@ class Reprojection:
             moves = 1.0 - still
             planes = [plane * moves for plane in planes]
         small = [plane + at for plane, at in zip(planes, self._small_places, strict=True)]
-        followed = cv2.remap(
-            earlier, small[0], small[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        across, down = (self._enlarged(planes[axis], axis) for axis in (0, 1))
-        places, parts = cv2.convertMaps(across, down, cv2.CV_16SC2)
-        maps = np.asarray(places, np.int16), np.asarray(parts, np.uint16)
-        return maps, np.asarray(cv2.absdiff(newest, followed), np.uint8)
+        small_maps = _fixed_point(*small)
+        maps = _fixed_point(*(self._enlarged(planes[axis], axis) for axis in (0, 1)))
+        apart = cv2.absdiff(newest, sampled(earlier, small_maps))
+        _, wrong = cv2.threshold(apart, _WRONG, 1, cv2.THRESH_BINARY)
+        return Followed(maps, small_maps, cv2.countNonZero(wrong) / wrong.size)
 
     def forget(self) -> None:
         """The next flow starts from nothing."""
@@ -92,16 +101,15 @@ class Reprojection:
         return plane + self._places[axis]
 
 
-def wrong_share(difference: Pixels) -> float:
-    """Share of pixels, 0 … 1, that were not found where they were followed to."""
-    _, wrong = cv2.threshold(difference, _WRONG, 1, cv2.THRESH_BINARY)
-    return cv2.countNonZero(wrong) / difference.size
-
-
 def sampled(picture: Pixels, maps: Maps) -> Pixels:
     """`picture`, of up to four channels, where the maps say: a new array."""
     moved = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
+
+
+def _fixed_point(across: Plane, down: Plane) -> Maps:
+    places, parts = cv2.convertMaps(across, down, cv2.CV_16SC2)
+    return np.asarray(places, np.int16), np.asarray(parts, np.uint16)
 
 
 def _places(size: Size) -> tuple[Plane, Plane]:

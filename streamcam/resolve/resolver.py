@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import cv2
 import numpy as np
 
@@ -10,12 +12,27 @@ from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
 from streamcam.resolve.guide import Guide, slopes
 from streamcam.resolve.luma import Luma, luma_of
-from streamcam.resolve.reprojection import Maps, Reprojection, sampled, wrong_share
-from streamcam.resolve.steadiness import LumaBlend, PairBlend, noise_of, stillness
+from streamcam.resolve.reprojection import Followed, Reprojection, sampled
+from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
 from streamcam.resolve.trust import Trust
 
 _CUT = 0.35  # share of the picture that was not found again: another scene
+_STILL = 0.5  # least stillness of a frame in which nothing moves
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
+
+
+class Outcome(Enum):
+    """What came of a frame.
+
+    MADE     a picture
+    SAME     nothing moves: the one before shows it, and nothing was written
+    UNKNOWN  the frame does not show what the pair does, or the look does not move along: nothing
+             was written
+    """
+
+    MADE = "made"
+    SAME = "same"
+    UNKNOWN = "unknown"
 
 
 class Resolver:
@@ -56,76 +73,84 @@ class Resolver:
         self._reprojection = Reprojection(placed.size)
         self._trust = Trust(placed.size)
         # Of the pair:
-        self._styled: Pixels | None = None  # with luma as a fourth channel
-        self._codes: Pixels | None = None
-        self._small: Pixels | None = None
+        self._pair: Pixels | None = None  # styled, with luma as a fourth channel
+        self._codes: Pixels | None = None  # slopes, small
+        self._small: Pixels | None = None  # luma
+        self._last: Pixels | None = None  # luma of the frame that it was shown for last, small
         self._seen: Pixels | None = None
         self._taken_at = 0.0
-        self._noise = 1.0  # levels
 
     def take(self, picture: Frame) -> None:
         """Work with this pair from now on. `picture` is the engine's, with `made_of`."""
         made_of = picture.made_of
         if made_of is None or picture.pixels is self._seen:
             return
-        self._seen = picture.pixels
+        self._seen, self._last = picture.pixels, None
         part = self._placement.placed
         luma, styled = luma_of(made_of.given, part), part.of(picture.pixels)
         small = self._reprojection.shrunk(luma)
-        self._noise = noise_of(small)
         if self._reproject and self._reprojection.possible:
             span = picture.captured_at - self._taken_at
             self._trust.look_at(styled, small, made_of.look, span)
             self._taken_at = picture.captured_at
-        styled, luma = self._pair_blend.blend(styled, luma, made_of.look, self._noise)
-        self._styled = np.dstack([styled, luma])
-        self._small = self._reprojection.shrunk(luma)
+        pair = np.asarray(cv2.merge([styled, luma]), np.uint8)
+        self._pair = pair = self._pair_blend.blend(pair, small, made_of.look)
+        pair_small = self._reprojection.shrunk(pair)
+        self._small = np.ascontiguousarray(pair_small[:, :, 3])
         if self._guided:
-            self._codes = slopes(styled, luma)
+            self._codes = slopes(pair_small)
 
-    def resolve(self, pixels: Pixels, span: float, into: Pixels) -> bool:
+    def resolve(self, pixels: Pixels, span: float, into: Pixels) -> Outcome:
         """Write the picture of a camera frame into (height, width, 3) of the outputs' size.
 
-        `span`: seconds from the pair's frame to this one. False, and nothing written, where the
-        frame does not show what the pair does, or the look does not move along.
+        `span`: seconds from the pair's frame to this one.
         """
-        styled, earlier, codes = self._styled, self._small, self._codes
-        if styled is None or earlier is None:
-            return False
+        pair, codes = self._pair, self._codes
+        if pair is None:
+            return Outcome.UNKNOWN
         self._luma.look_at(pixels)
         newest = self._reprojection.shrunk(self._luma.small)
+        if self._last is not None and self._is_still(newest, self._last):
+            return Outcome.SAME
         if self._reproject:
-            maps = self._follow(newest, earlier, span)
-            if maps is None:
-                return False
-            styled = sampled(styled, maps)
-            codes = None if codes is None else sampled(codes, maps)
+            found = self._follow(newest, span)
+            if found is None:
+                return Outcome.UNKNOWN
+            pair = sampled(pair, found.maps)
+            codes = None if codes is None else sampled(codes, found.small)
+        self._last = newest
         if self._mirror:
-            styled, newest = _mirrored(styled), _mirrored(newest)
+            pair, newest = _mirrored(pair), _mirrored(newest)
             codes = None if codes is None else _mirrored(codes)
         shown = self._placement.shown
-        look, target = styled[:, :, :3], shown.of(into)
+        target = shown.of(into)
         if codes is None:
+            look = np.ascontiguousarray(pair[:, :, :3])
             cv2.resize(look, shown.size, dst=target, interpolation=cv2.INTER_CUBIC)
-            return True
+            return Outcome.MADE
         detail = self._luma.large
         if self._mirror:
             detail = _mirrored(detail, self._flipped)
-        self._luma_blend.blend(detail, newest, self._noise)
-        self._guide.apply(look, styled[:, :, 3], codes, detail, target)
-        return True
+        detail = self._luma_blend.blend(detail, newest)
+        codes = np.asarray(cv2.resize(codes, self._placement.placed.size), np.uint8)
+        self._guide.apply(pair, codes, detail, target)
+        return Outcome.MADE
 
-    def _follow(self, newest: Pixels, earlier: Pixels, span: float) -> Maps | None:
+    def _is_still(self, newest: Pixels, last: Pixels) -> bool:
+        return bool(cv2.minMaxLoc(stillness(newest, last))[0] >= _STILL)
+
+    def _follow(self, newest: Pixels, span: float) -> Followed | None:
         """Where the newest frame was in the pair; None where nothing says so."""
-        if not (self._reprojection.possible and self._trust.moves):
+        earlier = self._small
+        if earlier is None or not (self._reprojection.possible and self._trust.moves):
             return None
-        still = stillness(newest, earlier, self._noise)
-        maps, difference = self._reprojection.follow(newest, earlier, span, still)
-        if wrong_share(difference) > _CUT:
+        still = stillness(newest, earlier)
+        found = self._reprojection.follow(newest, earlier, span, still)
+        if found.wrong > _CUT:
             self._reprojection.forget()
             self._luma_blend.forget()
             return None
-        return maps
+        return found
 
 
 def _mirrored(picture: Pixels, into: Pixels | None = None) -> Pixels:

@@ -49,7 +49,7 @@ def main() -> None:
                 f"| {(time.perf_counter() - began) / 60:.1f} "
                 f"| {process.memory_info().rss / 1e6:.1f} | {process.num_threads()} "
                 f"| {now['fps_engine']:.1f} | {now['fps_out']:.1f} "
-                f"| {now['latency_ms_p95']:.0f} | {now['dropped']} |",
+                f"| {now['motion_latency_ms_p95']:.0f} | {now['dropped']} |",
                 flush=True,
             )
     finally:

@@ -54,13 +54,16 @@ def test_rates_are_those_of_the_last_two_seconds(clock):
 def test_times_are_milliseconds_and_counts_are_totals(clock):
     stats = Stats()
     for milliseconds in range(1, 101):
-        stats.took("latency", milliseconds / 1e3)
+        stats.took("motion", milliseconds / 1e3)
+        stats.took("style", milliseconds / 500)
         stats.took("engine", milliseconds / 1e4)
         stats.count("out")
     stats.count("repeats")
     reading = stats.snapshot()
-    assert reading.latency_ms_p50 == pytest.approx(50)
-    assert reading.latency_ms_p95 == pytest.approx(95)
+    assert reading.motion_latency_ms_p50 == pytest.approx(50)
+    assert reading.motion_latency_ms_p95 == pytest.approx(95)
+    assert reading.style_latency_ms_p50 == pytest.approx(100)
+    assert reading.style_latency_ms_p95 == pytest.approx(190)
     assert reading.engine_ms_p50 == pytest.approx(5)
     assert (reading.frames_out, reading.repeats) == (100, 1)
     assert stats.total("out") == 100

@@ -161,7 +161,7 @@ class Measurement:
             moving=runs[0],
             still=runs[1],
             app_to_engine=runs[0].fps * frame_ms / 1e3,
-            latency_frames=runs[0].latency_ms_p95 / frame_ms,
+            latency_frames=runs[0].style_latency_ms_p95 / frame_ms,
             moving_watts=watts[0],
             still_watts=watts[1],
         )

@@ -46,7 +46,7 @@ class AppFigures:
     moving          frames that all differ, every one through the engine
     still           the same frame over and over at the same rate, behind the preset's gate
     app_to_engine   ratio of the frame rates
-    latency_frames  95 % of the latencies from capture to sink, in times of a frame
+    latency_frames  95 % of the latencies of style, from capture to sink, in times of a frame
     """
 
     engine: str

@@ -110,10 +110,12 @@ class LiveStatus:
 
 def plain_line(now: Snapshot) -> str:
     """The status as one line of plain text."""
+    motion = f"{now.motion_latency_ms_p50:.0f} ms (p95 {now.motion_latency_ms_p95:.0f})"
+    style = f"{now.style_latency_ms_p50:.0f} ms (p95 {now.style_latency_ms_p95:.0f})"
     return (
         f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
-        f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, latency {now.latency_ms_p50:.0f} ms "
-        f"(p95 {now.latency_ms_p95:.0f}), engine {now.engine_ms_p50:.0f} ms, skipped "
+        f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, motion {motion}, style {style}, "
+        f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, skipped "
         f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
         f"{f', memory {now.memory}' if now.memory else ''}"
     )
@@ -174,10 +176,12 @@ def _parts(now: Snapshot) -> list[Text]:
             (" fps", "dim"),
         ),
         Text.assemble(
-            ("latency ", "dim"),
-            (f"{now.latency_ms_p50:3.0f}", "bold cyan"),
-            (" ms, p95 ", "dim"),
-            (f"{now.latency_ms_p95:3.0f}", "bold"),
+            ("motion ", "dim"),
+            (f"{now.motion_latency_ms_p50:3.0f}", "bold cyan"),
+            (" ms, style ", "dim"),
+            (f"{now.style_latency_ms_p50:3.0f}", "bold"),
+            (" ms, ", "dim"),
+            (f"{now.resolve or 'off':6}", "bold"),
         ),
         Text.assemble(("skipped ", "dim"), (f"{now.skipped:4.0%}", "bold")),
         Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),

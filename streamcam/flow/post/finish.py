@@ -8,14 +8,10 @@ from time import perf_counter, thread_time
 from streamcam.flow.post.chain import Chain
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.frames.geometry import Placement, Size, View
-from streamcam.frames.motion import Motion
 from streamcam.resolve import Level
 from streamcam.resolve.budget import Budget
-from streamcam.resolve.resolver import Resolver
+from streamcam.resolve.resolver import Outcome, Resolver
 
-# Similarity of a frame to the one that was shown from which there is nothing to do. Noise of 6
-# levels leaves 0.998; see frames/motion.py.
-_ALIKE = 0.995
 # A pair is too old at so many times the age that pairs usually have when they come, within bounds.
 _TIMES = 3.0
 _YOUNGEST, _OLDEST = 0.25, 1.0  # seconds
@@ -44,7 +40,6 @@ class Finish:
         self._pool = FramePool(*view.size)
         self._for: tuple[Size, Placement, Level, bool] | None = None
         self._resolver: Resolver | None = None  # for that
-        self._motion = Motion()
         self._made: Pixels | None = None  # last
         self._styled: Pixels | None = None  # what it shows
         self._usual = 0.0  # seconds
@@ -82,7 +77,7 @@ class Finish:
         resolver = self._resolver_for(size, picture.placement, reproject=False)
         resolver.take(picture)
         into = self._pool.take()
-        if not resolver.resolve(whole, 0.0, into):
+        if resolver.resolve(whole, 0.0, into) is not Outcome.MADE:
             return self.plain(picture)
         return _finished(picture, into)
 
@@ -109,13 +104,13 @@ class Finish:
         if resolver is None:
             return None
         resolver.take(picture)
-        alike = self._motion.similarity(newest.pixels) >= _ALIKE
-        if alike and self._made is not None and self.shows(picture):
-            return _moved_to(newest, self._made, picture, repeat=True)
         into = self._pool.take()
-        if not resolver.resolve(newest.pixels, newest.captured_at - picture.captured_at, into):
+        span = newest.captured_at - picture.captured_at
+        outcome = resolver.resolve(newest.pixels, span, into)
+        if outcome is Outcome.SAME and self._made is not None and self.shows(picture):
+            return _moved_to(newest, self._made, picture, repeat=True)
+        if outcome is not Outcome.MADE:
             return None
-        self._motion.keep()
         self._styled, self._made = picture.pixels, into
         return _moved_to(newest, into, picture)
 

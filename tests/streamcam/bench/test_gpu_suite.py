@@ -127,7 +127,7 @@ def check_app(app, frame_ms):
     assert app.still.skipped > 0.5
     assert 0 <= app.still.fps < app.moving.fps
     assert app.app_to_engine == pytest.approx(app.moving.fps * frame_ms / 1e3)
-    assert app.latency_frames == pytest.approx(app.moving.latency_ms_p95 / frame_ms)
+    assert app.latency_frames == pytest.approx(app.moving.style_latency_ms_p95 / frame_ms)
 
 
 def test_a_part_that_none_of_our_engines_can_run_says_why(driver):

@@ -47,7 +47,7 @@ class Pipeline:
         self.stats.say("look", self.preset.name)
         for name in ("in", "engine", "out") * 3:
             self.stats.count(name)
-        self.stats.took("latency", 0.05)
+        self.stats.took("motion", 0.05)
         log("started")
 
     def wait(self, timeout=None) -> bool:

@@ -7,8 +7,13 @@ import sys
 import pytest
 
 FIGURES = {
-    "engine_ms_p50", "engine_ms_p95", "networks_ms", "engine_fps", "app_fps", "latency_ms_p50",
-    "latency_ms_p95", "first_frame_s", "peak_share", "rss_mb",
+    "engine_ms_p50", "engine_ms_p95", "networks_ms", "engine_fps", "first_frame_s", "peak_share",
+    "rss_mb",
+}  # fmt: skip
+LIVE = {
+    "app_fps", "fidelity_db", "motion_latency_ms_p50", "motion_latency_ms_p95",
+    "style_latency_ms_p50", "style_latency_ms_p95", "new_picture_share", "warp_error",
+    "static_flicker", "resolve_ms_p50",
 }  # fmt: skip
 
 
@@ -23,7 +28,9 @@ def test_json_is_the_only_output_and_complete():
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report.keys() >= FIGURES | {"size", "steps", "model", "backend", "precision", "device"}
-    for figure in FIGURES:
+    assert report.keys() >= LIVE | {f"{name}_off" for name in LIVE}
+    assert report["resolve_ms_p50_off"] == 0
+    for figure in FIGURES | LIVE | {f"{name}_off" for name in LIVE - {"resolve_ms_p50"}}:
         assert report[figure] > 0, figure
     assert (report["size"], report["steps"], report["backend"]) == ("144x128", 2, "openvino")
     assert report["engine_ms_p50"] <= report["engine_ms_p95"]

@@ -95,7 +95,7 @@ def test_number_keys_switch_looks_and_q_quits(start, tmp_path) -> None:
     run.type("2")
     run.until("look moonlight")
     screen = run.screen(until="● anime · moonlight ──")
-    assert "latency  50 ms, p95  50" in screen
+    assert "motion  50 ms, style   0 ms" in screen
     run.type("0")
     run.until("look anime")
     run.type("9\x1b[15~\x1bOP")  # a number that no look has, F5, F1

@@ -20,10 +20,13 @@ NOW = Snapshot(
     fps_in=30.02,
     fps_engine=27.13,
     fps_out=29.99,
-    latency_ms_p50=41.2,
-    latency_ms_p95=58.9,
+    motion_latency_ms_p50=41.2,
+    motion_latency_ms_p95=58.9,
+    style_latency_ms_p50=101.0,
+    style_latency_ms_p95=123.4,
     engine_ms_p50=33.1,
     engine_ms_p95=37.0,
+    resolve_ms_p50=5.0,
     skipped=0.124,
     dropped=3,
     repeats=14,
@@ -32,7 +35,7 @@ NOW = Snapshot(
     seconds=83.2,
     look="sunset",
     memory="",
-    resolve="",
+    resolve="guided",
     curtain="",
     notice="",
 )
@@ -47,16 +50,17 @@ def drawn(now: Snapshot, width: int, *, with_keys: bool = True, preset: Preset =
 
 def test_the_line_in_plain_text() -> None:
     assert plain_line(NOW) == (
-        "1:23 look sunset, in 30.0, engine 27.1, out 30.0 fps, latency 41 ms (p95 59), "
-        "engine 33 ms, skipped 12%, dropped 3, repeats 14"
+        "1:23 look sunset, in 30.0, engine 27.1, out 30.0 fps, motion 41 ms (p95 59), "
+        "style 101 ms (p95 123), engine 33 ms, resolve guided, skipped 12%, dropped 3, repeats 14"
     )
 
 
 def test_on_a_wide_terminal() -> None:
     assert drawn(NOW, 110).splitlines() == [
         "── ● anime · sunset " + "─" * 82 + " 1:23 ──",
-        "in 30.0 → engine 27.1 → out 30.0 fps │ latency  41 ms, p95  59 │ skipped  12% │ dropped 3"
-        " │ repeats 14",
+        "in 30.0 → engine 27.1 → out 30.0 fps │ motion  41 ms, style 101 ms, guided │ skipped  12%"
+        " │ dropped 3",
+        "repeats 14",
         " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  f freeze  c card  o off  q quit ",
     ]
 
@@ -69,7 +73,7 @@ def test_the_base_look_is_the_preset() -> None:
 def test_on_any_terminal_everything_is_shown(width: int) -> None:
     text = drawn(replace(NOW, notice="camera 0 is gone; trying again in 2 s"), width)
     words = text.split()
-    for word in ("27.1", "41", "59", "12%", "1:23", "moonlight", "midnight", "quit", "gone;"):
+    for word in ("27.1", "41", "101", "12%", "1:23", "moonlight", "midnight", "quit", "gone;"):
         assert word in words, text
     assert "…" not in text
 
@@ -102,8 +106,8 @@ def test_no_keys_are_shown_where_none_can_be_typed() -> None:
 
 
 def test_numbers_keep_their_place() -> None:
-    slow = replace(NOW, fps_in=8.0, fps_engine=0.0, latency_ms_p50=7.0, skipped=0.0)
-    assert drawn(slow, 110).splitlines()[1].index("repeats") == drawn(NOW, 110).splitlines()[
+    slow = replace(NOW, fps_in=8.0, fps_engine=0.0, motion_latency_ms_p50=7.0, skipped=0.0)
+    assert drawn(slow, 140).splitlines()[1].index("repeats") == drawn(NOW, 140).splitlines()[
         1
     ].index("repeats")
 

@@ -143,7 +143,7 @@ def test_what_the_primary_sink_counts():
     assert stats.total("out") == 2
     assert stats.total("out") + stats.total("repeats") == len(run.written)
     latest = max(moment - frame.captured_at for moment, frame in run.fresh)
-    assert stats.snapshot().latency_ms_p95 <= latest * 1e3 + 1e-6
+    assert stats.snapshot().motion_latency_ms_p95 <= latest * 1e3 + 1e-6
 
 
 def test_nothing_is_written_before_the_first_picture():

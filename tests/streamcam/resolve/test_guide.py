@@ -23,7 +23,8 @@ def _grey(picture):
 def _guided(small, styled, large):
     made = np.zeros((LARGE[1], LARGE[0], 3), np.uint8)
     luma = _luma(small)
-    Guide(LARGE).apply(styled, luma, slopes(styled, luma), _luma(large), made)
+    pair = np.dstack([styled, luma])
+    Guide(LARGE).apply(pair, slopes(pair), _luma(large), made)
     return made
 
 
@@ -45,7 +46,7 @@ def test_slopes_are_those_of_the_look_but_for_what_counts_as_noise():
     luma = _luma(ground(*SMALL, grain=0.8))
     styled = np.dstack([luma, 255 - luma, np.full_like(luma, 77)])
     red, green, blue = (
-        np.median(code.astype(int) - 128) for code in cv2.split(slopes(styled, luma))
+        np.median(code.astype(int) - 128) for code in cv2.split(slopes(np.dstack([styled, luma])))
     )
     assert red == pytest.approx(29, abs=3)
     assert green == pytest.approx(-29, abs=3)
@@ -79,7 +80,8 @@ def test_extreme_slopes_and_levels_neither_wrap_nor_overflow():
                 made = np.full((LARGE[1], LARGE[0], 3), 9, np.uint8)
                 codes = np.full_like(styled, code)
                 large = np.full((LARGE[1], LARGE[0]), detail, np.uint8)
-                Guide(LARGE).apply(styled, np.full_like(luma, 128), codes, large, made)
+                pair = np.dstack([styled, np.full_like(luma, 128)])
+                Guide(LARGE).apply(pair, codes, large, made)
                 wanted = level + (code - 128) / 32 * (detail - 128)
                 assert np.abs(made - np.clip(wanted, 0, 255)).max() <= 1
 
@@ -94,8 +96,7 @@ def test_any_size_makes_any_other(small, large, seed):
     picture = ground(*small, seed=seed)
     luma = _luma(picture)
     canvas = np.full((large[1] + 4, large[0] + 6, 3), 5, np.uint8)
-    Guide(large).apply(
-        picture, luma, slopes(picture, luma), _luma(ground(*large)), canvas[2:-2, 3:-3]
-    )
+    pair = np.dstack([picture, luma])
+    Guide(large).apply(pair, slopes(pair), _luma(ground(*large)), canvas[2:-2, 3:-3])
     canvas[2:-2, 3:-3] = 5
     assert (canvas == 5).all(), "what is beside the picture was written to"

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving_scene import grainy, ground, inverted, pan, posterised, shrunk
+from moving_scene import grainy, ground, inverted, pan, posterised
 
 from streamcam.flow.infer.fit import Fit
 from streamcam.frames import Frame, MadeOf
 from streamcam.frames.geometry import View
 from streamcam.resolve import Level
 from streamcam.resolve.measures import fidelity_db, sharpness, static_flicker
-from streamcam.resolve.resolver import Resolver
+from streamcam.resolve.resolver import Outcome, Resolver
 
 SIZE, ENGINE = (640, 352), (320, 176)
 LOOK = object()
@@ -38,7 +38,12 @@ def _live(frames, look, level, late=2, every=2, **settings):
         pair = pairs[(now - late) // every * every]
         into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         resolver.take(pair)
-        if level is Level.HELD or not resolver.resolve(frames[now], (now - pair.seq) / 30, into):
+        outcome = Outcome.UNKNOWN
+        if level is not Level.HELD:
+            outcome = resolver.resolve(frames[now], (now - pair.seq) / 30, into)
+        if outcome is Outcome.SAME:
+            into = shown[-1]
+        elif outcome is Outcome.UNKNOWN:
             into = cv2.resize(pair.pixels, SIZE, interpolation=cv2.INTER_CUBIC)
         shown.append(into)
     return shown
@@ -76,16 +81,32 @@ def test_a_cut_is_not_resolved():
     before, after = ground(*SIZE, seed=1), ground(*SIZE, seed=2)
     resolver.take(_pair(before, inverted, 0))
     into = np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
-    assert not resolver.resolve(after, 2 / 30, into)
+    assert resolver.resolve(after, 2 / 30, into) is Outcome.UNKNOWN
     assert (into == 7).all()
     resolver.take(_pair(after, inverted, 1))
-    assert resolver.resolve(after, 2 / 30, into)
+    assert resolver.resolve(after, 2 / 30, into) is Outcome.MADE
     assert np.abs(into.astype(int) - inverted(after)).mean() < 6
+
+
+def test_a_frame_in_which_nothing_moves_is_the_same():
+    scene = ground(*SIZE)
+    resolver = Resolver(_placement(), View(SIZE), Level.GUIDED)
+    pair = _pair(scene, inverted, 0)
+    resolver.take(pair)
+    into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert resolver.resolve(scene, 0.0, into) is Outcome.MADE
+    assert resolver.resolve(grainy(scene, 4.0, 1), 0.03, into) is Outcome.SAME
+    moved = scene.copy()
+    moved[100:120, 100:130] = 255
+    assert resolver.resolve(moved, 0.06, into) is Outcome.MADE
+    resolver.take(_pair(scene, posterised, 1))
+    assert resolver.resolve(scene, 0.06, into) is Outcome.MADE
 
 
 def test_without_a_pair_there_is_no_picture():
     resolver = Resolver(_placement(), View(SIZE), Level.GUIDED)
-    assert not resolver.resolve(ground(*SIZE), 0.0, np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert resolver.resolve(ground(*SIZE), 0.0, into) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("level", [Level.WARPED, Level.GUIDED])
@@ -108,7 +129,7 @@ def test_never_the_raw_camera(level):
         resolver = Resolver(_placement(), View(SIZE), level)
         resolver.take(_pair(frames[2], look, 2))
         into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-        assert resolver.resolve(marked, 1 / 30, into)
+        assert resolver.resolve(marked, 1 / 30, into) is Outcome.MADE
         colourful = into.max(2).astype(int) - into.min(2)
         assert colourful.max() <= 3
 
@@ -124,7 +145,7 @@ def test_for_a_file_the_pair_is_of_the_frame_itself():
         into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         pair = _pair(frame, inverted, number)
         resolver.take(pair)
-        assert resolver.resolve(frame, 0.0, into)
+        assert resolver.resolve(frame, 0.0, into) is Outcome.MADE
         plain = cv2.resize(pair.pixels, SIZE, interpolation=cv2.INTER_CUBIC)
         ideal = [inverted(frame)]
         assert fidelity_db([into], ideal) > fidelity_db([plain], ideal)
@@ -150,12 +171,7 @@ def test_any_source_engine_and_output(source, engine, output, fit, level, mirror
         resolver.take(_pair(frame, inverted, number, engine, view))
         canvas = np.full((output[1], output[0], 3), 9, np.uint8)
         made = resolver.resolve(frame, 0.03, canvas)
-        assert made or reproject
+        assert reproject or made is not Outcome.UNKNOWN
         shown = placement.shown
         shown.of(canvas)[:] = 9
         assert (canvas == 9).all(), "the bars were written to"
-
-
-def test_pictures_are_shrunk_as_the_engine_sees_them():
-    frame = ground(1280, 720)
-    assert shrunk(frame, ENGINE).shape == (176, 320, 3)

@@ -41,10 +41,10 @@ def test_every_control_of_the_page_has_a_name(http):
 
 def test_stats_are_those_of_the_program(http, program):
     program.stats.count("out")
-    program.stats.took("latency", 0.05)
+    program.stats.took("motion", 0.05)
     found = http.get("/api/stats").json
     assert set(found) == {field.name for field in fields(Snapshot)}
-    assert (found["frames_out"], found["latency_ms_p50"]) == (1, 50.0)
+    assert (found["frames_out"], found["motion_latency_ms_p50"]) == (1, 50.0)
 
 
 def test_state_tells_what_can_be_chosen(http):

@@ -23,10 +23,6 @@ from streamcam.cli.terminal.output import open_streams
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, reason
 
 _INTERRUPTED = 130
-_NO_LIBGL = (
-    "OpenCV needs the system library libGL.so.1, which this machine lacks. Install it with: "
-    "sudo apt install libgl1 (Fedora: sudo dnf install mesa-libGL)."
-)
 
 
 class Commands(TyperGroup):
@@ -123,10 +119,13 @@ def _invoke(arguments: Sequence[str] | None) -> object:
         if isinstance(ended.__context__, OSError):
             raise ended.__context__ from None
         raise
-    except ImportError as error:
-        if "libGL" not in str(error):
+    except (ImportError, RuntimeError) as error:
+        from streamcam.doctor.libraries import missing
+
+        lacking = missing(error)
+        if lacking is None:
             raise
-        raise UsageError(_NO_LIBGL) from error
+        raise UsageError(f"{lacking}.") from error
 
 
 def _unknown_command(name: str, commands: list[str]) -> UsageError:

@@ -1,4 +1,4 @@
-"""The command line. `main` is the console script; one file a command.
+"""The command line, which `streamcam/__main__.py` loads; one file a command.
 
 Heavy imports (cameras, engines, the web server) happen inside the commands that need them, so
 that help, errors and the first picture come fast.
@@ -89,7 +89,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def command() -> NoReturn:
-    """The console script: `main`, and out.
+    """What the console script runs: `main`, and out.
 
     An engine's compiler that the run could not wait for is still at work on its thread. Python
     would end that thread in the middle of C++, which aborts the process, so the process ends first.

@@ -81,7 +81,8 @@ def _told(name: str, label: str, path: str) -> Finding:
     """Of macOS and Windows, which say nothing of modes to a program that opens no camera."""
     kept = permission.withheld()
     if kept is not None:
-        return Finding(_TOPIC, name, "note", f"{label}: {kept.text}", kept.fix)
+        when = " at the first start" if permission.is_asked() else ""
+        return Finding(_TOPIC, name, "note", f"{label}: {kept.text}{when}", kept.fix)
     return _held(name, label, path)
 
 

@@ -107,6 +107,7 @@ ZOOM = f"{permission.CONSENT}\\NonPackaged\\C:#Program Files#Zoom#bin#Zoom.exe"
 def macos_asks(stranger):
     mac(stranger, 0)
     stranger.looks(cameras)
+    assert "at the first start" in stranger.doctor[0], "doctor opens no camera, so nothing asks yet"
     stop = Event()
     stop.set()  # its user thinks it over; the run ends
     with pytest.raises(UsageError) as refused:

@@ -1,6 +1,29 @@
-"""`python -m streamcam` is the command `streamcam`."""
+"""The command `streamcam`, also as `python -m streamcam`."""
 
-from streamcam.cli import command
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def command() -> NoReturn:
+    """The console script: loads the command line and runs it.
+
+    NumPy ends its own import on a processor that it is not made for, and the command line needs
+    NumPy, so that is told here.
+    """
+    try:
+        from streamcam.cli import command as run
+    except (ImportError, RuntimeError) as error:
+        from streamcam.doctor.libraries import missing
+
+        lacking = missing(error)
+        if lacking is None:
+            raise
+        sys.stderr.write(f"streamcam: {lacking}.\n")
+        sys.exit(2)
+    run()
+
 
 if __name__ == "__main__":
     command()

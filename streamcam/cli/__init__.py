@@ -1,4 +1,4 @@
-"""The command line. `main` is the console script; one file a command.
+"""The command line, which `streamcam/__main__.py` loads; one file a command.
 
 Heavy imports (cameras, engines, the web server) happen inside the commands that need them, so
 that help, errors and the first picture come fast.
@@ -23,10 +23,6 @@ from streamcam.cli.terminal.output import open_streams
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, reason
 
 _INTERRUPTED = 130
-_NO_LIBGL = (
-    "OpenCV needs the system library libGL.so.1, which this machine lacks. Install it with: "
-    "sudo apt install libgl1 (Fedora: sudo dnf install mesa-libGL)."
-)
 
 
 class Commands(TyperGroup):
@@ -93,7 +89,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def command() -> NoReturn:
-    """The console script: `main`, and out.
+    """What the console script runs: `main`, and out.
 
     An engine's compiler that the run could not wait for is still at work on its thread. Python
     would end that thread in the middle of C++, which aborts the process, so the process ends first.
@@ -123,10 +119,13 @@ def _invoke(arguments: Sequence[str] | None) -> object:
         if isinstance(ended.__context__, OSError):
             raise ended.__context__ from None
         raise
-    except ImportError as error:
-        if "libGL" not in str(error):
+    except (ImportError, RuntimeError) as error:
+        from streamcam.doctor.libraries import missing
+
+        lacking = missing(error)
+        if lacking is None:
             raise
-        raise UsageError(_NO_LIBGL) from error
+        raise UsageError(f"{lacking}.") from error
 
 
 def _unknown_command(name: str, commands: list[str]) -> UsageError:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from streamcam.capture.camera import permission
+from streamcam.capture.camera.holders import holders
 from streamcam.doctor import Finding, v4l2
 from streamcam.errors import UsageError
 
@@ -28,8 +30,12 @@ def check() -> Iterator[Finding]:
         if sys.platform == "linux":
             yield _looked_at(name, camera.name, camera.path)
         else:
-            yield Finding(_TOPIC, name, "ok", camera.name)
+            yield _told(name, camera.name, camera.path)
     if not cameras:
+        kept = permission.withheld()
+        if kept is not None:
+            yield Finding(_TOPIC, "camera", "note", kept.text, kept.fix)
+            return
         yield Finding(
             _TOPIC, "camera", "note", "none", "plug one in; a screen, a video or the demo will do"
         )
@@ -59,8 +65,8 @@ def _looked_at(name: str, label: str, path: str) -> Finding:
     try:
         modes = _fastest_of_each_size(v4l2.modes(path))
     except PermissionError:
-        text = f"{label}, {path}: no permission"
-        return Finding(_TOPIC, name, "note", text, v4l2.GET_PERMISSION)
+        text = f"{label}: no permission for {path}"
+        return Finding(_TOPIC, name, "note", text, permission.ALLOW_ON_LINUX)
     except OSError as error:
         return Finding(
             _TOPIC, name, "note", f"{label}, {path}: {error.strerror}", "plug it in again"
@@ -68,8 +74,21 @@ def _looked_at(name: str, label: str, path: str) -> Finding:
     listed = ", ".join(f"{m.width}x{m.height} {m.format} {m.fps:g} fps" for m in modes[:_SHOWN])
     more = f" and {len(modes) - _SHOWN} more" if len(modes) > _SHOWN else ""
     text = f"{label}, {path}: {listed or 'any size'}{more}"
-    holders = v4l2.holders(path)
-    if holders:
-        held = " and ".join(holders)
-        return Finding(_TOPIC, name, "note", f"{text}; open in {held}", f"close {held} to use it")
+    return _held(name, text, path)
+
+
+def _told(name: str, label: str, path: str) -> Finding:
+    """Of macOS and Windows, which say nothing of modes to a program that opens no camera."""
+    kept = permission.withheld()
+    if kept is not None:
+        when = " at the first start" if permission.is_asked() else ""
+        return Finding(_TOPIC, name, "note", f"{label}: {kept.text}{when}", kept.fix)
+    return _held(name, label, path)
+
+
+def _held(name: str, text: str, path: str) -> Finding:
+    held = " and ".join(holders(path))
+    if held:
+        fix = f"close {held}, or use --source screen"
+        return Finding(_TOPIC, name, "note", f"{text}: {held} uses it", fix)
     return Finding(_TOPIC, name, "ok", text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engines import survey
 from engines.errors import EngineError
 from streamcam.doctor import Finding
+from streamcam.doctor.libraries import missing
 
 _TOPIC = "engine"
 _AGAIN = "pip install --force-reinstall streamcam"
@@ -41,7 +42,9 @@ def _openvino() -> Iterator[Finding]:
     try:
         devices = survey.processors()
     except (ImportError, RuntimeError) as error:
-        yield Finding(_TOPIC, "OpenVINO", "problem", f"cannot be loaded: {error}", _AGAIN)
+        lacking = missing(error)
+        text = lacking.text if lacking else f"cannot be loaded: {error}"
+        yield Finding(_TOPIC, "OpenVINO", "problem", text, lacking.fix if lacking else _AGAIN)
         return
     for one in devices:
         text = f"{one.name}, fast in {', '.join(one.arithmetic)}"

@@ -11,10 +11,11 @@ import psutil
 from platformdirs import user_cache_path
 
 from streamcam.doctor import Finding
+from streamcam.provision import limits
 
 _TOPIC = "machine"
 _GIB = 2**30
-_MEMORY, _DISK = 3.0, 2.0  # GiB below which a run gets into trouble
+_DISK = 2.0  # GiB below which a large model finds no room
 
 
 def check() -> Iterator[Finding]:
@@ -24,16 +25,19 @@ def check() -> Iterator[Finding]:
     yield Finding(_TOPIC, "system", "ok", f"{platform.platform()}, {platform.machine()}")
     usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     yield Finding(_TOPIC, "cores", "ok", f"{usable} of {os.cpu_count()} for this program")
-    memory = psutil.virtual_memory()
-    short = memory.total < _MEMORY * _GIB
-    yield Finding(
-        _TOPIC,
-        "memory",
-        "note" if short else "ok",
-        f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free",
-        "close other programs, and take a small --size" if short else "",
-    )
+    slow = limits.processor()
+    if slow is not None:
+        yield Finding(_TOPIC, "processor", "note", slow.text, slow.fix)
+    yield _memory()
     yield _disk()
+
+
+def _memory() -> Finding:
+    memory, short = psutil.virtual_memory(), limits.memory()
+    if short is not None:
+        return Finding(_TOPIC, "memory", "note", short.text, short.fix)
+    free = f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free"
+    return Finding(_TOPIC, "memory", "ok", f"{free}; streamcam takes about {limits.TAKES:g}")
 
 
 def _disk() -> Finding:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from streamcam.capture.screen import permission
 from streamcam.capture.screen.desktop import is_hidden
 from streamcam.capture.screen.wayland import is_wayland
 from streamcam.doctor import Finding
@@ -21,6 +22,10 @@ def check() -> Iterator[Finding]:
     if is_shared():
         text = "the desktop portal is there: it asks which screen to share, and remembers it"
         yield Finding(_TOPIC, "screen", "ok", f"on {_server()}: {text}")
+        return
+    kept = permission.withheld()  # before the first picture, for which macOS would ask its user
+    if kept is not None:
+        yield Finding(_TOPIC, "screen", "note", kept.text, kept.fix)
         return
     try:
         screens = visible_screens()

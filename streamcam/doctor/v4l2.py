@@ -1,4 +1,4 @@
-"""What the Linux kernel says of a video device, without starting it, and which programs hold it."""
+"""What the Linux kernel says of a video device, without starting it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-GET_PERMISSION = "sudo usermod -aG video $USER, then log in again"
-
-_PROC = Path("/proc")
 _CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
 _DISCRETE = 1  # V4L2_FRMSIZE_TYPE_DISCRETE, V4L2_FRMIVAL_TYPE_DISCRETE
 CAN_CAPTURE, CAN_OUTPUT = 1, 2  # of V4L2_CAP_*
@@ -72,20 +68,6 @@ def modes(path: str, ioctl: Ioctl = _system_ioctl) -> list[Mode]:
             for pixels, code in _formats(device, ioctl)
             for width, height in _sizes(device, ioctl, pixels)
         ]
-
-
-def holders(path: str, proc: Path = _PROC) -> list[str]:
-    """Programs that have `path` open, as "obs (1234)"; of other users' only what root sees."""
-    found = []
-    for process in proc.glob("[0-9]*"):
-        try:
-            held = any(link.readlink() == Path(path) for link in (process / "fd").iterdir())
-            name = (process / "comm").read_text("utf-8", "replace").strip() if held else ""
-        except OSError:  # it ended, or is another user's
-            continue
-        if held and int(process.name) != os.getpid():
-            found.append(f"{name} ({process.name})")
-    return sorted(found)
 
 
 @contextmanager

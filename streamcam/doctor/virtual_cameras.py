@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from streamcam.capture.camera.holders import holders
+from streamcam.capture.camera.permission import ALLOW_ON_LINUX
 from streamcam.doctor import Finding, State, v4l2
 from streamcam.sink.virtualcam.devices import MODPROBE, Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 
 _TOPIC = "virtual camera"
 _RELOAD = f"sudo modprobe -r v4l2loopback && {MODPROBE}"
@@ -30,10 +33,17 @@ def check() -> Iterator[Finding]:
     for device in devices:
         if sys.platform == "linux":
             yield _looked_at(device)
+        elif is_taken(device.path):
+            text = f"{device.label} is taken: another program sends pictures to it"
+            yield Finding(_TOPIC, device.path, "note", text, how_to_free())
         else:
             yield Finding(_TOPIC, device.path, "ok", "installed")
+    if len(devices) > 1:
+        text = f"streamcam takes the first free one of {len(devices)} virtual cameras"
+        yield Finding(_TOPIC, "several", "ok", text, "--output virtualcam:NAME takes another")
     if not devices:
-        yield Finding(_TOPIC, "virtual camera", "problem", "none on this machine", how_to_get_one())
+        text = "there is no virtual camera"
+        yield Finding(_TOPIC, "virtual camera", "problem", text, how_to_get_one())
 
 
 def _looked_at(device: Device) -> Finding:
@@ -41,11 +51,11 @@ def _looked_at(device: Device) -> Finding:
         can = v4l2.capabilities(device.path) & _BOTH
     except PermissionError:
         text = f"{device.label}: no permission"
-        return Finding(_TOPIC, device.path, "problem", text, v4l2.GET_PERMISSION)
+        return Finding(_TOPIC, device.path, "problem", text, ALLOW_ON_LINUX)
     except OSError as error:
         text = f"{device.label}: {error.strerror}"
         return Finding(_TOPIC, device.path, "problem", text, _RELOAD)
     state, text, fix = _CONDITIONS[can]
     if can == v4l2.CAN_CAPTURE:
-        text += " and ".join(v4l2.holders(device.path)) or "a program of another user"
+        text += " and ".join(holders(device.path)) or "a program of another user"
     return Finding(_TOPIC, device.path, state, f"{device.label}: {text}", fix)

@@ -9,8 +9,8 @@ from pathlib import Path
 from streamcam import capture, sink
 from streamcam.errors import UsageError, quoted
 from streamcam.sink.pipewire.presence import obstacle
-from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
-from streamcam.sink.virtualcam.loopback import is_taken
+from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 from streamcam.sink.window.display import require_display
 
 Say = Callable[[str], None]
@@ -34,12 +34,14 @@ def choose_source(choice: str | None, say: Say) -> str:
         return f"camera:{cameras[0].index}"
     if choice is not None:
         return choice
+    from streamcam.capture.camera.permission import withheld
     from streamcam.capture.screen import is_shared, list_screens
 
+    missing = withheld() or "there is no camera"
     if is_shared() or list_screens():
-        say("source chosen: the screen, as there is no camera (--source takes another)")
+        say(f"source chosen: the screen, as {missing} (--source takes another)")
         return "screen"
-    say("source chosen: the demo clip, as there is no camera and no screen (see --source)")
+    say(f"source chosen: the demo clip, as {missing} and no screen (see --source)")
     return "demo"
 
 
@@ -59,13 +61,11 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
     devices = list_devices()
     free = [device for device in devices if not is_taken(device.path)]
     if free:
-        say(
-            f"output chosen: the virtual camera; take {quoted(free[0].label)} as your camera in "
-            "OBS, Zoom, Discord (--output takes another)"
-        )
+        say(_virtual_camera(free[0], len(devices)))
         return ("virtualcam",)
+    names = " and ".join(device.label for device in devices)
     missing = (
-        "other programs send to every virtual camera here (streamcam doctor names them)"
+        f"{names} {'is' if len(devices) == 1 else 'are'} taken: {how_to_free()}"
         if devices
         else f"there is no virtual camera; to get one: {how_to_get_one()}"
     )
@@ -83,6 +83,15 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
         ) from error
     say(f"output chosen: a window, as {missing}")
     return ("window",)
+
+
+def _virtual_camera(chosen: Device, among: int) -> str:
+    which = "the virtual camera" if among == 1 else f"the first free one of {among} virtual cameras"
+    other = "" if among == 1 else " virtualcam:NAME"
+    return (
+        f"output chosen: {which}; take {quoted(chosen.label)} as your camera in OBS, Zoom, Discord "
+        f"(--output{other} takes another)"
+    )
 
 
 def check_files(source: str, outputs: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from streamcam.flow.post import Camera, PostWorker
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
+from streamcam.obstacles import Obstacle
 from streamcam.options import Options, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
@@ -26,6 +27,7 @@ from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
+from streamcam.provision import limits
 from streamcam.provision.build import build_engine
 from streamcam.provision.rebuild import Rebuild
 from streamcam.provision.shape import ShapeWatch
@@ -73,6 +75,7 @@ class Opening:
     def run(self) -> Live:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
         frames, pictures = self._queue(), self._queue()
+        self._say_if(limits.memory())
         sinks, capture = self._open_ends(frames)
         options, source = self._options, capture.opened
         first = FirstEngine(options, source, self._unowned.append)
@@ -84,6 +87,8 @@ class Opening:
         if opened.sound and any(output.finishes for output in sinks.values()):
             self._say("sound: left out, recordings hold the picture alone")
         self._say(line)
+        if engine.spec.device.lower() == "cpu":
+            self._say_if(limits.processor())
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         options = self._options
         finish = finish_for(options.preset, options)
@@ -169,6 +174,15 @@ class Opening:
         kind = self._options.source.partition(":")[0]
         return f"waiting for the {kind if kind in ('camera', 'screen') else 'video'}"
 
+    @property
+    def _asked(self) -> Obstacle | None:
+        """What the system asks its user meanwhile."""
+        if self._options.source.partition(":")[0] != "camera":
+            return None
+        from streamcam.capture.camera.permission import is_asked, question
+
+        return question() if is_asked() else None
+
     def _watched(self) -> bool:
         return any(delivery.watched for delivery in self._deliveries)
 
@@ -194,7 +208,11 @@ class Opening:
         """Two seconds have gone by: a pipe without a writer and a slow server look alike."""
         if not (source.done() or self._told_to_wait):
             self._told_to_wait = True
-            self._say(f"source: {self._waiting}")
+            self._say(f"source: {self._asked or self._waiting}")
+
+    def _say_if(self, obstacle: Obstacle | None) -> None:
+        if obstacle is not None:
+            self._say(f"machine: {obstacle}")
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
         primary, form = name == self._options.outputs[0], self._options.format

@@ -46,6 +46,18 @@ def test_its_colours_reach_a_recording(seen, job: Path) -> None:
     assert same(bars, BARS), bars
 
 
+def test_held_by_another_program_it_is_refused_and_the_program_named(seen) -> None:
+    """The driver answers EBUSY, and OpenCV 5.0 says no more than that it did not open."""
+    held = seen["held"]
+    step = f"v4l2-ctl ({held['pid']}) uses it"
+    assert held["start"]["code"] == 2
+    (line,) = held["start"]["errors"]
+    assert step in line
+    assert line.endswith(f"close v4l2-ctl ({held['pid']}), or use --source screen.")
+    assert held["doctor"]["state"] == "note"
+    assert held["doctor"]["text"].endswith(step)
+
+
 def test_unplugged_it_is_named_and_pictures_go_on(seen) -> None:
     (notice,) = [line for line in seen["end"]["said"] if line.startswith("notice: ")]
     assert notice == (

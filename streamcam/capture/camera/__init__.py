@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,7 @@ from cv2_enumerate_cameras import enumerate_cameras
 from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
+from streamcam.capture.camera import permission
 from streamcam.capture.camera.device import (
     API,
     INTERFACE,
@@ -51,9 +53,13 @@ class Camera:
 def open_source(argument: str, wanted: Wanted) -> CameraSource:
     """Open the first camera (""), or one by number, name (a part will do) or device path.
 
-    Raises `UsageError` if there is none, and says if another program has it.
+    On macOS its user is asked first, once, and waited for. Raises `UsageError` if there is none,
+    and says if the system keeps it from this program or another program has it.
     """
+    permission.ask(wanted.stop)
     camera = find(argument, list_cameras())
+    if sys.platform == "darwin" and (kept := permission.withheld()):
+        raise UsageError(f"{camera} cannot be opened: {kept}.")
     try:
         device = open_device(camera.index)
     except Exception as error:
@@ -82,6 +88,8 @@ def list_cameras() -> list[Camera]:
 def find(argument: str, cameras: list[Camera]) -> Camera:
     """The camera that `argument` means. Raises `UsageError` listing what there is."""
     if not cameras:
+        if kept := permission.withheld():
+            raise UsageError(f"no camera can be seen: {kept}.")
         raise UsageError(
             "there is no camera on this machine: plug one in, or use --source screen, "
             "--source demo or a video file."
@@ -179,7 +187,7 @@ class CameraSource:
 
     def _start(self, wanted: Wanted) -> float:
         if not self._device.isOpened():
-            raise UsageError(f"{self._camera} cannot be opened: {why_closed(self._camera.path)}")
+            raise UsageError(f"{self._camera} cannot be opened: {why_closed(self._camera.path)}.")
         return negotiate(self._device, wanted)
 
     def _first_shape(self) -> tuple[int, int]:
@@ -193,11 +201,11 @@ class CameraSource:
                 to_rgb(picture, np.empty((height, width, 3), np.uint8))  # can all that follow be?
                 return height, width
             self._clock.sleep(_PAUSE)
-        raise UsageError(f"{self._camera} delivers no picture: {why_closed(self._camera.path)}")
+        raise UsageError(f"{self._camera} delivers no picture: {why_closed(self._camera.path)}.")
 
 
 def _cannot_open(camera: Camera, error: Exception) -> UsageError:
-    reason = f"{words(error, cv2.error)}; {why_closed(camera.path)}"
+    reason = f"{words(error, cv2.error)}; {why_closed(camera.path)}."
     return UsageError(f"{camera} cannot be opened: {reason}")
 
 

@@ -13,7 +13,10 @@ from cv2.utils import logging
 from numpy.typing import NDArray
 
 from streamcam.capture import Wanted
+from streamcam.capture.camera.holders import holders
+from streamcam.capture.camera.permission import withheld
 from streamcam.frames import Pixels
+from streamcam.obstacles import Obstacle
 
 # One interface a system, so that numbers mean the same in every list. On Windows DirectShow:
 # it opens at once and shows virtual cameras such as OBS's, which Media Foundation does not.
@@ -70,6 +73,9 @@ def open_device(index: int) -> Device:
     if sys.platform == "linux":
         # How long a grab waits for a picture; OpenCV's own ten seconds would hold up a stop.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+    if sys.platform == "darwin":
+        # OpenCV's own question, asked from this thread, fails with three lines on stderr.
+        os.environ.setdefault("OPENCV_AVFOUNDATION_SKIP_AUTH", "1")
     return cv2.VideoCapture(index, API)
 
 
@@ -126,13 +132,18 @@ def reaches(fps: float, wanted: Wanted) -> bool:
     return fps >= 0.9 * wanted.fps
 
 
-def why_closed(path: str) -> str:
-    """What most likely keeps a camera that is there from working, and what to do."""
-    if sys.platform == "linux" and not os.access(path, os.R_OK | os.W_OK):
-        return f"no permission for {path}. Run: sudo usermod -aG video $USER; log in again."
-    where = {
-        "win32": "allow desktop apps to use it in Settings → Privacy & security → Camera",
-        "darwin": "allow this terminal to use it in System Settings → Privacy & Security → Camera",
-    }
-    other = "close the program that uses it (Zoom, Teams, OBS, a browser tab)"
-    return f"{other}, or {where.get(sys.platform, 'use --source screen')}."
+def why_closed(path: str) -> Obstacle:
+    """What most likely keeps a camera that is there from working, and what to do.
+
+    path  its device file, on Linux
+    """
+    kept = withheld(path)
+    if kept is not None:
+        return kept
+    held = " and ".join(holders(path))
+    if held:
+        return Obstacle(f"{held} uses it", f"close {held}, or use --source screen")
+    return Obstacle(
+        "another program seems to use it",
+        "close Zoom, Teams, OBS and browser tabs that show it, or use --source screen",
+    )

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from streamcam.capture import Source, Wanted
+from streamcam.capture.screen import permission
 from streamcam.capture.screen.desktop import (
     Grabber,
     NoPicture,
@@ -46,6 +47,9 @@ def open_source(argument: str, wanted: Wanted) -> Source:
         from streamcam.capture.screen.shared import open_shared_screen
 
         return open_shared_screen(argument, wanted)
+    if kept := permission.withheld():
+        permission.ask()
+        raise UsageError(f"the screen cannot be captured: {kept}.")
     grabber = connect()
     try:
         return ScreenSource(grabber, argument, wanted)
@@ -70,7 +74,7 @@ def list_screens() -> list[Screen]:
 
 
 def visible_screens() -> list[Screen]:
-    """The monitors that can be captured. Raises `UsageError` saying why there is none."""
+    """The monitors there are. Raises `UsageError` saying why there is none."""
     grabber = connect()
     try:
         found = screens(grabber.monitors)

@@ -6,22 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from streamcam.obstacles import Obstacle
 from streamcam.packages import install_command
 from streamcam.pipewire import library
 
 _START = "systemctl --user start pipewire wireplumber"
 _PATIENCE = 1.0  # seconds for an answer on this machine
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why no camera can be shown: `text` for people, and `fix`, a command where there is one."""
-
-    text: str
-    fix: str
 
 
 def obstacle(environment: Mapping[str, str] = os.environ) -> Obstacle | None:

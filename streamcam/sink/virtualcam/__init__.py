@@ -14,10 +14,11 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
-from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import OBS, Device, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.i420 import ToI420
 from streamcam.sink.virtualcam.loopback import obstacle, revive
 from streamcam.sink.virtualcam.readers import watch_readers
+from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 
 __all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
 
@@ -165,14 +166,15 @@ def open_sink(
         opening = partial(opener, backend, pixel_format, form=form)
         for device in _candidates(argument, devices, platform):
             try:
+                if backend == "obs" and is_taken(OBS):
+                    raise RuntimeError(f"{OBS} is taken: {how_to_free()}")  # noqa: TRY301  # one more reason
                 camera = _open_or_revive(opening, device, devices, form)
             except RuntimeError as error:
                 reasons.append(" ".join(str(error).split()))
             else:
-                if platform != "linux":
-                    return VirtualCamera(camera, pixel_format, form)
-                sink = VirtualCamera(camera, pixel_format, form, "; ".join(reasons))
-                return _claimed(sink, form)
+                passed_over = "; ".join(reasons) if len(devices) > 1 else ""
+                sink = VirtualCamera(camera, pixel_format, form, passed_over)
+                return _claimed(sink, form) if platform == "linux" else sink
     raise UsageError(_no_camera(argument, devices, reasons))
 
 

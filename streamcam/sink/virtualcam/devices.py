@@ -10,7 +10,8 @@ from pathlib import Path
 from streamcam.packages import install_command
 
 _SYSFS = Path("/sys/class/video4linux")
-_OBS = "OBS Virtual Camera"
+OBS = "OBS Virtual Camera"
+_OBS_APP = Path("/Applications/OBS.app")
 _OBS_CLASS = "CLSID\\{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
 _UNITY_CLASSES = ["CLSID\\{5C2CD55C-92AD-4999-8666-912BD3E70010}"] + [
     f"CLSID\\{{5C2CD55C-92AD-4999-8666-912BD3E700{number:02X}}}" for number in range(0x12, 0x1B)
@@ -57,7 +58,7 @@ def _registered() -> list[Device]:
                 name = winreg.QueryValue(winreg.HKEY_CLASSES_ROOT, key).strip("\0 ")
             except OSError:  # not installed
                 continue
-            found.append(_OBS if key == _OBS_CLASS else name)
+            found.append(OBS if key == _OBS_CLASS else name)
     return [Device(name, name) for name in found]
 
 
@@ -65,7 +66,7 @@ def _extensions() -> list[Device]:
     """macOS: the camera extension that OBS 30 installs when its virtual camera first starts."""
     pattern = "*/com.obsproject.obs-studio.mac-camera-extension.systemextension"
     present = any(Path("/Library/SystemExtensions").glob(pattern))
-    return [Device(_OBS, _OBS)] if present else []
+    return [Device(OBS, OBS)] if present else []
 
 
 def how_to_get_one() -> str:
@@ -76,7 +77,11 @@ def how_to_get_one() -> str:
             "or Unity Capture"
         )
     if sys.platform == "darwin":
-        return "install OBS 30 or newer and start its virtual camera once, then stop it"
+        begin = "open OBS" if _OBS_APP.exists() else "install OBS Studio 30 or newer, open it"
+        return (
+            f'{begin}, press "Start Virtual Camera", allow its extension in System Settings, then '
+            '"Stop Virtual Camera"'
+        )
     return MODPROBE if _module_installed() else f"{_install_command()} && {MODPROBE}"
 
 

@@ -29,7 +29,8 @@ from streamcam.doctor import (
     virtual_cameras,
 )
 from streamcam.errors import UsageError
-from streamcam.sink.pipewire.presence import Obstacle
+from streamcam.obstacles import Obstacle
+from streamcam.provision import limits
 from streamcam.sink.virtualcam.devices import Device
 from streamcam.web.runtime import Running
 
@@ -73,7 +74,7 @@ def test_only_a_problem_is_unhealthy():
 
 
 def test_little_memory_and_disk(monkeypatch):
-    monkeypatch.setattr(machine, "_MEMORY", 1e9)
+    monkeypatch.setattr(limits, "_ENOUGH", 1e9)
     monkeypatch.setattr(machine, "_DISK", 1e9)
     found = by_name(machine.check())
     assert found["memory"].state == found["disk"].state == "note"
@@ -171,7 +172,7 @@ def webcam(monkeypatch):
     )
     modes = [v4l2.Mode("MJPG", 160 * i, 90 * i, 30.0) for i in range(1, 9)]
     monkeypatch.setattr(v4l2, "modes", lambda _: modes)
-    monkeypatch.setattr(v4l2, "holders", lambda _: [])
+    monkeypatch.setattr(cameras, "holders", lambda _: [])
 
 
 def test_a_camera_with_its_modes(webcam):
@@ -194,9 +195,9 @@ def test_each_size_once_with_its_fastest_format(webcam, monkeypatch):
 
 
 def test_a_camera_that_a_program_holds(webcam, monkeypatch):
-    monkeypatch.setattr(v4l2, "holders", lambda _: ["zoom (12)"])
+    monkeypatch.setattr(cameras, "holders", lambda _: ["zoom (12)"])
     (found,) = cameras.check()
-    assert (found.state, found.fix) == ("note", "close zoom (12) to use it")
+    assert (found.state, found.fix) == ("note", "close zoom (12), or use --source screen")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def looked_at(monkeypatch, can, holders=()):
     monkeypatch.setattr(virtual_cameras, "list_devices", lambda: [Device("/dev/video9", "out")])
     asked = raising(can) if isinstance(can, OSError) else lambda _: can | 1 << 24
     monkeypatch.setattr(v4l2, "capabilities", asked)
-    monkeypatch.setattr(v4l2, "holders", lambda _: list(holders))
+    monkeypatch.setattr(virtual_cameras, "holders", lambda _: list(holders))
     (found,) = virtual_cameras.check()
     return found
 

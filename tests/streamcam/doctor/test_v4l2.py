@@ -87,14 +87,3 @@ def test_capabilities_are_those_of_the_device_and_not_of_its_driver(path, can, o
         return 0
 
     assert v4l2.capabilities(path, loopback) & 3 == can
-
-
-def test_who_holds_a_device(tmp_path):
-    for pid, name, links in ((7, "obs", ["/dev/video0"]), (8, "sh", ["/dev/null"]), (9, "x", [])):
-        (tmp_path / str(pid) / "fd").mkdir(parents=True)
-        (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
-        for number, target in enumerate(links):
-            (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
-    (tmp_path / "10").mkdir()  # one that has just ended
-    assert v4l2.holders("/dev/video0", tmp_path) == ["obs (7)"]
-    assert v4l2.holders("/dev/video1", tmp_path) == []

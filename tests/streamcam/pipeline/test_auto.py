@@ -5,8 +5,8 @@ import pytest
 from streamcam.capture.camera import Camera
 from streamcam.capture.screen import Screen
 from streamcam.errors import UnknownChoice, UsageError
+from streamcam.obstacles import Obstacle
 from streamcam.pipeline import auto
-from streamcam.sink.pipewire.presence import Obstacle
 from streamcam.sink.virtualcam.devices import Device
 
 OUT = Device("/dev/video9", "streamcam")
@@ -181,4 +181,4 @@ def test_a_virtual_camera_that_another_program_sends_to_is_passed_over(
     assert "take 'streamcam'" in said[0]
     monkeypatch.setattr(auto, "is_taken", lambda _: True)
     assert auto.choose_outputs((), said.append) == ("web",)
-    assert "as other programs send to every virtual camera here" in said[1]
+    assert "as DroidCam and streamcam are taken: end the program that sends" in said[1]

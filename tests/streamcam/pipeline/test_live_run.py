@@ -402,6 +402,18 @@ def test_a_line_says_that_a_source_is_being_waited_for(world, running, monkeypat
     ]
 
 
+def test_a_question_of_the_system_is_what_is_said_meanwhile(world, running, monkeypatch):
+    monkeypatch.setattr("streamcam.flow.main_thread._ATTENTION", 0.01)
+    monkeypatch.setattr("streamcam.capture.camera.permission.is_asked", lambda: True)
+    come = threading.Event()
+    world.on_say = lambda line: come.set() if line.startswith("source: macOS asks") else None
+    world.source = FakeSource(FOREVER, pace=0.001)
+    running(source="camera:0", open_source=lambda *_: come.wait(10) and world.source)
+    assert world.said[1] == (
+        "source: macOS asks whether this terminal may use the camera: allow it in its window"
+    )
+
+
 def test_the_lines_say_what_was_opened(world, running):
     running()
     assert world.said == ["output: fake", "source: fake source", "engine: fake S=1, 128x128"]

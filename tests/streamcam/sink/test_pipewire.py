@@ -10,6 +10,7 @@ import pytest
 from fake_pipewire import rgb
 
 from streamcam.errors import SinkFailed, UsageError
+from streamcam.obstacles import Obstacle
 from streamcam.pipewire import library as pw
 from streamcam.pipewire import pods
 from streamcam.pipewire import stream as stream_module
@@ -18,7 +19,7 @@ from streamcam.sink import Format, open_sink
 from streamcam.sink.pipewire import PipeWireCamera
 from streamcam.sink.pipewire import camera_stream as binding
 from streamcam.sink.pipewire.camera_stream import CameraStream
-from streamcam.sink.pipewire.presence import Obstacle, obstacle
+from streamcam.sink.pipewire.presence import obstacle
 
 FORM = Format(48, 32, 30)
 

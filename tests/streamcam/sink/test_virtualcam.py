@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 import pytest
+from foreign_systems import Kernel
 
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.sink import Format, virtualcam
-from streamcam.sink.virtualcam import VirtualCamera, devices, open_sink
+from streamcam.sink.virtualcam import VirtualCamera, devices, open_sink, taken
 from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
 
 FORM = Format(48, 32, 30)
@@ -139,6 +140,38 @@ def test_a_device_is_claimed_with_a_black_picture(machine, camera):
     assert picture.max() < 4
 
 
+@pytest.mark.parametrize("argument", ["", "OBS Virtual Camera"])
+def test_obs_s_camera_is_left_to_obs_while_it_sends_there(machine, camera, monkeypatch, argument):
+    kernel = Kernel({"OBSVirtualCamVideo"})
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(taken, "_kernel32", lambda: kernel)
+    machine(Device(devices.OBS, devices.OBS))
+    absent = "No camera registered with this name."
+    opener = Opener(camera, **{"unitycapture": absent, devices.OBS: absent})
+    with pytest.raises(
+        UsageError, match=r'OBS Virtual Camera is taken: press "Stop Virtual Camera"'
+    ):
+        open_sink(argument, FORM, opener, "win32")
+    assert [backend for backend, _, _ in opener.asked] == ["unitycapture"]
+    assert kernel.open == 0, "a handle would keep OBS's memory"
+
+
+def test_the_other_camera_of_two_says_why_it_was_taken(machine, camera, monkeypatch):
+    monkeypatch.setattr(virtualcam, "is_taken", lambda path: path == devices.OBS)
+    machine(Device(devices.OBS, devices.OBS), Device("Unity Video Capture", "Unity Video Capture"))
+    label = open_sink("", FORM, Opener(camera), "win32").label
+    assert "(RGBA), as OBS Virtual Camera is taken" in label
+
+
+def test_nobody_can_tell_of_unity_s_camera_or_a_mac_s(monkeypatch):
+    monkeypatch.setattr(taken, "_kernel32", lambda: Kernel(set()))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert not taken.is_taken(devices.OBS)
+    assert not taken.is_taken("Unity Video Capture")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not taken.is_taken(devices.OBS)
+
+
 def test_windows_tries_obs_and_then_unity_capture(machine, camera):
     machine(Device("Unity Video Capture", "Unity Video Capture"))
     opener = Opener(camera, obs="OBS Virtual Camera device not found!")
@@ -198,7 +231,7 @@ def test_odd_sizes_are_refused(machine, camera):
         ("linux", {"ID": "manjaro", "ID_LIKE": "arch"}, "", "sudo pacman -S v4l2loopback-dkms"),
         ("linux", {"ID": "ubuntu"}, "updates/dkms/v4l2loopback.ko:", "sudo modprobe v4l2loopback"),
         ("win32", {}, "", "install OBS Studio"),
-        ("darwin", {}, "", "install OBS 30"),
+        ("darwin", {}, "", "install OBS Studio 30"),
     ],
 )
 def test_the_command_fits_the_machine(monkeypatch, platform, release, modules, expected):

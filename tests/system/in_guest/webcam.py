@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from command import Command, wait_until
+from command import Command, findings, wait_until
 
 WEBCAM, OURS = "/dev/video10", "/dev/video43"
 
@@ -11,13 +11,14 @@ WEBCAM, OURS = "/dev/video10", "/dev/video43"
 def run() -> dict:
     """Everything that was seen, by what it is about."""
     control("osd_text_mode=2")
+    held = while_another_program_has_it()
     playing = Command(
         *("--preset", "wide.toml", "--source", "camera:vivid", "--no-web"),
         *("--output", f"virtualcam:{OURS}", "--output", "webcam.mkv"),
     )
     playing.until("live:")
     camera = Watched(OURS)
-    seen: dict = {"bars": camera.bars()}
+    seen: dict = {"held": held, "bars": camera.bars()}
     control("disconnect=1")
     begin = time.perf_counter()
     ticks = 0
@@ -31,6 +32,22 @@ def run() -> dict:
     camera.close()
     seen["end"] = playing.stop()
     return seen
+
+
+def while_another_program_has_it() -> dict:
+    """What a start and `doctor` say of a webcam that v4l2-ctl streams from."""
+    other = subprocess.Popen(
+        ["v4l2-ctl", "-d", WEBCAM, "--stream-mmap", "--stream-count=1000000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert other.stderr is not None
+    other.stderr.read(1)  # a mark for its first picture
+    refused = Command("--preset", "wide.toml", "--source", "camera:vivid", "--no-web").end()
+    found = findings(Command("doctor", "--json"))["camera:10"]
+    other.kill()
+    other.wait()
+    return {"pid": other.pid, "start": refused, "doctor": found}
 
 
 def control(setting: str) -> bool:

@@ -9,6 +9,8 @@ from threading import Lock
 from time import perf_counter
 from typing import Protocol
 
+from streamcam.notices import NoticeBoard
+
 _WINDOW = 2.0  # seconds over which a rate is taken
 _SAMPLES = 512  # durations kept for a percentile
 
@@ -70,6 +72,7 @@ class Stats:
 
     def __init__(self) -> None:
         self.started_at = perf_counter()
+        self.notices = NoticeBoard()
         self._lock = Lock()
         # Protected by _lock:
         self._counts: Counter[str] = Counter()
@@ -77,7 +80,6 @@ class Stats:
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
         self._texts: dict[str, str] = dict.fromkeys(("look", "memory", "resolve", "curtain"), "")
-        self._notices: dict[str, str] = {}  # by topic, the latest last
 
     def count(self, name: str) -> None:
         """One more of `name`, now."""
@@ -100,13 +102,6 @@ class Stats:
         """Set a text: "look", "memory", "resolve" and "curtain" (the current ones)."""
         with self._lock:
             self._texts[name] = text
-
-    def notice(self, topic: str, text: str) -> None:
-        """What to know now about a topic ("source", "engine", …); "" when it is settled."""
-        with self._lock:
-            self._notices.pop(topic, None)
-            if text:
-                self._notices[topic] = text
 
     def total(self, name: str) -> int:
         """How often `count(name)` was called."""
@@ -139,7 +134,7 @@ class Stats:
                 memory=self._texts["memory"],
                 resolve=self._texts["resolve"],
                 curtain=self._texts["curtain"],
-                notice=" · ".join(self._notices.values()),
+                notice=self.notices.for_users(),
             )
 
     def _ms(self, name: str, percent: float) -> float:

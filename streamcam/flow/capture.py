@@ -10,6 +10,7 @@ from threading import Event
 from streamcam.capture import Opened, Source
 from streamcam.errors import SourceRefused, StreamcamError, told
 from streamcam.frames import Frame, Inlet
+from streamcam.notices import Notice
 from streamcam.stats import Stats
 
 _FIRST_PAUSE = 0.5  # seconds before a lost source is tried again; doubled each time
@@ -25,13 +26,12 @@ class CaptureWorker:
     again would put it into the recording twice: there, a loss ends the work by what was raised.
 
     open_source  makes the source, and makes it again after a loss
-    live         False: a loss ends the work
+    waiting      for viewers, while a lost source is being waited for. None: a loss ends the work
     queue        gets every frame; with the queue closed the work ends by `RingClosed`
     stats        counts "in"; its notice "source" is the source's own, and tells of a loss until
                  the source is back
     stop         ends the work within one read. Whoever closes the queue sets it as well, since
                  a source that is being waited for puts nothing into the queue
-    lost         the source is gone and being waited for
     opened       done once the source is open or could not be opened: the pipeline waits for it
                  before it starts anything else, and raises what it holds
     """
@@ -43,15 +43,15 @@ class CaptureWorker:
         stats: Stats,
         stop: Event,
         *,
-        live: bool = True,
+        waiting: str | None = "Waiting for the source",
     ) -> None:
-        self.lost = False
         self.opened: Future[Opened] = Future()
         self._open_source = open_source
         self._queue = queue
         self._stats = stats
         self._stop = stop
-        self._live = live
+        self._waiting = waiting or ""
+        self._live = waiting is not None
         self._source: Source | None = None
         self._told = ""  # the source's own notice, as it stands in `stats`
         # Frames go on counting where the source before the loss ended.
@@ -102,7 +102,7 @@ class CaptureWorker:
                 self._put(frame)
             if source.notice != self._told:
                 self._told = source.notice
-                self._stats.notice("source", self._told)
+                self._put_up(self._told)
 
     def _put(self, frame: Frame) -> None:
         if self._seq_offset:
@@ -125,7 +125,7 @@ class CaptureWorker:
             try:
                 source = self._source = self._open_source()
             except SourceRefused as error:  # to ask again and again would be a nuisance
-                self._stats.notice("source", str(error))
+                self._put_up(str(error), self._waiting)
                 self._stop.wait()
                 return None
             except StreamcamError:  # still not there; the notice says what was lost
@@ -135,14 +135,12 @@ class CaptureWorker:
                 continue
             self._seq_offset = self._next_seq
             self._time_offset = self._last_time + 1 / source.fps
-            self.lost = False
             self._told = ""
-            self._stats.notice("source", "")
+            self._put_up("")
             return source
         return None
 
     def _lose(self, error: Exception) -> None:
-        self.lost = True
         self._tell(error)
         self._close()
 
@@ -150,7 +148,10 @@ class CaptureWorker:
         said = told(error)
         if not isinstance(error, StreamcamError):
             said = f"{self.opened.result().label}: {said}"
-        self._stats.notice("source", f"{said}; trying again")
+        self._put_up(f"{said}; trying again", self._waiting)
+
+    def _put_up(self, for_users: str, for_viewers: str = "") -> None:
+        self._stats.notices.put(Notice("source", for_users, for_viewers))
 
     def _close(self) -> None:
         source, self._source = self._source, None

@@ -10,6 +10,7 @@ from threading import Event
 from streamcam.clock import Ticker
 from streamcam.errors import SinkFailed, StreamcamError, told
 from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.notices import Notice, NoticeBoard
 from streamcam.sink import Format, Sink
 from streamcam.stats import Stats
 
@@ -32,12 +33,23 @@ _LONGEST_PAUSE = 5.0
 class Reopening:
     """How a lost sink comes back. Called on its thread.
 
-    open  from `Sink.reopen_as` to the sink, as `open_sink`
-    tell  told what was lost, and "" once it is back
+    open     from `Sink.reopen_as` to the sink, as `open_sink`
+    notices  get what was lost, until it is back
+    name     the output's, for its notice
     """
 
     open: Callable[[str], Sink]
-    tell: Callable[[str], None]
+    notices: NoticeBoard
+    name: str
+
+    def put_up(self, text: str) -> None:
+        """The notice of this output."""
+        topic = f"output {self.name}"
+        self.notices.put(Notice(topic, f"{topic}: {text}"))
+
+    def settle(self) -> None:
+        """It is back."""
+        self.notices.settle(f"output {self.name}")
 
 
 class Delivery:
@@ -190,13 +202,13 @@ class Delivery:
         if reopening is None:
             raise failed
         if self._sink.reopen_as is None:
-            reopening.tell(str(failed))
+            reopening.put_up(str(failed))
             raise failed
         self._lost, self._pause = True, _FIRST_PAUSE
         self._retry_at = self._ticker.clock() + self._pause
         with suppress(StreamcamError):  # the failure is known already
             self._close()
-        reopening.tell(f"{failed}; opening it again")
+        reopening.put_up(f"{failed}; opening it again")
 
     def _found_again(self) -> bool:
         reopening, choice = self._reopening, self._sink.reopen_as
@@ -209,5 +221,5 @@ class Delivery:
             self._retry_at = self._ticker.clock() + self._pause
             return False
         self._lost = False
-        reopening.tell("")
+        reopening.settle()
         return True

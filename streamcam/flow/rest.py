@@ -7,6 +7,9 @@ from time import perf_counter
 
 from streamcam.frames import Pixels
 from streamcam.gate import Gate
+from streamcam.notices import Notice, NoticeBoard
+
+_ASLEEP = "no program shows the picture: the engine rests until one does"
 
 
 class Rest:
@@ -20,14 +23,14 @@ class Rest:
         gate: Gate,
         watched: Callable[[], bool],
         seconds: float,
-        tell: Callable[[str], None],
+        notices: NoticeBoard,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """`tell` is called when it falls asleep, and with "" when it wakes."""
+        """`notices` get that of "rest" while the engine sleeps."""
         self._gate = gate
         self._watched = watched
         self._seconds = seconds
-        self._tell = tell
+        self._notices = notices
         self._clock = clock
         self._alone_since: float | None = None
         self._asleep = False
@@ -39,12 +42,12 @@ class Rest:
             if self._asleep:
                 self._asleep = False
                 self._gate.wake()
-                self._tell("")
+                self._notices.settle("rest")
         elif self._alone_since is None:
             self._alone_since = self._clock()
         elif not self._asleep and self._clock() - self._alone_since >= self._seconds:
             self._asleep = True
-            self._tell("no program shows the picture: the engine rests until one does")
+            self._notices.put(Notice("rest", _ASLEEP))
         return not self._asleep and self._gate.passes(pixels)
 
     def wake(self) -> None:

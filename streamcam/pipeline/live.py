@@ -10,6 +10,7 @@ from engines.api import Engine, EngineSpec
 from engines.build import engine_steps
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
+from streamcam.notices import Notice
 from streamcam.options import Options
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
@@ -41,24 +42,19 @@ class Live:
         """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
         engine, self._box = running
         self._options, self._workers, self._stats = options, workers, workers.stats
-        self._say, self._tell = say, partial(workers.stats.notice, "preset")
+        self._say = say
         self._lock = RLock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
         size = (engine.spec.width, engine.spec.height)
         self._spec = spec_for(options.preset, options, size, engine.spec.batching)
-        self._repair = Repair(workers.stats, (self._spec, engine.spec))
+        self._repair = Repair(workers.stats.notices, (self._spec, engine.spec))
         self._specs = Specs(options, engine.spec, self._repair)
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
-        self._outage = Outage(workers.stats, say)
+        self._outage = Outage(workers.stats.notices, say)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
-
-    @property
-    def trouble(self) -> str:
-        """What viewers may know of an engine that broke; "" while one runs."""
-        return self._repair.trouble
 
     def select_look(self, name: str) -> None:
         """Cross over to a look of the running preset, which stays: a schedule ends.
@@ -67,7 +63,7 @@ class Live:
         beginning. Raises `UsageError`.
         """
         with self._lock:
-            if self.trouble:
+            if self._repair.broken:
                 raise UsageError(f"look {name}: there is no engine now; choose it again later.")
             show_look(self._box, self.preset, name)
             self._chosen = name != self.preset.name
@@ -128,7 +124,7 @@ class Live:
         with self._lock:
             waiting = self._pending or Pending(self.preset, self._spec)
             spec = self._specs.of_shape(aspect, waiting.preset, waiting.spec)
-            if self.trouble or spec == waiting.spec:
+            if self._repair.broken or spec == waiting.spec:
                 return False
             begins = spec != self._spec
             self._wish(Pending(waiting.preset, spec), done=0 if begins else 1)
@@ -143,7 +139,7 @@ class Live:
         """The running engine can show a preset of `spec`, at least until another shape is there."""
         begun = self._pending is not None and spec == self._pending.spec
         can = spec == self._spec or (begun and same_but_size(spec, self._spec))
-        return can and not self.trouble
+        return can and not self._repair.broken
 
     def _go_on_building(self, preset: Preset, spec: EngineSpec) -> None:
         """`preset` is shown already: what is being built for another spec is not wanted."""
@@ -168,7 +164,7 @@ class Live:
 
     def _steps(self, pending: Pending, done: int) -> list[EngineSpec]:
         """What to build for `pending`. On the thread "rebuild": a device is waited for."""
-        gone = bool(self.trouble) and self.device_is_gone()
+        gone = self._repair.broken and self.device_is_gone()
         with self._lock:
             if pending is self._pending and pending.mends:
                 automatic = self._specs.has_automatic_size(pending.preset)
@@ -186,7 +182,7 @@ class Live:
             if pending is not self._pending:
                 engine.close()
                 return
-            shown = pending.preset is self.preset and not self.trouble
+            shown = pending.preset is self.preset and not self._repair.broken
             if shown and same_but_size(pending.spec, self._spec):
                 self._box.encode_with(engine.encode)
                 self._workers.infer.swap(engine, self._box)
@@ -234,7 +230,7 @@ class Live:
                 self.build_again()  # on the processor now
                 return
             self._pending = None
-            if self.trouble:
+            if self._repair.broken:
                 self._repair.broke(error, other=False)
                 self._wish(Pending(self.preset, self._spec, mends=True), done=0)
                 return
@@ -249,3 +245,6 @@ class Live:
         before, self.preset = self.preset, preset
         self._workers.follow(preset, before, self._options)
         self._tell(self._options.unmet(preset))
+
+    def _tell(self, notice: str) -> None:
+        self._stats.notices.put(Notice("preset", notice))

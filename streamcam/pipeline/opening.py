@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
 
-from streamcam.capture import Opened
 from streamcam.flow.capture import CaptureWorker
-from streamcam.flow.curtain import Covered, Curtain, card
+from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
@@ -24,6 +21,7 @@ from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.rescue import Rescue
+from streamcam.pipeline.waiting import Patience, waiting_for
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
@@ -42,7 +40,7 @@ _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
 
 class Opening:
     """Used by the main thread, once. What it ties together outlives it: "infer" asks on every frame
-    whether somebody watches, and "watchdog" what keeps the picture away.
+    whether somebody watches.
 
     Live, outputs come first: what they refuse is known at once. Then the source opens on its own
     thread while the engine is built on this one, and last the picture begins to flow. The outputs
@@ -67,7 +65,7 @@ class Opening:
         self._stages = stages
         self._main = main
         self._say = say
-        self._told_to_wait = False
+        self._patience = Patience(options.source, say)
         self._deliveries: list[Delivery] = []
         self._camera: Camera | None = None  # live
         self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
@@ -80,9 +78,9 @@ class Opening:
         options, source = self._options, capture.opened
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
-        engine, line = result_of(first.opened, lambda: self._say_waiting(source))
+        engine, line = result_of(first.opened, lambda: self._patience.lost(source))
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
-        opened = result_of(source, lambda: self._say_waiting(source))
+        opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
         if opened.sound and any(output.finishes for output in sinks.values()):
             self._say("sound: left out, recordings hold the picture alone")
@@ -113,7 +111,7 @@ class Opening:
         self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)
         self._unowned = []
         if options.realtime:
-            self._start_watchdog(workers, live, capture)
+            self._start_watchdog(workers, live)
             live.improve()
         return live
 
@@ -125,7 +123,7 @@ class Opening:
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
         if not self._options.realtime:
             capture = self._start_capture(frames)
-            opened = result_of(capture.opened, lambda: self._say_waiting(capture.opened))
+            opened = result_of(capture.opened, lambda: self._patience.lost(capture.opened))
             options = self._options = replace(self._options, opened=opened)
             self.curtain = Curtain((options.format.width, options.format.height))
             return self._open_sinks(), capture
@@ -149,15 +147,8 @@ class Opening:
                 self._say(f"output: {opened.label}")
         return sinks
 
-    def _start_watchdog(self, workers: Workers, live: Live, capture: CaptureWorker) -> None:
+    def _start_watchdog(self, workers: Workers, live: Live) -> None:
         infer, form = workers.infer, self._options.format
-
-        def trouble() -> str:
-            return live.trouble or (self._waiting.capitalize() if capture.lost else "")
-
-        def show_card(reason: str) -> None:
-            picture = card((form.width, form.height), reason)
-            workers.post.show(Frame(picture, 0, perf_counter(), repeat=True))
 
         def aspect() -> float | None:
             source = infer.source
@@ -166,22 +157,8 @@ class Opening:
         shape = ShapeWatch(aspect, live.reshape)
         stop = self._stages.stopping
         rescue = Rescue(workers, live, self._stages)
-        watchdog = Watchdog(workers, shape, trouble, rescue, show_card, stop)
+        watchdog = Watchdog(workers, shape, rescue, (form.width, form.height), stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
-
-    @property
-    def _waiting(self) -> str:
-        kind = self._options.source.partition(":")[0]
-        return f"waiting for the {kind if kind in ('camera', 'screen') else 'video'}"
-
-    @property
-    def _asked(self) -> Obstacle | None:
-        """What the system asks its user meanwhile."""
-        if self._options.source.partition(":")[0] != "camera":
-            return None
-        from streamcam.capture.camera.permission import is_asked, question
-
-        return question() if is_asked() else None
 
     def _watched(self) -> bool:
         return any(delivery.watched for delivery in self._deliveries)
@@ -199,16 +176,10 @@ class Opening:
             into,
             self._stats,
             self._stages.stopping,
-            live=options.realtime,
+            waiting=waiting_for(options.source).capitalize() if options.realtime else None,
         )
         self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
-
-    def _say_waiting(self, source: Future[Opened]) -> None:
-        """Two seconds have gone by: a pipe without a writer and a slow server look alike."""
-        if not (source.done() or self._told_to_wait):
-            self._told_to_wait = True
-            self._say(f"source: {self._asked or self._waiting}")
 
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:
@@ -227,7 +198,8 @@ class Opening:
             stats=self._stats if primary else None,
             reopening=Reopening(
                 lambda choice: Covered(open_sink(choice, form), self.curtain),
-                lambda text: self._stats.notice(name, f"output {name}: {text}" if text else ""),
+                self._stats.notices,
+                name,
             ),
         )
         self._deliveries.append(delivery)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import Event
 from time import perf_counter
 
+from streamcam.flow.curtain import card
+from streamcam.frames import Frame
+from streamcam.frames.geometry import Size
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.workers import Workers
 from streamcam.provision.shape import ShapeWatch
@@ -32,22 +34,20 @@ class Watchdog:
         self,
         workers: Workers,
         shape: ShapeWatch,
-        trouble: Callable[[], str],
         rescue: Rescue,
-        card: Callable[[str], None],
+        size: Size,
         stop: Event,
     ) -> None:
         """
         shape    is asked to look, in between, whether the picture has got another one
-        trouble  what keeps the picture away, for viewers; "" if nothing is known to
         rescue   leaves what hangs and sees to another
-        card     shows viewers a card with a reason until the next picture
+        size     of the outputs, which the cards have
         """
         self._infer, self._post = workers.infer, workers.post
         self._shape = shape
-        self._trouble = trouble
+        self._notices = workers.stats.notices
         self._rescue = rescue
-        self._card = card
+        self._size = size
         self._stop = stop
         self._said = ""
         self._rebuild = workers.rebuild
@@ -84,7 +84,7 @@ class Watchdog:
         if now - self._post.shown_at < _HELD:
             self._said = ""
             return
-        reason = self._trouble() or (_SLOW if self._infer.busy()[0] > _HELD else "")
+        reason = self._notices.for_viewers() or (_SLOW if self._infer.busy()[0] > _HELD else "")
         if reason and reason != self._said:
             self._said = reason
-            self._card(reason)
+            self._post.show(Frame(card(self._size, reason), 0, now, repeat=True))

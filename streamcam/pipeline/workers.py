@@ -56,8 +56,7 @@ def gate_opener(
 
     def opened(drain: int) -> Gate:
         gate = open_gate(choice.policy, choice, drain)
-        tell = partial(stats.notice, "rest")
-        return Rest(gate, watched, choice.rest, tell) if choice.rest else gate
+        return Rest(gate, watched, choice.rest, stats.notices) if choice.rest else gate
 
     return opened
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engines.outages import outage_of
-from streamcam.stats import Stats
+from streamcam.notices import Notice, NoticeBoard
 
 
 class Outage:
     """Of a run. `told`: people know of a device that is gone. May be asked on any thread that can
     wait for seconds."""
 
-    def __init__(self, stats: Stats, say: Callable[[str], None]) -> None:
-        """`stats` gets the notice "device", which stays; `say` a line, once."""
+    def __init__(self, notices: NoticeBoard, say: Callable[[str], None]) -> None:
+        """`notices` get "device", which stays; `say` a line, once."""
         self.told = False
-        self._stats = stats
+        self._notices = notices
         self._say = say
 
     def found(self, *devices: str) -> bool:
@@ -33,7 +33,7 @@ class Outage:
         self.told = True
         name = "the GPU" if device == "auto" else device
         gone = f"{name} is gone for this run"
-        self._stats.notice("device", f"{gone}: the engine runs on the processor")
+        self._notices.put(Notice("device", f"{gone}: the engine runs on the processor"))
         self._say(
             f"engine: {gone} ({why}): engines run on the processor from now on. "
             "Start streamcam again to use it."

@@ -11,13 +11,15 @@ from engines.errors import Cause, EngineError
 from engines.outages import compile_broke, plan_broke
 from engines.remedies import alternatives, has_gpu, on_cpu
 from streamcam.errors import told
+from streamcam.notices import Notice, NoticeBoard
 from streamcam.provision.size import default_size, smaller_size
-from streamcam.stats import Stats
 
 # Seconds that an engine ran after which its failure is a new one, for which all is tried again.
 _LASTED = 300.0
 # After these the same engine would fail in the same way, if there is another one to try.
 _HOPELESS: tuple[Cause, ...] = ("blank", "capture", "hang")
+
+_STARTS_AGAIN = "The picture engine is being started again"  # for viewers
 
 _Way = tuple[str, str, str, str, str]
 
@@ -27,20 +29,19 @@ class Repair:
     size, then a smaller one. Where it does not: the processor. The table is in streamcam/README.md.
     Not thread-safe.
 
-    trouble  what viewers may know; "" while an engine runs. May be read from any thread
-    device   where the last engine ran
+    broken  no engine runs. May be read from any thread
+    device  where the last engine ran
     """
 
     def __init__(
         self,
-        stats: Stats,
+        notices: NoticeBoard,
         running: tuple[EngineSpec, EngineSpec],
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """`stats` gets the notice "engine", with all that is known. `running`: what was wanted and
+        """`notices` get that of "engine", with all that is known. `running`: what was wanted and
         what came of it, as `running` takes it."""
-        self.trouble = ""
-        self._stats = stats
+        self._notices = notices
         self._clock = clock
         self._wanted, self._ran = running
         self._since: float | None = clock()  # None: it does not run any more
@@ -54,6 +55,11 @@ class Repair:
         self._ways: dict[_Way, _Way] = {}
 
     @property
+    def broken(self) -> bool:
+        """See class."""
+        return self._since is None
+
+    @property
     def device(self) -> str:
         """See class."""
         return self._ran.device
@@ -64,9 +70,7 @@ class Repair:
         wanted  what it was built for
         ran     its own spec, with every choice made
         """
-        if self.trouble:
-            self.trouble = ""
-            self._stats.notice("engine", "")
+        self._notices.settle("engine")
         if wanted is not self._tried:
             self._left = None
         elif _way(wanted) != _way(self._base):
@@ -75,10 +79,10 @@ class Repair:
 
     def left(self) -> None:
         """The engine was closed for another one that does not fit beside it."""
-        self.trouble = "The picture engine is being changed"
         self._reason, self._cause = "", ""
         self._left, self._since = None, None
-        self._stats.notice("engine", "no engine runs while another one is made, for want of memory")
+        reason = "no engine runs while another one is made, for want of memory"
+        self._notices.put(Notice("engine", reason, "The picture engine is being changed"))
 
     def instead(self, spec: EngineSpec) -> EngineSpec:
         """`spec`, in the way that was found to work where its own was found not to."""
@@ -97,9 +101,7 @@ class Repair:
         said = told(error, EngineError)
         self._cause = error.cause if isinstance(error, EngineError) else ""
         self._reason = f"the engine failed: {said}{'' if said.endswith(('.', '!', '?')) else '.'}"
-        self.trouble = "The picture engine is being started again"
-        next_one = " Another one is being built." if other else ""
-        self._stats.notice("engine", f"{self._reason}{next_one}")
+        self._put_up(" Another one is being built." if other else "", _STARTS_AGAIN)
         if self._since is not None:
             if self._clock() - self._since >= _LASTED:
                 self._left = None
@@ -124,14 +126,16 @@ class Repair:
         self._gone = gone
         self._tried = self._left.pop(0) if self._left else None
         if self._tried is None:
-            self.trouble = "The picture engine has stopped"
-            what_now = "No other one is tried until a preset is saved or chosen."
+            what_now = " No other one is tried until a preset is saved or chosen."
+            self._put_up(what_now, "The picture engine has stopped")
             self._left, self._gone = None, False
             self._ways.clear()
         else:
-            what_now = f"It is built again, {self._described(self._tried)}."
-        self._stats.notice("engine", f"{self._reason} {what_now}")
+            self._put_up(f" It is built again, {self._described(self._tried)}.", _STARTS_AGAIN)
         return self._tried
+
+    def _put_up(self, what_now: str, for_viewers: str) -> None:
+        self._notices.put(Notice("engine", f"{self._reason}{what_now}", for_viewers))
 
     def _described(self, spec: EngineSpec) -> str:
         """The size, and what is not as it was wanted."""

@@ -15,6 +15,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from streamcam.errors import UsageError, reason
+from streamcam.notices import Notice
 from streamcam.sink.web import WebSink
 from streamcam.stage import Stage
 from streamcam.web.controls import Controls
@@ -145,7 +146,9 @@ class WebServer:
             listener.close()  # who asks is told at once that nobody answers
             if not self._stop.is_set():
                 what = "the page has" if self._site.page else "streamcam switch and curtain have"
-                self._controls.stats.notice("page", f"{what} broken down: {reason(error)}")
+                self._controls.stats.notices.put(
+                    Notice("page", f"{what} broken down: {reason(error)}")
+                )
 
     def _serve(self, listener: socket.socket) -> None:
         import uvicorn

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from streamcam import stats as stats_module
 from streamcam.frames import Ring
+from streamcam.notices import Notice
 from streamcam.stats import Snapshot, Stats, percentile
 
 
@@ -92,11 +93,11 @@ def test_drops_of_all_queues_are_added():
 def test_texts_stay_until_they_are_replaced():
     stats = Stats()
     stats.say("look", "noir")
-    stats.notice("source", "camera lost")
-    stats.notice("preset", "its engine is being built")
+    stats.notices.put(Notice("source", "camera lost"))
+    stats.notices.put(Notice("preset", "its engine is being built"))
     assert stats.snapshot().notice == "camera lost · its engine is being built"
-    stats.notice("source", "")
-    stats.notice("preset", "")
+    stats.notices.settle("source")
+    stats.notices.put(Notice("preset", ""))
     reading = stats.snapshot()
     assert (reading.look, reading.notice) == ("noir", "")
     assert reading.as_dict()["look"] == "noir"

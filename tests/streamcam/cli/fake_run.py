@@ -13,6 +13,7 @@ from pathlib import Path
 import streamcam
 from streamcam.cli import main
 from streamcam.errors import SinkFailed, StreamcamError, UsageError
+from streamcam.notices import Notice
 from streamcam.stats import Stats
 
 LOG = Path(sys.argv[1])
@@ -90,7 +91,7 @@ class Pipeline:
     def select_look(self, name: str) -> None:
         self.preset.look(name)
         self.stats.say("look", name)
-        self.stats.notice("preset", f"now {name}")
+        self.stats.notices.put(Notice("preset", f"now {name}"))
         log(f"look {name}")
 
 

@@ -30,11 +30,13 @@ class Openings:
         return result
 
 
-def work(*openings, stop=None, queue=None, stats=None, live=True):
+def work(*openings, stop=None, queue=None, stats=None, waiting="Waiting for the camera"):
     """Run a worker to its end on this thread: the worker, its queue and statistics."""
     queue = queue or Ring(1000)
     stats = stats or Stats()
-    worker = CaptureWorker(Openings(*openings), queue, stats, stop or ImpatientEvent(), live=live)
+    worker = CaptureWorker(
+        Openings(*openings), queue, stats, stop or ImpatientEvent(), waiting=waiting
+    )
     worker.run()
     return worker, queue, stats
 
@@ -176,6 +178,7 @@ def test_who_said_no_is_not_asked_again_and_the_run_goes_on():
     work(ScriptedSource([1, lost()]), no, ScriptedSource([2]), stop=stop, stats=stats)
     assert stop.waits == [0.5, None]  # until the end of the run
     assert stats.snapshot().notice == "the screen is not shared"
+    assert stats.notices.for_viewers() == "Waiting for the camera"
     assert stats.total("in") == 1
 
 
@@ -276,7 +279,7 @@ def test_where_nothing_is_live_a_loss_ends_the_work(error):
     source = ScriptedSource([1, error])
     queue = Channel(9)
     with pytest.raises(type(error)):
-        work(source, ScriptedSource([1, 2]), queue=queue, live=False)
+        work(source, ScriptedSource([1, 2]), queue=queue, waiting=None)
     assert len(drained(queue)) == 1
     assert source.closed
 

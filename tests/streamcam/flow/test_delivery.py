@@ -14,6 +14,7 @@ from streamcam.clock import Ticker
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.frames import Channel, Frame, Ring, RingClosed
+from streamcam.notices import NoticeBoard
 from streamcam.sink import Format
 from streamcam.stats import Stats
 
@@ -247,9 +248,11 @@ def test_whatever_breaks_a_sink_that_can_be_had_again_it_is_opened_again(paced):
     broken, again = Notebook(paced, fails_at=1, error=Surprise("gone")), Notebook(paced)
     broken.reopen_as, broken.close_error = "notebook:again", Surprise("it hangs")
     outcomes, told, now = [Surprise("not yet"), UsageError("nor now"), again], [], [0.0]
+    board = NoticeBoard()
 
     def reopen(choice):
         assert choice == "notebook:again"
+        told.append(board.for_users())
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -262,12 +265,11 @@ def test_whatever_breaks_a_sink_that_can_be_had_again_it_is_opened_again(paced):
     ticker = Ticker(1000, clock, lambda seconds: None)
     queue = filled(Channel(100), 60)
     form = Format(4, 4, 1000, realtime=paced)
-    Delivery(
-        broken, queue, form, Event(), reopening=Reopening(reopen, told.append), ticker=ticker
-    )()
-    assert told[0].startswith("notebook failed: Surprise: gone (test_delivery.py:")
+    Delivery(broken, queue, form, Event(), reopening=Reopening(reopen, board, "x"), ticker=ticker)()
+    assert told[0].startswith("output x: notebook failed: Surprise: gone (test_delivery.py:")
     assert told[0].endswith("; opening it again")
-    assert told[1:] == [""]
+    assert told == told[:1] * 3, "until it is back"
+    assert board.for_users() == ""
     assert again.seen
     assert again.closed
 

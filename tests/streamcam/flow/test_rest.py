@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamcam.flow.rest import Rest
+from streamcam.notices import NoticeBoard
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -12,8 +13,9 @@ class Scene:
     """A gate that lets everything pass, a clock, and viewers."""
 
     def __init__(self):
-        self.now, self.viewers, self.wakes, self.looks, self.told = 100.0, 0, 0, 0, []
-        self.rest = Rest(self, lambda: self.viewers > 0, 10.0, self.told.append, lambda: self.now)
+        self.now, self.viewers, self.wakes, self.looks = 100.0, 0, 0, 0
+        self.notices = NoticeBoard()
+        self.rest = Rest(self, lambda: self.viewers > 0, 10.0, self.notices, lambda: self.now)
 
     def passes(self, pixels):
         self.looks += 1

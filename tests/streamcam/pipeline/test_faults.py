@@ -130,7 +130,7 @@ def test_an_engine_that_fails_before_the_run_has_begun(world, start, monkeypatch
     improve, asked = Live.improve, threading.Event()
 
     def late(live):
-        wait_until(lambda: live.trouble)
+        wait_until(lambda: live._repair.broken)
         improve(live)
         asked.set()
 

@@ -8,9 +8,9 @@ from engines import outages, remedies
 from engines.api import EngineSpec
 from engines.backends.tensorrt.card import Card
 from engines.errors import EngineFailed
+from streamcam.notices import NoticeBoard
 from streamcam.provision.repair import Repair
 from streamcam.provision.size import default_size
-from streamcam.stats import Stats
 
 WANTED = EngineSpec(width=640, height=352)
 TORCH = replace(WANTED, backend="torch", device="cuda:0", precision="float16", execution="graph")
@@ -20,8 +20,8 @@ class Bench:
     """A repair after an engine that ran, with a clock that is set."""
 
     def __init__(self, wanted=WANTED, ran=TORCH):
-        self.now, self.stats = 0.0, Stats()
-        self.repair = Repair(self.stats, (wanted, ran), lambda: self.now)
+        self.now, self.notices = 0.0, NoticeBoard()
+        self.repair = Repair(self.notices, (wanted, ran), lambda: self.now)
 
     def fails(self, cause="", *, gone=False, automatic=False):
         """What is built then: backend, execution, precision and width."""
@@ -35,7 +35,7 @@ class Bench:
 
     @property
     def notice(self):
-        return self.stats.snapshot().notice
+        return self.notices.for_users()
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,8 @@ CPU, SMALLER_CPU = ("openvino", "auto", "auto", 640), ("openvino", "auto", "auto
 def test_a_device_that_answers_is_asked_for_the_same_size_first(cause, expected):
     bench = Bench()
     assert bench.all(cause) == expected
-    assert bench.repair.trouble == "The picture engine has stopped"
+    assert bench.repair.broken
+    assert bench.notices.for_viewers() == "The picture engine has stopped"
     assert "No other one is tried until a preset is saved or chosen." in bench.notice
     assert bench.all(cause) == expected, "which begins anew"
 
@@ -136,7 +137,8 @@ def test_what_works_is_kept_for_later_presets_of_the_model():
     assert bench.repair.instead(WANTED) == WANTED, "it has not run yet"
     eager = bench.repair._tried
     bench.repair.running(eager, replace(TORCH, execution="eager"))
-    assert bench.repair.trouble == bench.notice == ""
+    assert not bench.repair.broken
+    assert bench.notice == bench.notices.for_viewers() == ""
     assert bench.repair.instead(WANTED) == eager
     longer = replace(WANTED, steps=4, width=320, height=176)
     assert bench.repair.instead(longer) == replace(longer, backend="torch", execution="eager")

@@ -88,6 +88,24 @@ def test_a_cut_is_not_resolved():
     assert np.abs(into.astype(int) - inverted(after)).mean() < 6
 
 
+def test_what_is_gone_leaves_no_ghost():
+    """Bars that were in the pair and are not in the frame: the frame is drawn over the mean of what
+    is around, and not over them."""
+    bare = ground(*SIZE, grain=4.0)
+    barred = bare.copy()
+    for left in range(250, 340, 30):
+        barred[120:200, left : left + 8] = 10
+    resolver = Resolver(_placement(), View(SIZE), Level.GUIDED, steadiness=0.0)
+    pair = _pair(barred, inverted, 0)
+    resolver.take(pair)
+    into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert resolver.resolve(bare, 1 / 30, into) is Outcome.MADE
+    inside = (slice(125, 195), slice(245, 345))
+    ideal = inverted(bare)[inside].astype(int)
+    held = cv2.resize(pair.pixels, SIZE, interpolation=cv2.INTER_CUBIC)[inside]
+    assert np.abs(into[inside] - ideal).mean() < 0.4 * np.abs(held - ideal).mean()
+
+
 def test_a_frame_in_which_nothing_moves_is_the_same():
     scene = ground(*SIZE)
     resolver = Resolver(_placement(), View(SIZE), Level.GUIDED)

@@ -26,7 +26,7 @@ _LONGEST = 160
 # OpenCV 5.0 reads beyond its pyramid, and ends the process, where one side is shorter than 32 and
 # the other takes it down three levels: found by trying every height up to 66.
 _SHORTEST = 40
-_WRONG = 20  # levels of luma by which a pixel that was followed may differ
+_WRONG = 14  # levels of luma by which a pixel that was followed may differ
 _GROWTH = 3.0  # most that the last flow is stretched by as a start
 
 
@@ -35,11 +35,14 @@ class Followed(NamedTuple):
 
     maps   for `cv2.remap`, at the full size
     small  likewise, at the size that flow is computed at
-    wrong  share of pixels, 0 … 1, that were not found where they were followed to
+    lost   (height, width) at that size: 255 where a pixel was not found where it was followed to,
+           else 0
+    wrong  share of such pixels, 0 … 1
     """
 
     maps: Maps
     small: Maps
+    lost: Pixels
     wrong: float
 
 
@@ -86,8 +89,8 @@ class Reprojection:
         small_maps = _fixed_point(*small)
         maps = _fixed_point(*(self._enlarged(planes[axis], axis) for axis in (0, 1)))
         apart = cv2.absdiff(newest, sampled(earlier, small_maps))
-        _, wrong = cv2.threshold(apart, _WRONG, 1, cv2.THRESH_BINARY)
-        return Followed(maps, small_maps, cv2.countNonZero(wrong) / wrong.size)
+        lost = np.asarray(cv2.threshold(apart, _WRONG, 255, cv2.THRESH_BINARY)[1], np.uint8)
+        return Followed(maps, small_maps, lost, cv2.countNonZero(lost) / lost.size)
 
     def forget(self) -> None:
         """The next flow starts from nothing."""

@@ -17,6 +17,9 @@ from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
 from streamcam.resolve.trust import Trust
 
 _CUT = 0.35  # share of the picture that was not found again: another scene
+_WORTH_MENDING = 0.002  # share of the picture
+_NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
+_AROUND = (5, 5)  # window of what is shown there
 _STILL = 0.5  # least stillness of a frame in which nothing moves
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 
@@ -75,6 +78,7 @@ class Resolver:
         # Of the pair:
         self._pair: Pixels | None = None  # styled, with luma as a fourth channel
         self._codes: Pixels | None = None  # slopes, small
+        self._means: Pixels | None = None  # of the pair, small, where it is guided
         self._small: Pixels | None = None  # luma
         self._last: Pixels | None = None  # luma of the frame that it was shown for last, small
         self._seen: Pixels | None = None
@@ -99,6 +103,7 @@ class Resolver:
         self._small = np.ascontiguousarray(pair_small[:, :, 3])
         if self._guided:
             self._codes = slopes(pair_small)
+            self._means = np.asarray(cv2.blur(pair_small, _AROUND), np.uint8)
 
     def resolve(self, pixels: Pixels, span: float, into: Pixels) -> Outcome:
         """Write the picture of a camera frame into (height, width, 3) of the outputs' size.
@@ -116,7 +121,7 @@ class Resolver:
             found = self._follow(newest, span)
             if found is None:
                 return Outcome.UNKNOWN
-            pair = sampled(pair, found.maps)
+            pair = self._mended(sampled(pair, found.maps), found)
             codes = None if codes is None else sampled(codes, found.small)
         self._last = newest
         if self._mirror:
@@ -135,6 +140,18 @@ class Resolver:
         codes = np.asarray(cv2.resize(codes, self._placement.placed.size), np.uint8)
         self._guide.apply(pair, codes, detail, target)
         return Outcome.MADE
+
+    def _mended(self, pair: Pixels, found: Followed) -> Pixels:
+        """The pair, moved; where a pixel was lost, the mean of what is around instead of what is
+        there: the guide draws the frame over that, and no ghost of something else remains."""
+        means = self._means
+        if means is None or found.wrong < _WORTH_MENDING:
+            return pair
+        size = self._placement.placed.size
+        lost = cv2.resize(cv2.dilate(found.lost, _NEAR), size)
+        share = np.multiply(lost, np.float32(1 / 255), dtype=np.float32)
+        around = cv2.resize(sampled(means, found.small), size)
+        return np.asarray(cv2.blendLinear(around, pair, share, 1.0 - share), np.uint8)
 
     def _is_still(self, newest: Pixels, last: Pixels) -> bool:
         return bool(cv2.minMaxLoc(stillness(newest, last))[0] >= _STILL)

@@ -21,7 +21,7 @@ _WINDOW = (5, 5)
 # The noise is taken from where two pictures differ least. Bounds of a window's mean difference, in
 # levels: a sensor's noise of 2, 4 and 8 levels at 1280x720 leaves 0.3, 0.5 and 0.9 at 160x90.
 _LEAST, _MOST = 0.4, 1.5
-_QUIETEST = 25  # percentile of the windows that is taken for noise alone
+_QUIETEST = 0.25  # share of the windows, the quietest, whose most is taken for noise alone
 _SAMPLED = 2  # one window of so many is looked at for that, each way
 _MARGIN = 1.7  # times the noise up to which a window counts as still; at twice that it moves
 _STRONGEST = 0.9  # weight of what was before, at steadiness 1
@@ -33,7 +33,9 @@ _WORTH = 0.25  # share of a picture that must stand still before its luma is ble
 def stillness(newest: Pixels, before: Pixels) -> Mask:
     """Where two (height, width) lumas, of about 160 pixels, show the same but for noise."""
     differs = _mean(cv2.absdiff(newest, before))
-    quiet = float(np.percentile(differs[::_SAMPLED, ::_SAMPLED], _QUIETEST))
+    sampled = differs[::_SAMPLED, ::_SAMPLED].ravel()
+    rank = int(sampled.size * _QUIETEST)
+    quiet = float(np.partition(sampled, rank)[rank])
     return _falling(differs, _MARGIN * min(max(quiet, _LEAST), _MOST))
 
 

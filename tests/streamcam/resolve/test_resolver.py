@@ -88,6 +88,28 @@ def test_a_cut_is_not_resolved():
     assert np.abs(into.astype(int) - inverted(after)).mean() < 6
 
 
+def _hatched_where_dark(picture):
+    """A look with something that luma does not explain: lines in the dark, two pixels wide."""
+    lines = np.broadcast_to(np.arange(picture.shape[1])[None, :, None] // 2 % 2, picture.shape)
+    return np.where(picture.max(2, keepdims=True) < 40, 120 + 100 * lines, 200).astype(np.uint8)
+
+
+def test_what_is_gone_leaves_no_ghost():
+    """A dark square that was in the pair and is not in the frame: its lines must not stay."""
+    bare = np.maximum(ground(*SIZE, grain=6.0), 90)
+    square = bare.copy()
+    square[120:200, 250:340] = 10
+    resolver = Resolver(_placement(), View(SIZE), Level.GUIDED, steadiness=0.0)
+    pair = _pair(square, _hatched_where_dark, 0)
+    resolver.take(pair)
+    into = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    assert resolver.resolve(bare, 1 / 30, into) is Outcome.MADE
+    inside = (slice(140, 180), slice(270, 320))
+    held = cv2.resize(pair.pixels, SIZE, interpolation=cv2.INTER_CUBIC)[inside]
+    assert held.std(axis=1).mean() > 30, "there are lines in the engine's picture"
+    assert into[inside].std(axis=1).mean() < 0.3 * held.std(axis=1).mean()
+
+
 def test_a_frame_in_which_nothing_moves_is_the_same():
     scene = ground(*SIZE)
     resolver = Resolver(_placement(), View(SIZE), Level.GUIDED)

@@ -41,7 +41,8 @@ def scene():
 def test_it_rests_only_after_a_while_alone(scene):
     assert all(scene.frames(9.9))
     assert not any(scene.frames(100)[2:])
-    assert scene.told == ["no program shows the picture: the engine rests until one does"]
+    asleep = "no program shows the picture: the engine rests until one does"
+    assert scene.notices.for_users() == asleep
     looks = scene.looks
     scene.frames(10)
     assert scene.looks == looks, "not even the gate works"
@@ -52,7 +53,7 @@ def test_the_first_frame_that_somebody_sees_passes(scene):
     scene.viewers = 1
     assert scene.rest.passes(PIXELS)
     assert scene.wakes == 1, "whatever the gate remembers is old"
-    assert scene.told[-1] == ""
+    assert scene.notices.for_users() == ""
 
 
 def test_a_short_absence_is_none(scene):
@@ -61,7 +62,7 @@ def test_a_short_absence_is_none(scene):
         assert all(scene.frames(9))
         scene.viewers = 1
         assert all(scene.frames(1))
-    assert scene.told == []
+    assert scene.notices.for_users() == ""
 
 
 def test_it_asks_the_gate_while_watched(scene):

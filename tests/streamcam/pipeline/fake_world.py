@@ -203,7 +203,7 @@ class World:
 
 
 def make_preset(**fields):
-    """A preset that shows what comes in: every frame, no fade, nothing resolved, outputs 128x128."""
+    """A preset that shows what comes in: every frame, no fade, as it is; outputs 128x128."""
     settings = {
         "prompt": "plain",
         "crossfade": 0.0,

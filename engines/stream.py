@@ -61,7 +61,6 @@ class StreamEngine:
         self._wanted: StepCoefficients | None = None
 
     def encode(self, prompt: str) -> Embedding:
-        """See Engine."""
         return self._prompts.encode(prompt)
 
     def run(
@@ -70,7 +69,7 @@ class StreamEngine:
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """See Engine. Raises `InvalidSpec` for a frame that is not (H, W, 3) uint8 of the spec."""
+        """Raises `InvalidSpec` for a frame that is not (H, W, 3) uint8 of the spec."""
         self.start(frame_HWC, params, out_HWC)
         return self.finish()
 
@@ -80,7 +79,7 @@ class StreamEngine:
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> None:
-        """See Engine, and `run`."""
+        """Raises `InvalidSpec` for a frame that `run` would not take."""
         if frame_HWC.shape != (self.spec.height, self.spec.width, 3) or frame_HWC.dtype != np.uint8:
             raise InvalidSpec(
                 f"frame of shape {frame_HWC.shape} and type {frame_HWC.dtype} given to an engine "
@@ -96,17 +95,15 @@ class StreamEngine:
         self._cold = False
 
     def finish(self) -> NDArray[np.uint8]:
-        """See Engine."""
         out = self._pictures.popleft()
         self._runner.finish()
         return out
 
     def restart(self) -> None:
-        """See Engine."""
         self._cold = True
 
     def take_over(self, other: Engine) -> bool:
-        """See Engine. Its coefficients come along: a row in flight keeps the level it has."""
+        """Its coefficients come along: a row in flight keeps the level it has."""
         if not isinstance(other, StreamEngine) or _shape(self.spec) != _shape(other.spec):
             return False
         self._cold, self._in_flight = other._cold, other._in_flight
@@ -115,11 +112,9 @@ class StreamEngine:
         return True
 
     def stage_ms(self) -> Mapping[str, float]:
-        """See Engine."""
         return self._runner.stage_ms()
 
     def close(self) -> None:
-        """See Engine."""
         try:
             self._runner.close()
         finally:

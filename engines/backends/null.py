@@ -28,7 +28,7 @@ class NullEngine:
         self._pictures: deque[NDArray[np.uint8]] = deque()
 
     def encode(self, prompt: str) -> Embedding:
-        """See Engine; a constant that depends on the prompt. Any length will do."""
+        """A constant that depends on the prompt. Any length will do."""
         parse(prompt)
         value = float(sum(prompt.encode()) % 97) / 97.0
         return Embedding(np.full(_PROMPT_SHAPE, value, np.float32))
@@ -39,7 +39,6 @@ class NullEngine:
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """See Engine."""
         out = np.empty_like(frame_HWC) if out_HWC is None else out_HWC
         if self.delay == 0:
             np.copyto(out, frame_HWC)
@@ -58,27 +57,23 @@ class NullEngine:
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> None:
-        """See Engine; all is done here."""
+        """All is done here."""
         self._pictures.append(self.run(frame_HWC, params, out_HWC))
 
     def finish(self) -> NDArray[np.uint8]:
-        """See Engine."""
         return self._pictures.popleft()
 
     def restart(self) -> None:
-        """See Engine."""
         self._flight.clear()
 
     def take_over(self, other: Engine) -> bool:
-        """See Engine."""
         if not isinstance(other, NullEngine) or self.spec != other.spec:
             return False
         self._flight, other._flight = other._flight, []
         return True
 
     def stage_ms(self) -> Mapping[str, float]:
-        """See Engine; it has no stages."""
+        """It has no stages."""
         return {}
 
-    def close(self) -> None:
-        """See Engine."""
+    def close(self) -> None: ...

@@ -44,7 +44,7 @@ class StableDiffusion:
     steps_max: int = STEPS_MAX
 
     def open_model(self, spec: EngineSpec, folder: Path) -> Model:
-        """See engines.families. Raises `ModelUnavailable`, `InvalidSpec`."""
+        """Raises `ModelUnavailable`, `InvalidSpec`."""
         if spec.steps > self.steps_max:
             raise InvalidSpec(
                 f"steps {spec.steps}: models of the family {self.name} take at most "
@@ -147,7 +147,6 @@ def reads_prompts_of(folder: Path, width: int) -> bool:
 
 
 def load(model: Model) -> tuple[Networks, nn.Module]:
-    """See engines.families."""
     from engines.model.stable_diffusion_networks import load as load_modules
 
     return load_modules(model)

@@ -47,14 +47,14 @@ class StableDiffusionNetworks(Networks):
         self.pooled = pooled
 
     def to(self, *args: Any, **kwargs: Any) -> StableDiffusionNetworks:  # noqa: ANN401  # torch's
-        """See nn.Module.to; an autoencoder that overflows in float16 stays float32."""
+        """An autoencoder that overflows in float16 stays float32."""
         super().to(*args, **kwargs)
         if self.wide:
             self.autoencoder.float()
         return self
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See Networks. A KL autoencoder gives its mode."""
+        """A KL autoencoder gives its mode."""
         image = image_BCHW.float() if self.wide else image_BCHW
         encoded = self.autoencoder.encode(image)
         latent = encoded.latent_dist.mode() if self.variational else encoded.latents
@@ -64,7 +64,6 @@ class StableDiffusionNetworks(Networks):
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
-        """See Networks."""
         # float32 beside the float32 embedding of the ids, which the UNet joins it with: exported
         # graphs know no mixed types.
         conditions = {"text_embeds": added[0].float(), "time_ids": added[1]} if added else None
@@ -78,7 +77,6 @@ class StableDiffusionNetworks(Networks):
         return cast(Tensor, prediction)
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
-        """See Networks."""
         latent = latent_BChw.float() if self.wide else latent_BChw
         latent = latent / self.scaling_factor + self.shift_factor
         image = self.autoencoder.decode(latent, return_dict=False)[0]

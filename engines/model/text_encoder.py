@@ -27,7 +27,6 @@ class TextEncoder(nn.Module):
         self.encoders = [text_model]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """See class."""
         (tokens_NT,) = inputs
         return (self.text_model(tokens_NT).last_hidden_state[0],)
 
@@ -46,7 +45,6 @@ class TwoTextEncoders(nn.Module):
         self.encoders = [text_model, second]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """See class."""
         (tokens_NT,) = inputs
         one = self.text_model(tokens_NT[:1], output_hidden_states=True)
         two = self.second(tokens_NT[1:], output_hidden_states=True)

@@ -52,7 +52,6 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See class."""
         inner: Tensor = self.second(F.relu(self.first(F.relu(x))))
         return x + inner
 
@@ -72,7 +71,6 @@ class Encoder(nn.Module):
         self.free = widths.latent - widths.photo
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See class."""
         half = self.to_half(image_BCHW)
         quarter = self.at_quarter(self.to_quarter(F.relu(half)))
         latent: Tensor = self.latent(self.at_eighth(self.to_eighth(quarter)))
@@ -113,7 +111,6 @@ class Decoder(nn.Module):
         self.blocks = nn.Conv2d(half, BLOCK, 3, padding=1)
 
     def forward(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
-        """See class."""
         quarter, half = features
         height, width = half.shape[-2:]
         patterns = paper(2 * height, 2 * width, half.device).to(half.dtype)

@@ -34,18 +34,15 @@ class NanoNetworks(Networks):
         self.features = autoencoder.features
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See Networks."""
         return self.autoencoder.encode(image_BCHW)
 
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
-        """See Networks."""
         prediction = self.unet(latent_RChw, timestep_R, prompt_RTD, return_dict=False)[0]
         return cast(Tensor, prediction)
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
-        """See Networks."""
         return self.autoencoder.decode(latent_BChw, features)
 
 

@@ -48,7 +48,6 @@ class SelfGuidance(NoGuidance):
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See NoGuidance."""
         return _guide(delta * residual_SChw, noise_RChw, scale), residual_SChw
 
 
@@ -58,25 +57,23 @@ class OnetimeGuidance(SelfGuidance):
     uses_negative: ClassVar[bool] = True
 
     def rows(self, latent_SChw: Tensor, timestep_S: Tensor) -> tuple[Tensor, Tensor]:
-        """See NoGuidance; the extra row comes last."""
+        """The extra row comes last."""
         return (
             torch.cat([latent_SChw, latent_SChw[:1]]),
             torch.cat([timestep_S, timestep_S[:1]]),
         )
 
     def prompts(self, steps: int, prompt: Tensor, negative: Tensor) -> Tensor:
-        """See NoGuidance."""
         return torch.cat([_rows_of(prompt, steps), negative[None]])
 
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See NoGuidance."""
         residual_SChw = torch.cat([noise_RChw[-1:], residual_SChw[1:]])
         return _guide(delta * residual_SChw, noise_RChw[:-1], scale), residual_SChw
 
     def after_first_step(self) -> NoGuidance:
-        """See NoGuidance: the negative prompt is asked once."""
+        """The negative prompt is asked once."""
         return SelfGuidance()
 
 
@@ -86,17 +83,15 @@ class FullGuidance(NoGuidance):
     uses_negative: ClassVar[bool] = True
 
     def rows(self, latent_SChw: Tensor, timestep_S: Tensor) -> tuple[Tensor, Tensor]:
-        """See NoGuidance; the rows under the negative prompt come last."""
+        """The rows under the negative prompt come last."""
         return torch.cat([latent_SChw, latent_SChw]), torch.cat([timestep_S, timestep_S])
 
     def prompts(self, steps: int, prompt: Tensor, negative: Tensor) -> Tensor:
-        """See NoGuidance."""
         return torch.cat([_rows_of(prompt, steps), _rows_of(negative, steps)])
 
     def combine(
         self, noise_RChw: Tensor, residual_SChw: Tensor, scale: Tensor, delta: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See NoGuidance."""
         # Sliced, not chunked: torch.export would take chunk's sizes for constants.
         steps = residual_SChw.shape[0]
         conditional_SChw, unconditional_SChw = noise_RChw[:steps], noise_RChw[steps:]

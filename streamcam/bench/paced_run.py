@@ -64,13 +64,11 @@ class Witness:
         self._room = self._most
 
     def write(self, frame: Frame) -> None:
-        """See Sink."""
         if self._room and self.source is not None:
             self._room -= 1
             self.seen.append((frame.pixels.copy(), self.source.newest))
 
-    def close(self) -> None:
-        """See Sink."""
+    def close(self) -> None: ...
 
 
 class PacedClip:
@@ -95,14 +93,12 @@ class PacedClip:
         return (self._seq - 1) % self._count
 
     def read(self) -> Frame | None:
-        """See Source."""
         self._ticker.wait(self._never)
         frame = Frame(next(self._frames), self._seq, perf_counter())
         self._seq += 1
         return frame
 
-    def close(self) -> None:
-        """See Source."""
+    def close(self) -> None: ...
 
 
 def run_app(

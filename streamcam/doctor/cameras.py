@@ -19,7 +19,6 @@ _SHOWN = 4  # sizes in the list; a camera may have fifty
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     try:
         cameras = real_cameras()
     except UsageError as error:

@@ -15,7 +15,6 @@ _MIB = 2**20
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     yield _model()
     yield from _openvino()
     installed = survey.packages()

@@ -19,7 +19,6 @@ _DISK = 2.0  # GiB below which a large model finds no room
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     version = platform.python_version()
     yield Finding(_TOPIC, "Python", "ok", f"{version}, {sys.executable}")
     yield Finding(_TOPIC, "system", "ok", f"{platform.platform()}, {platform.machine()}")

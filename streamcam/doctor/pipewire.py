@@ -12,7 +12,6 @@ _TOPIC = "virtual camera"
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     if sys.platform != "linux":
         return
     found = obstacle()

@@ -18,7 +18,7 @@ _PATIENCE = 0.5  # seconds for an answer on this machine
 
 
 def check(port: int = 8737, obs_port: int = _OBS_PORT) -> Iterator[Finding]:
-    """See module. `port` is the page's."""
+    """`port` is the page's."""
     yield _obs(obs_port)
     yield _page(port)
 

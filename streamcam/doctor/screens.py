@@ -16,7 +16,6 @@ _TOPIC = "source"
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     from streamcam.capture.screen import is_shared, visible_screens
 
     if is_shared():

@@ -28,7 +28,6 @@ _CONDITIONS: dict[int, tuple[State, str, str]] = {
 
 
 def check() -> Iterator[Finding]:
-    """See module."""
     devices = list_devices()
     for device in devices:
         if sys.platform == "linux":

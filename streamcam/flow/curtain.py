@@ -75,11 +75,9 @@ class Covered:
 
     @property
     def watched(self) -> bool:
-        """See Sink."""
         return self._sink.watched
 
     def write(self, frame: Frame) -> None:
-        """See Sink."""
         covered = self._curtain.cover(frame, self._shown)
         if covered.repeat and covered.pixels is not self._shown:
             covered = replace(covered, repeat=False)  # a curtain has moved over a still picture
@@ -87,7 +85,6 @@ class Covered:
         self._sink.write(covered)
 
     def close(self) -> None:
-        """See Sink."""
         self._sink.close()
 
 

@@ -92,7 +92,7 @@ class Delivery:
 
     @property
     def watched(self) -> bool:
-        """See Sink. From any thread."""
+        """From any thread."""
         if self._lost:
             return False
         try:

@@ -82,15 +82,12 @@ class MainThreadSink:
 
     @property
     def watched(self) -> bool:
-        """See `Sink`."""
         return self._sink.watched
 
     def write(self, frame: Frame) -> None:
-        """See `Sink`."""
         self._main.call(lambda: self._sink.write(frame))
 
     def close(self) -> None:
-        """See `Sink`."""
         self._main.call(self._sink.close)
 
 

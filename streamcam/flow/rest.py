@@ -36,7 +36,6 @@ class Rest:
         self._asleep = False
 
     def passes(self, pixels: Pixels) -> bool:
-        """See Gate."""
         if self._watched():
             self._alone_since = None
             if self._asleep:
@@ -51,5 +50,5 @@ class Rest:
         return not self._asleep and self._gate.passes(pixels)
 
     def wake(self) -> None:
-        """See Gate. A look that nobody sees can wait."""
+        """A look that nobody sees can wait."""
         self._gate.wake()

@@ -10,7 +10,6 @@ class Always:
     """Lets everything pass and looks at nothing."""
 
     def passes(self, pixels: Pixels) -> bool:
-        """True."""
         return True
 
     def wake(self) -> None:

@@ -21,7 +21,6 @@ class HysteresisGate:
         self._awake = 0  # calm frames that still pass
 
     def passes(self, pixels: Pixels) -> bool:
-        """See `Gate`."""
         if self._motion.similarity(pixels) <= self._threshold:
             self._awake = self._calm_frames
         elif self._awake:
@@ -36,7 +35,6 @@ class HysteresisGate:
         return True
 
     def wake(self) -> None:
-        """See `Gate`."""
         self._awake = max(self._calm_frames, self._drain + 1)
 
 

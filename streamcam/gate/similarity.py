@@ -26,7 +26,7 @@ class SimilarityGate:
         self._owed = drain + 1  # frames that pass whatever they look like
 
     def passes(self, pixels: Pixels) -> bool:
-        """See `Gate`. A frame that passes on its own account owes `drain` more."""
+        """A frame that passes on its own account owes `drain` more."""
         if not self._may_skip(self._motion.similarity(pixels)):
             self._owed = self._drain
         elif self._owed:
@@ -41,7 +41,6 @@ class SimilarityGate:
         return True
 
     def wake(self) -> None:
-        """See `Gate`."""
         self._owed = self._drain + 1
 
     def _may_skip(self, similarity: float) -> bool:

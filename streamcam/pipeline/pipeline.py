@@ -123,34 +123,29 @@ class Pipeline:
 
     @property
     def preset_name(self) -> str:
-        """See `Controls`."""
         return self.preset.name
 
     def preset_names(self) -> list[str]:
-        """See `Controls`."""
         return preset_names()
 
     def look_names(self) -> list[str]:
-        """See `Controls`: the preset's own look, then those of its [looks]."""
+        """The preset's own look, then those of its [looks]."""
         preset = self.preset
         return [preset.name, *preset.look_names]
 
     def select_look(self, name: str) -> None:
-        """See `Controls`."""
         self._running.select_look(name)
 
     @property
     def curtain(self) -> str:
-        """See `Controls`."""
         return self._opening.curtain.name
 
     def draw_curtain(self, name: str) -> None:
-        """See `Controls`."""
         self._opening.curtain.draw(name)
         self.stats.say("curtain", "" if name == OPEN else name)
 
     def select_preset(self, name: str) -> None:
-        """See `Controls`. Takes names alone, no paths: who asks may be a web page."""
+        """Takes names alone, no paths: who asks may be a web page."""
         if name not in preset_names():
             raise UnknownChoice("preset", name, preset_names())
         self.apply_preset(load_preset(name))

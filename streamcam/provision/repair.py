@@ -56,12 +56,10 @@ class Repair:
 
     @property
     def broken(self) -> bool:
-        """See class."""
         return self._since is None
 
     @property
     def device(self) -> str:
-        """See class."""
         return self._ran.device
 
     def running(self, wanted: EngineSpec, ran: EngineSpec) -> None:

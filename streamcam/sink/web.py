@@ -47,7 +47,6 @@ class WebSink:
 
     @property
     def watched(self) -> bool:
-        """See Sink."""
         return self.viewers > 0
 
     def write(self, frame: Frame) -> None:

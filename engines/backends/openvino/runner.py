@@ -36,7 +36,7 @@ def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
 
 
 def needs(model: Model, spec: EngineSpec) -> Need | None:
-    """See engines.backends: of the processor's memory; None for other devices."""
+    """Of the processor's memory; None for other devices."""
     memory = memory_of(spec.device if spec.device != "auto" else "CPU")
     if memory is None:
         return None
@@ -49,7 +49,7 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
 
 
 class OpenVinoRunner:
-    """See engines.backends.Runner. All tensors are allocated once and bound by address."""
+    """All tensors are allocated once and bound by address."""
 
     def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
         step = frame_step_signature(model, spec)
@@ -86,7 +86,6 @@ class OpenVinoRunner:
         self._text_request: ov.InferRequest | None = self._text.create_infer_request()
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """See Runner."""
         if self._text_request is None:
             raise EngineFailed(_CLOSED)
         result = self._text_request.infer({0: tokens_NT})
@@ -101,7 +100,7 @@ class OpenVinoRunner:
         *,
         cold: bool,
     ) -> None:
-        """See Runner. The work is done when this returns."""
+        """The work is done when this returns."""
         request = self._request
         if request is None:
             raise EngineFailed(_CLOSED)
@@ -119,7 +118,6 @@ class OpenVinoRunner:
         self._frames += 1
 
     def state(self) -> State:
-        """See Runner."""
         held = self._states[self._frames % 2]
         found = {name: np.array(tensor.data) for name, tensor in held.items()}
         ages = range(1, len(self._features))
@@ -128,22 +126,19 @@ class OpenVinoRunner:
         return found
 
     def restore(self, state: State) -> None:
-        """See Runner."""
         for name, tensor in self._states[self._frames % 2].items():
             tensor.data[...] = state[name]
         for age in range(1, len(self._features)):
             for name, tensor in self._features[self._slot(age)].items():
                 tensor.data[...] = state[name][age - 1]
 
-    def finish(self) -> None:
-        """See Runner."""
+    def finish(self) -> None: ...
 
     def stage_ms(self) -> Mapping[str, float]:
-        """See Runner: one call does it all, so there are no stages to measure."""
+        """One call does it all, so there are no stages to measure."""
         return {}
 
     def close(self) -> None:
-        """See Runner."""
         self._given.clear()
         self._states.clear()
         self._features.clear()

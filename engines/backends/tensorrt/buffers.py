@@ -15,7 +15,7 @@ from engines.step.signature import Signature
 
 
 class AlternatingBuffers(FrameBuffers):
-    """See FrameBuffers. Every phase has its own addresses, which never change.
+    """Every phase has its own addresses, which never change.
 
     The state is written into one set of tensors while it is read from the other. The ring has an
     even number of slots, S or S + 1, so that one count of phases serves both.
@@ -41,7 +41,6 @@ class AlternatingBuffers(FrameBuffers):
         return bound
 
     def fill_ring(self, phase: int) -> None:
-        """See FrameBuffers."""
         newest = self.slot(phase)
         for slot in self._ring:
             if slot is not newest:
@@ -49,11 +48,9 @@ class AlternatingBuffers(FrameBuffers):
                     self._stream.copy(tensor, newest[name])
 
     def held(self, frame: int) -> dict[str, Tensor]:
-        """See FrameBuffers."""
         return self._states[frame % 2]
 
     def slot(self, frame: int) -> dict[str, Tensor]:
-        """See FrameBuffers."""
         return self._ring[frame % len(self._ring)]
 
 

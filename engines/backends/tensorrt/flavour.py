@@ -99,7 +99,6 @@ def _open_log(module: Any) -> Any:  # noqa: ANN401  # the module has no types
             self._lines: deque[str] = deque(maxlen=_KEPT)
 
         def log(self, severity: int, message: str) -> None:
-            """See ILogger."""
             if severity in (module.ILogger.INTERNAL_ERROR, module.ILogger.ERROR):
                 self._lines.append(" ".join(message.split()))
 

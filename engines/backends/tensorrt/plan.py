@@ -101,16 +101,14 @@ def _monitor(trt: Any, tell: Tell) -> Any:  # noqa: ANN401
             self._depth: dict[str, int] = {}
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-            """See IProgressMonitor."""
             self._depth[name] = depth = self._depth.get(parent or "", 0) + 1
             if depth <= 2:
                 tell(name[:1].lower() + name[1:])
 
         def step_complete(self, name: str, step: int) -> bool:
-            """See IProgressMonitor: go on."""
+            """Go on."""
             return True
 
-        def phase_finish(self, name: str) -> None:
-            """See IProgressMonitor."""
+        def phase_finish(self, name: str) -> None: ...
 
     return Monitor()

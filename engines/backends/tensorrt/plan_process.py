@@ -139,7 +139,6 @@ def _broken(code: int, log: bytes) -> str:
 
 
 def main() -> None:
-    """The child."""
     request = json.loads(sys.stdin.readline())
     Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform != "win32":

@@ -50,7 +50,7 @@ def check_spec(spec: EngineSpec) -> None:
 
 
 def needs(model: Model, spec: EngineSpec) -> Need | None:
-    """See engines.backends: a plan holds its weights; how much it works with it says when it is
+    """A plan holds its weights; how much it works with it says when it is
     loaded. Raises `BackendUnavailable`."""
     assert model.plans is not None
     device = _device(spec)

@@ -38,7 +38,7 @@ class PlannedText:
 
     @torch.inference_mode()
     def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """See engines.backends.Runner. The caller waits, for this stream alone."""
+        """The caller waits, for this stream alone."""
         with self._lock, self._stream.current():
             self._tokens_NT.copy_(torch.from_numpy(tokens_NT))
             self._run(self._stream.handle)
@@ -46,4 +46,4 @@ class PlannedText:
         return Embedding(*arrays)
 
     def close(self) -> None:
-        """See engines.backends.torch.device_runner.Text: another engine may go on with it."""
+        """Another engine may go on with it."""

@@ -18,7 +18,7 @@ from engines.step.signature import Signature
 
 
 class CopiedBuffers(FrameBuffers):
-    """See FrameBuffers. The ring has S slots; without a detail path there is one phase.
+    """The ring has S slots; without a detail path there is one phase.
 
     Executed eagerly, an output becomes the next input by being taken for it. For a graph or a
     compiled step, outputs are copied into tensors that stay: no address ever changes.
@@ -59,17 +59,14 @@ class CopiedBuffers(FrameBuffers):
         self._take(self._ring[phase], rest[len(self._state) :])
 
     def fill_ring(self, phase: int) -> None:
-        """See FrameBuffers."""
         newest = list(self._ring[phase].values())
         for slot in self._ring[:phase] + self._ring[phase + 1 :]:
             self._take(slot, newest)
 
     def held(self, frame: int) -> dict[str, Tensor]:
-        """See FrameBuffers."""
         return self._state
 
     def slot(self, frame: int) -> dict[str, Tensor]:
-        """See FrameBuffers."""
         return self._ring[frame % self.phases]
 
     def _take(self, held: dict[str, Tensor], values: Sequence[Tensor]) -> None:

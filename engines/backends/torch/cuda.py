@@ -61,19 +61,16 @@ class CudaStream(DeviceStream):
         return int(self.stream.cuda_stream)
 
     def current(self) -> AbstractContextManager[object]:
-        """See DeviceStream."""
         return torch.cuda.stream(self.stream)
 
     def host_memory(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """See DeviceStream; pinned."""
+        """Pinned."""
         return torch.empty(shape, dtype=dtype, pin_memory=True)
 
     def copy(self, target: Tensor, source: Tensor) -> None:
-        """See DeviceStream."""
         target.copy_(source, non_blocking=True)
 
     def close(self) -> None:
-        """See DeviceStream."""
         super().close()
         self._idle.append(self.stream)
 

@@ -25,9 +25,7 @@ _CLOSED = "the engine is closed; build another one"
 class Text(Protocol):
     """A model's text encoders, ready on the device. `encode` from any thread."""
 
-    def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """See engines.backends.Runner."""
-        ...
+    def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding: ...
 
     def close(self) -> None:
         """No more prompts come."""
@@ -35,7 +33,7 @@ class Text(Protocol):
 
 
 class DeviceRunner:
-    """See engines.backends.Runner. The state never leaves the device."""
+    """The state never leaves the device."""
 
     def __init__(
         self,
@@ -59,7 +57,6 @@ class DeviceRunner:
         self._pictures: deque[NDArray[np.uint8]] = deque()  # of frames started and not finished
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """See Runner."""
         text = self._text
         if text is None:
             raise EngineFailed(_CLOSED)
@@ -75,7 +72,6 @@ class DeviceRunner:
         *,
         cold: bool,
     ) -> None:
-        """See Runner."""
         buffers, stream = self._open_buffers(), self._stream
         with failures_as(EngineFailed, self._placement), stream.current():
             stream.begin()
@@ -90,7 +86,7 @@ class DeviceRunner:
         self._pictures.append(out_HWC)
 
     def finish(self) -> None:
-        """See Runner. The host waits once: for the download."""
+        """The host waits once: for the download."""
         out_HWC = self._pictures.popleft()
         with failures_as(EngineFailed, self._placement):
             slot = self._stream.wait()
@@ -98,22 +94,20 @@ class DeviceRunner:
 
     @torch.inference_mode()
     def state(self) -> State:
-        """See Runner."""
         with failures_as(EngineFailed, self._placement), self._stream.current():
             return self._open_buffers().state(self._frames)
 
     @torch.inference_mode()
     def restore(self, state: State) -> None:
-        """See Runner."""
         with failures_as(EngineFailed, self._placement), self._stream.current():
             self._open_buffers().restore(state, self._frames)
 
     def stage_ms(self) -> Mapping[str, float]:
-        """See Runner: upload, step and download, by the device's own clock where it has one."""
+        """Upload, step and download, by the device's own clock where it has one."""
         return self._stream.stage_ms
 
     def close(self) -> None:
-        """See Runner. What torch does not use then is there for other programs a moment later."""
+        """What torch does not use then is there for other programs a moment later."""
         text, self._text = self._text, None
         buffers, self._buffers = self._buffers, None
         self._phases = []  # let go first: a device that failed raises below

@@ -56,8 +56,6 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
 
 
 class TorchRunner(DeviceRunner):
-    """See engines.backends.Runner."""
-
     def __init__(
         self, step: FrameStep, shapes: Shapes, placement: Placement, text: Text | None
     ) -> None:

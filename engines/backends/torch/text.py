@@ -22,7 +22,7 @@ class TextNetwork:
 
     @torch.inference_mode()
     def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """See engines.backends.Runner. The caller waits, for this stream alone."""
+        """The caller waits, for this stream alone."""
         with self._stream.current():
             found = self._weights.text_encoder(torch.tensor(tokens_NT, device=self._stream.device))
             arrays = [part.float().cpu().numpy() for part in found]

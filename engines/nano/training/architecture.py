@@ -41,7 +41,6 @@ class Denoiser:
     text_encoder: Any
 
     def modules(self) -> list[nn.Module]:
-        """Both."""
         return [self.unet, self.text_encoder]
 
 
@@ -90,7 +89,6 @@ def new_denoiser(tokenizer: Tokenizer) -> Denoiser:
 
 
 def schedule() -> NoiseSchedule:
-    """Of the model."""
     return NoiseSchedule(SCHEDULER)
 
 

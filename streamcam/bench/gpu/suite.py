@@ -142,7 +142,6 @@ def _follow(messages: Connection, say: Say, deadline: float) -> Report:
 
 
 def _measure(part: Part, seconds: float, absent: dict[str, str], answers: Connection) -> None:
-    """The child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     try:
         found = Measurement(part, lambda line: answers.send(("say", line)), absent).run(seconds)

@@ -99,12 +99,10 @@ class Desktop:
             raise
 
     def grab(self, box: dict[str, int], /) -> Shot:
-        """See Grabber."""
         shot: Shot = self._mss.grab(box) if self._reader is None else self._reader.take(box)
         return shot
 
     def point(self, shot: Shot, box: dict[str, int]) -> None:
-        """See Grabber."""
         pointer = None if self._server is None else self._server.pointer()
         if pointer is not None:
             draw(pointer, bgra(shot), box["left"], box["top"])

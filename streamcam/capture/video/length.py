@@ -41,7 +41,6 @@ class Length(Enum):
 
 
 def length_of(opened: Opened, address: Address) -> Length:
-    """See above."""
     container, form = opened.container, opened.container.format.name
     if form in _CAMERAS:
         return Length.ENDLESS

@@ -58,7 +58,6 @@ class PlainStatus:
         """Nothing stays on the screen."""
 
     def show(self, now: Snapshot, preset: Preset) -> None:
-        """See Status."""
         if now.notice != self._notice:
             self._notice = now.notice
             if now.notice:
@@ -98,7 +97,6 @@ class LiveStatus:
         self._live.stop()
 
     def show(self, now: Snapshot, preset: Preset) -> None:
-        """See Status."""
         if perf_counter() < self._next:
             return
         self._next = perf_counter() + _LIVE_EVERY

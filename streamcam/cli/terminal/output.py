@@ -45,7 +45,6 @@ class Output:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """See io.IOBase."""
         for line in lines:
             self.write(line)
 
@@ -55,7 +54,7 @@ class Output:
             self._try(self._stream.flush)
 
     def isatty(self) -> bool:
-        """See io.IOBase; False for a stream that is closed."""
+        """False for a stream that is closed."""
         try:
             return self._stream.isatty()
         except _FAILURES:

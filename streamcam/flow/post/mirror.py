@@ -16,7 +16,6 @@ class Mirror:
         self._pool = FramePool(*part.size)
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """See `Step`."""
         mirrored = self._pool.take()
         cv2.flip(self._part.of(pixels), 1, dst=mirrored)
         return mirrored

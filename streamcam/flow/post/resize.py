@@ -18,7 +18,6 @@ class Resize:
         self._pool = FramePool(*size)
 
     def apply(self, pixels: Pixels) -> Pixels:
-        """See `Step`."""
         resized = self._pool.take()
         self._scaler.scale(pixels, resized)
         return resized

@@ -47,7 +47,6 @@ class Part:
     # -- for the muxer --------------------------------------------------------------------------
 
     def write(self, data: bytes) -> int:
-        """See `io.RawIOBase.write`."""
         known = max(0, min(len(data), self.size - self._position))
         if known:
             self._changes.append((self._position, data[:known]))
@@ -59,13 +58,11 @@ class Part:
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """See `io.RawIOBase.seek`."""
         begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position}
         self._position = begin.get(whence, self.size + len(self._ahead)) + offset
         return self._position
 
     def tell(self) -> int:
-        """See `io.RawIOBase.tell`."""
         return self._position
 
     # -- for the recording ----------------------------------------------------------------------

@@ -51,7 +51,6 @@ class Live:
         self._last = -1
 
     def place(self, frame: Frame) -> int | None:
-        """See Timeline."""
         ahead = self._due() - self._last - 1
         if ahead < -_SLACK:
             return None
@@ -59,7 +58,6 @@ class Live:
         return self._last
 
     def end(self) -> int:
-        """See Timeline."""
         return max(self._last + 1, round(self._due()))
 
     def _due(self) -> float:
@@ -80,7 +78,6 @@ class Constant:
         self._last, self._lasts = -1, 1
 
     def place(self, frame: Frame) -> int | None:
-        """See Timeline."""
         following = self._last + 1
         time = frame.media_time
         self._last = following if time is None else max(following, round(time * self.rate))
@@ -88,7 +85,6 @@ class Constant:
         return self._last
 
     def end(self) -> int:
-        """See Timeline."""
         return self._last + self._lasts
 
 
@@ -105,14 +101,12 @@ class Variable:
         self._last, self._end = -1, 0
 
     def place(self, frame: Frame) -> int | None:
-        """See Timeline."""
         time = frame.media_time
         self._last = self._end if time is None else max(round(time / _FINE), self._last + 1)
         self._end = self._last + (_ticks(frame.duration, 1 / _FINE) or self._period)
         return self._last
 
     def end(self) -> int:
-        """See Timeline."""
         return self._end
 
 

@@ -92,7 +92,7 @@ class VirtualCamera:
 
     @property
     def watched(self) -> bool:
-        """See Sink; read by one thread."""
+        """Read by one thread."""
         readers = self._readers
         return readers is None or readers.count() > 0
 

@@ -27,7 +27,7 @@ from engines.errors import reason
 
 MANIFEST = "manifest.json"
 _UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
-_PATIENCE, _PAUSE = 10.0, 0.1  # seconds
+_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +173,14 @@ def _used_at(one: Artifact) -> float:
 def _patiently(move: Callable[[], object]) -> None:
     """`move` or delete, on Windows again and again for ten seconds while that is refused: a virus
     scanner or the search index opens what was just written, and holds the folder that it is in."""
-    until = time.monotonic() + (_PATIENCE if sys.platform == "win32" else 0.0)
+    until = time.monotonic() + (_TIMEOUT_SECONDS if sys.platform == "win32" else 0.0)
     while True:
         try:
             move()
         except PermissionError:
             if time.monotonic() >= until:
                 raise
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
         else:
             return
 

@@ -15,8 +15,10 @@ from threading import Event, Lock, Thread
 from engines.api import EngineSpec
 from engines.errors import reason
 
-_PATIENCE = 2.0  # seconds for a device to finish what it was given
-_CAPTURE_PATIENCE = 10.0  # seconds for a CUDA graph to be captured, which takes a tenth of one
+_TIMEOUT_SECONDS = 2.0  # seconds for a device to finish what it was given
+_CAPTURE_TIMEOUT_SECONDS = (
+    10.0  # seconds for a CUDA graph to be captured, which takes a tenth of one
+)
 
 # Held while a CUDA graph is captured: to ask the whole device would spoil it.
 captures = Lock()
@@ -124,12 +126,12 @@ def _ask(device: str) -> str:
                 break
         answered.set()
 
-    if not captures.acquire(timeout=_CAPTURE_PATIENCE):
-        return f"a CUDA graph has not been captured for {_CAPTURE_PATIENCE:g} seconds"
+    if not captures.acquire(timeout=_CAPTURE_TIMEOUT_SECONDS):
+        return f"a CUDA graph has not been captured for {_CAPTURE_TIMEOUT_SECONDS:g} seconds"
     try:
         Thread(target=ask, name="outage", daemon=True).start()
-        if not answered.wait(_PATIENCE):
-            return f"it has not answered for {_PATIENCE:g} seconds"
+        if not answered.wait(_TIMEOUT_SECONDS):
+            return f"it has not answered for {_TIMEOUT_SECONDS:g} seconds"
     finally:
         captures.release()
     return said[0] if said else ""

@@ -16,7 +16,7 @@ from engines.graphs.export import graph_names
 
 _PACKAGES = ("openvino", "torch", "diffusers", "tensorrt-rtx", "tensorrt")
 _QUERY = ("name", "driver_version", "memory.total", "memory.used", "compute_cap")
-_PATIENCE = 10.0  # seconds that nvidia-smi may take; a card that hangs takes for ever
+_TIMEOUT_SECONDS = 10.0  # seconds that nvidia-smi may take; a card that hangs takes for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ def nvidia_cards(command: str = "nvidia-smi") -> list[NvidiaCard]:
     """
     query = [command, f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
     try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=_PATIENCE)
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
     except FileNotFoundError:
         return []
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"{command} does not answer within {_PATIENCE:g} s") from error
+        raise OSError(f"{command} does not answer within {_TIMEOUT_SECONDS:g} s") from error
     if answer.returncode:
         raise OSError(" ".join((answer.stdout + answer.stderr).split()) or f"{command} failed")
     return [_card(line) for line in answer.stdout.splitlines() if line.strip()]

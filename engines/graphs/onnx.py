@@ -27,7 +27,7 @@ OPSET = 20
 # Any size will do as an example; sides differ so that none is taken for the other.
 _BLOCKS_HIGH, _BLOCKS_WIDE, _CHUNKS = 16, 20, 2
 
-_TALKATIVE = (
+_NOISY_LOGGERS = (
     "torch.onnx._internal.exporter._registration", "torch.utils._sympy.interp",
     "torch.export._trace",
 )  # fmt: skip
@@ -119,7 +119,7 @@ def to_onnx(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without torch's notes on packages that nothing here needs."""
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True

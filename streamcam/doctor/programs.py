@@ -14,7 +14,7 @@ from streamcam.web.runtime import runtime_folder, saved
 _TOPIC = "program"
 _OBS = {"obs", "obs64.exe", "obs64"}
 _OBS_PORT = 4455  # of obs-websocket, part of OBS since 28
-_PATIENCE = 0.5  # seconds for an answer on this machine
+_TIMEOUT_SECONDS = 0.5  # seconds for an answer on this machine
 
 
 def check(port: int = 8737, obs_port: int = _OBS_PORT) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _page(port: int) -> Finding:
 
 def _answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), _PATIENCE):
+        with socket.create_connection(("127.0.0.1", port), _TIMEOUT_SECONDS):
             return True
     except OSError:
         return False

@@ -15,7 +15,7 @@ from streamcam.errors import UsageError
 
 _STDIN = 0
 _STDIN_NAMES = frozenset({"-", "pipe:", "pipe:0", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
-_ATTENTION = 0.1  # seconds between looks at the stop
+_POLL_SECONDS = 0.1  # seconds between looks at the stop
 _KNOCK = 0.05  # seconds between looks for somebody who opens a FIFO for writing
 
 
@@ -102,7 +102,7 @@ class Pipe:
 
     def _readable(self) -> bool:
         """Wait a moment for something to read or the end. Windows has no such wait for pipes."""
-        return sys.platform == "win32" or bool(select.select([self._fd], [], [], _ATTENTION)[0])
+        return sys.platform == "win32" or bool(select.select([self._fd], [], [], _POLL_SECONDS)[0])
 
 
 def _is_fifo(path: str) -> bool:

@@ -8,13 +8,11 @@ from dataclasses import replace
 from threading import Event
 
 from streamcam.capture import Opened, Source
+from streamcam.clock.backoff import Backoff
 from streamcam.errors import SourceRefused, StreamcamError, told
 from streamcam.frames import Frame, Inlet
 from streamcam.notices import Notice
 from streamcam.stats import Stats
-
-_FIRST_PAUSE = 0.5  # seconds before a lost source is tried again; doubled each time
-_LONGEST_PAUSE = 5.0
 
 
 class CaptureWorker:
@@ -119,9 +117,8 @@ class CaptureWorker:
 
         One that its user does not share any more is waited for no longer, but the run goes on.
         """
-        pause = _FIRST_PAUSE
-        while not self._stop.wait(pause):
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        backoff = Backoff()
+        while not self._stop.wait(backoff.next()):
             try:
                 source = self._source = self._open_source()
             except SourceRefused as error:  # to ask again and again would be a nuisance

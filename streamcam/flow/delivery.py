@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from streamcam.clock import Ticker
+from streamcam.clock.backoff import Backoff
 from streamcam.errors import SinkFailed, StreamcamError, told
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.notices import Notice, NoticeBoard
@@ -15,18 +16,15 @@ from streamcam.sink import Format, Sink
 from streamcam.stats import Stats
 
 # How long a wait for a frame lasts before `stop` is looked at again. Seconds.
-_ATTENTION = 0.1
+_POLL_SECONDS = 0.1
 
 # Ticks lock on to frames that come at (nearly) their rate, as a camera's do, whose clock is not
 # ours. Left alone, the two drift apart: a frame waits longer and longer for its tick, up to a
 # period, and where they meet jitter makes pairs of a repeat and a drop. So ticks run a little
 # early, and one that finds no frame waits for it for a moment and moves the phase to where it
 # came. That keeps the tick just behind the frame: least latency, no judder.
-_LEAN = 0.002  # of a period, per tick
-_GRACE = 0.1  # of a period
-
-_FIRST_PAUSE = 0.5  # seconds before a lost output is opened again; doubled each time
-_LONGEST_PAUSE = 5.0
+_EARLY_SHARE = 0.002  # of a period, per tick
+_WAIT_SHARE = 0.1  # of a period
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Delivery:
         self._ticker = ticker or Ticker(form.fps)
         self._lost = False
         self._retry_at = 0.0
-        self._pause = _FIRST_PAUSE
+        self._backoff = Backoff()
 
     @property
     def watched(self) -> bool:
@@ -135,7 +133,7 @@ class Delivery:
     def _pass_on(self) -> None:
         last: Frame | None = None
         while not self._stop.is_set():
-            frame = self._queue.get(_ATTENTION)
+            frame = self._queue.get(_POLL_SECONDS)
             if frame is not None:
                 self._write(frame)
                 last = replace(frame, repeat=True)
@@ -147,7 +145,7 @@ class Delivery:
         while last is None:
             if self._stop.is_set():
                 return
-            last = self._queue.get(_ATTENTION)
+            last = self._queue.get(_POLL_SECONDS)
         self._ticker.restart()
         self._write(last)
         while self._ticker.wait(self._stop):
@@ -162,10 +160,10 @@ class Delivery:
         period = self._ticker.period
         frame = self._queue.get(timeout=0)
         if frame is not None:
-            self._ticker.shift(-_LEAN * period)
+            self._ticker.shift(-_EARLY_SHARE * period)
             return frame
         waiting_since = self._ticker.clock()
-        frame = self._queue.get(timeout=_GRACE * period)
+        frame = self._queue.get(timeout=_WAIT_SHARE * period)
         if frame is not None:
             self._ticker.shift(self._ticker.clock() - waiting_since)
         return frame
@@ -204,8 +202,9 @@ class Delivery:
         if self._sink.reopen_as is None:
             reopening.put_up(str(failed))
             raise failed
-        self._lost, self._pause = True, _FIRST_PAUSE
-        self._retry_at = self._ticker.clock() + self._pause
+        self._lost = True
+        self._backoff.restart()
+        self._retry_at = self._ticker.clock() + self._backoff.next()
         with suppress(StreamcamError):  # the failure is known already
             self._close()
         reopening.put_up(f"{failed}; opening it again")
@@ -217,8 +216,7 @@ class Delivery:
         try:
             self._sink = reopening.open(choice)
         except Exception:  # noqa: BLE001  # whatever it is; what was lost is known already
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-            self._retry_at = self._ticker.clock() + self._pause
+            self._retry_at = self._ticker.clock() + self._backoff.next()
             return False
         self._lost = False
         reopening.settle()

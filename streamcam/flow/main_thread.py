@@ -15,7 +15,7 @@ from streamcam.sink import Sink
 
 T = TypeVar("T")
 
-_ATTENTION = 0.25  # seconds between chances for Ctrl-C, which wakes no wait on Windows
+_POLL_SECONDS = 0.25  # seconds between chances for Ctrl-C, which wakes no wait on Windows
 _LATE = 8  # waits of that length after which it is late
 
 
@@ -97,7 +97,7 @@ def result_of(future: Future[T], late: Callable[[], None] | None = None) -> T:
     late  called once, if it is not there after two seconds
     """
     waits = 0
-    while not wait_for([future], _ATTENTION).done:
+    while not wait_for([future], _POLL_SECONDS).done:
         waits += 1
         if waits == _LATE and late is not None:
             late()

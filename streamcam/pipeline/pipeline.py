@@ -19,7 +19,7 @@ from streamcam.presets import Preset, load_preset, preset_names
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
-_ATTENTION = 0.25  # seconds after which a wait looks around: Windows wakes it for no Ctrl-C
+_POLL_SECONDS = 0.25  # seconds after which a wait looks around: Windows wakes it for no Ctrl-C
 
 
 class Pipeline:
@@ -79,7 +79,7 @@ class Pipeline:
             left = deadline - perf_counter()
             if left <= 0:
                 return False
-            self._attend(min(left, _ATTENTION))
+            self._attend(min(left, _POLL_SECONDS))
         self.stop()
         raise_all(self.errors)
         return True

@@ -12,16 +12,16 @@ from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.workers import Workers
 from streamcam.provision.shape import ShapeWatch
 
-_EVERY = 0.1  # seconds between looks
-_UNREST = 1.0  # seconds between looks after which it was the machine that slept
-_HELD = 3.0  # seconds for which the last picture stays before a card says why
+_POLL_SECONDS = 0.1  # seconds between looks
+_SLEPT_SECONDS = 1.0  # seconds between looks after which it was the machine that slept
+_HELD_SECONDS = 3.0  # seconds for which the last picture stays before a card says why
 # A frame that takes so many times its usual time is never coming back, within these bounds.
-_TIMES = 50
-_SHORTEST, _LONGEST = 2.0, 10.0  # seconds
-_FIRST = 60.0  # an engine's first frame, in which drivers load and compile
+_TIMES_USUAL = 50
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 10.0  # seconds
+_FIRST_FRAME_SECONDS = 60.0  # an engine's first frame, in which drivers load and compile
 # Seconds without a word from a build after which its device is asked, again and again: reading and
 # compiling may take minutes, and only the device knows whether it is still at work.
-_SILENT = 20.0
+_SILENT_SECONDS = 20.0
 
 _SLOW = "The picture engine does not answer"
 
@@ -51,14 +51,14 @@ class Watchdog:
         self._stop = stop
         self._said = ""
         self._rebuild = workers.rebuild
-        self._patience = _SILENT  # seconds of silence until a build is looked after
+        self._patience = _SILENT_SECONDS  # seconds of silence until a build is looked after
 
     def work(self) -> None:
         """Until `stop` is set."""
         before = perf_counter()
-        while not self._stop.wait(_EVERY):
+        while not self._stop.wait(_POLL_SECONDS):
             now = perf_counter()
-            if now - before < _UNREST:
+            if now - before < _SLEPT_SECONDS:
                 self._look_after_engine()
             before = now
             self._look_after_picture(now)
@@ -67,24 +67,30 @@ class Watchdog:
 
     def _look_after_engine(self) -> None:
         taken, usual = self._infer.busy()
-        limit = _FIRST if usual is None else min(max(_TIMES * usual, _SHORTEST), _LONGEST)
+        limit = (
+            _FIRST_FRAME_SECONDS
+            if usual is None
+            else min(max(_TIMES_USUAL * usual, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+        )
         if taken > limit:
             often = "" if usual is None else f"; usually it takes {usual * 1e3:.0f} ms"
             self._rescue.leave_engine(f"it has not returned for {taken:.1f} s{often}")
 
     def _look_after_build(self) -> None:
         silent = self._rebuild.silent()
-        if silent < _SILENT:
-            self._patience = _SILENT
+        if silent < _SILENT_SECONDS:
+            self._patience = _SILENT_SECONDS
         elif silent > self._patience:
-            self._patience = silent + _SILENT
+            self._patience = silent + _SILENT_SECONDS
             self._rescue.look_after_build()
 
     def _look_after_picture(self, now: float) -> None:
-        if now - self._post.shown_at < _HELD:
+        if now - self._post.shown_at < _HELD_SECONDS:
             self._said = ""
             return
-        reason = self._notices.for_viewers() or (_SLOW if self._infer.busy()[0] > _HELD else "")
+        reason = self._notices.for_viewers() or (
+            _SLOW if self._infer.busy()[0] > _HELD_SECONDS else ""
+        )
         if reason and reason != self._said:
             self._said = reason
             self._post.show(Frame(card(self._size, reason), 0, now, repeat=True))

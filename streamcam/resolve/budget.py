@@ -13,10 +13,13 @@ from time import perf_counter
 
 from streamcam.resolve import Level
 
-_MOST = 0.10  # share of all cores; see tests/benchmarks/README.md
-_WINDOW = 1.0  # seconds over which it is measured
-_PATIENCE = 2  # windows in a row above it before a level is left
-_RETRY, _LONGEST_RETRY = 20.0, 320.0  # seconds until a level that was left is tried again; doubled
+_MOST_SHARE = 0.10  # share of all cores; see tests/benchmarks/README.md
+_WINDOW_SECONDS = 1.0  # seconds over which it is measured
+_WINDOWS_IN_A_ROW = 2  # windows in a row above it before a level is left
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = (
+    20.0,
+    320.0,
+)  # seconds until a level that was left is tried again; doubled
 
 
 class Budget:
@@ -43,7 +46,7 @@ class Budget:
         self._spent = 0.0
         self._since: float | None = None
         self._over = 0  # windows in a row
-        self._retry = _RETRY
+        self._retry = _RETRY_SECONDS
         self._left_at = 0.0
 
     def spend(self, seconds: float) -> None:
@@ -56,18 +59,18 @@ class Budget:
             return  # the first tick loads and allocates
         self._spent += seconds
         elapsed = now - self._since
-        if elapsed < _WINDOW:
+        if elapsed < _WINDOW_SECONDS:
             return
         share = self._spent / elapsed / self._cores
         self._since, self._spent = now, 0.0
         self._judge(share, now)
 
     def _judge(self, share: float, now: float) -> None:
-        self._over = self._over + 1 if share > _MOST else 0
-        if self._over >= _PATIENCE and self.level > Level.HELD:
+        self._over = self._over + 1 if share > _MOST_SHARE else 0
+        if self._over >= _WINDOWS_IN_A_ROW and self.level > Level.HELD:
             self._over = 0
-            if now - self._left_at < 2 * _RETRY:  # it was tried in vain
-                self._retry = min(2 * self._retry, _LONGEST_RETRY)
+            if now - self._left_at < 2 * _RETRY_SECONDS:  # it was tried in vain
+                self._retry = min(2 * self._retry, _LONGEST_RETRY_SECONDS)
             self.level = Level(self.level - 1)
             self._left_at = now
         elif self.level < self._highest and now - self._left_at >= self._retry:

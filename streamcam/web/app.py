@@ -26,7 +26,7 @@ from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
 _READ = ["GET", "HEAD"]
-_SNAPSHOT_PATIENCE = 2.0  # seconds
+_SNAPSHOT_TIMEOUT_SECONDS = 2.0  # seconds
 
 
 class Choice(BaseModel):
@@ -135,7 +135,7 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
         with sink.watch() as viewer:
             try:
                 jpeg = await to_thread.run_sync(
-                    viewer.next, _SNAPSHOT_PATIENCE, abandon_on_cancel=True
+                    viewer.next, _SNAPSHOT_TIMEOUT_SECONDS, abandon_on_cancel=True
                 )
             except RingClosed:
                 jpeg = None

@@ -11,8 +11,8 @@ from typing import Any
 from streamcam.errors import StreamcamError, UsageError, reason
 from streamcam.web.runtime import Running
 
-_PATIENCE = 10.0  # seconds; the first connection loads the server's code, on a busy machine
-_PATIENCE_OF_NAMES = 3.0  # to learn its name, while others may have to be covered
+_TIMEOUT_SECONDS = 10.0  # seconds; the first connection loads the server's code, on a busy machine
+_NAMES_TIMEOUT_SECONDS = 3.0  # to learn its name, while others may have to be covered
 _BRIEF = 1.0  # for a program that seems dead
 
 
@@ -61,7 +61,7 @@ class Instance:
     def up_to_date(self) -> Instance:
         """With the preset that it runs now, if it answers."""
         try:
-            return self._after(_ask(self.running, "/api/instance", patience=_PATIENCE_OF_NAMES))
+            return self._after(_ask(self.running, "/api/instance", patience=_NAMES_TIMEOUT_SECONDS))
         except StreamcamError:
             return self
 
@@ -85,7 +85,7 @@ def _ask(
     running: Running, path: str, name: str | None = None, patience: float | None = None
 ) -> dict[str, Any]:
     """GET, or POST with a name. Raises `UsageError` for what is refused, and `NotReached`."""
-    patience = patience or _PATIENCE
+    patience = patience or _TIMEOUT_SECONDS
     connection = HTTPConnection("127.0.0.1", running.port, timeout=patience)
     method, body = ("GET", None) if name is None else ("POST", json.dumps({"name": name}))
     headers = {"Content-Type": "application/json", "X-Streamcam-Token": running.token}

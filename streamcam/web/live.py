@@ -17,7 +17,7 @@ from streamcam.sink.web import Viewer, WebSink
 from streamcam.web import matroska
 
 FRESH = {"Cache-Control": "no-store, no-cache, must-revalidate", "Pragma": "no-cache"}
-_ATTENTION = 0.25  # seconds between looks at whether the server stops
+_POLL_SECONDS = 0.25  # seconds between looks at whether the server stops
 _BOUNDARY = "frame"
 _MULTIPART = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 _PART = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
@@ -90,7 +90,7 @@ class LivePicture(StreamingResponse):
                 await sleep(early)
             try:
                 jpeg = await to_thread.run_sync(
-                    viewer.next, _ATTENTION, abandon_on_cancel=True, limiter=seat
+                    viewer.next, _POLL_SECONDS, abandon_on_cancel=True, limiter=seat
                 )
             except RingClosed:
                 return

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8737
 _TRIES = 20  # ports to look at, if none was asked for
-_ATTENTION = 0.2  # seconds between looks at whether to stop, before the first connection
+_POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
 _CUT_OFF = 0.4  # seconds that open connections have to end by themselves
 _BACKLOG = 64
 # What the system keeps for a viewer who reads slowly: about two pictures, so that what comes
@@ -137,7 +137,7 @@ class WebServer:
 
     def _run(self, listener: socket.socket) -> None:
         try:
-            while not select.select([listener], [], [], _ATTENTION)[0]:
+            while not select.select([listener], [], [], _POLL_SECONDS)[0]:
                 if self._stop.is_set():
                     return
             self._serve(listener)

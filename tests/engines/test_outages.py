@@ -67,7 +67,7 @@ def test_an_error_that_is_gone_the_second_time_is_not_the_end(device):
 
 
 def test_a_device_that_hangs_is_given_up(device, monkeypatch):
-    monkeypatch.setattr(outages, "_PATIENCE", 0.05)
+    monkeypatch.setattr(outages, "_TIMEOUT_SECONDS", 0.05)
     hanging = Event()
     device(hanging)
     assert outages.outage_of("cuda:0") == "it has not answered for 0.05 seconds"
@@ -77,7 +77,7 @@ def test_a_device_that_hangs_is_given_up(device, monkeypatch):
 
 def test_a_capture_is_waited_for_before_a_device_is_asked(device, monkeypatch):
     """To ask it earlier would spoil the capture; one that does not end is the device's hanging."""
-    monkeypatch.setattr(outages, "_CAPTURE_PATIENCE", 0.05)
+    monkeypatch.setattr(outages, "_CAPTURE_TIMEOUT_SECONDS", 0.05)
     asked = device()
     with outages.captures:
         why = outages.outage_of("cuda:0")

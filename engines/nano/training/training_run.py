@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 _WARM_UP, _STEADY = 100, 0.35  # steps, and the share of all steps before the rate falls
 _CLIP = 1.0
-_HEARD = 10  # steps after which losses are fetched: every time the GPU waits for it
+_STEPS_BETWEEN_LOSSES = 10  # steps after which losses are fetched: every time the GPU waits for it
 _PLOT_HEIGHT, _PLOT_WIDTH, _MARGIN = 360, 720, 40
 
 
@@ -71,7 +71,7 @@ class TrainingRun:
             while self.step < self.plan.steps:
                 self._one(loss)
                 keep = self.step % self.plan.every == 0 or self.step == self.plan.steps
-                if keep or self.step % _HEARD == 0:
+                if keep or self.step % _STEPS_BETWEEN_LOSSES == 0:
                     self._hear()
                     shown = f"{self.folder.name}  loss {self.losses[-1]:.4f}"
                     progress.update(task, completed=self.step, description=shown)

@@ -13,7 +13,7 @@ from typing import Any
 from streamcam.obstacles import Obstacle
 
 _NOT_ASKED, _FORBIDDEN, _GRANTED = 0, 1, 3  # of AVAuthorizationStatus; 2: its user said no
-_PATIENCE = 60.0  # seconds for the user to answer macOS's question
+_TIMEOUT_SECONDS = 60.0  # seconds for the user to answer macOS's question
 _PAUSE = 0.1
 
 # Where Windows keeps the three switches of Settings → Privacy & security → Camera, the first for
@@ -66,7 +66,7 @@ def ask(stop: Event) -> None:
     media.AVCaptureDevice.requestAccessForMediaType_completionHandler_(
         media.AVMediaTypeVideo, lambda _granted: answered.set()
     )
-    until = monotonic() + _PATIENCE
+    until = monotonic() + _TIMEOUT_SECONDS
     while not (answered.wait(_PAUSE) or stop.is_set()) and monotonic() < until:
         pass
 

@@ -20,7 +20,7 @@ from streamcam.pipewire import library
 from streamcam.pipewire.pods import Video
 from streamcam.pipewire.stream import Broken, Unreachable
 
-_NEWS = LONGEST_WAIT / 2  # seconds that the reason may come after the end itself
+_REASON_SECONDS = LONGEST_WAIT / 2  # seconds that the reason may come after the end itself
 
 
 class Consent:
@@ -172,7 +172,7 @@ class SharedScreen:
         except SourceLost:
             raise
         except Exception as error:
-            if self._cast.ended(_NEWS):
+            if self._cast.ended(_REASON_SECONDS):
                 raise self._ended() from error
             raise SourceLost(f"{self._name} is lost: {words(error, Broken)}") from error
         if picture is not None:

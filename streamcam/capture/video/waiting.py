@@ -18,7 +18,7 @@ from streamcam.clock.pace import LONGEST_WAIT, Clock
 from streamcam.errors import SourceLost
 from streamcam.frames import Channel, RingClosed
 
-_ATTENTION = 0.1  # seconds between looks at the stop
+_POLL_SECONDS = 0.1  # seconds between looks at the stop
 _CLOSING = 0.2  # seconds that the end of a reader is waited for, so that a device is free again
 # A stream that sends ten pictures a second and then none for two seconds is broken. One camera
 # sends a picture in three seconds, and that is all right: so the limit follows what was seen.
@@ -54,7 +54,7 @@ def opened_aside(open_it: Callable[[], Opened], stop: Event) -> Opened:
             opening.set_exception(error)
 
     Thread(target=work, name="video opening", daemon=True).start()
-    while not (stop.is_set() or wait([opening], _ATTENTION).done):
+    while not (stop.is_set() or wait([opening], _POLL_SECONDS).done):
         pass
     if stop.is_set():
         opening.add_done_callback(_close_again)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
 
-_PATIENCE = 0.2  # seconds that a reader who has kept up so far may make a live run wait
+_TIMEOUT_SECONDS = 0.2  # seconds that a reader who has kept up so far may make a live run wait
 _FAILURES = (OSError, ValueError, RuntimeError)  # the system's, a closed stream, one in use
 
 
@@ -89,7 +89,9 @@ class Output:
         if not self.optional or sys.platform == "win32":  # select knows sockets alone there
             return True
         try:
-            ready = select.select([], [self._stream], [], _PATIENCE if self._keeps_up else 0)[1]
+            ready = select.select(
+                [], [self._stream], [], _TIMEOUT_SECONDS if self._keeps_up else 0
+            )[1]
         except _FAILURES:  # no file of the system, or a number too high for select
             return True
         self._keeps_up = bool(ready)

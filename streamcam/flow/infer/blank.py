@@ -7,8 +7,8 @@ from streamcam.frames import Pixels
 
 _STEP = 8  # one pixel of so many is looked at, each way
 _FLAT = 4  # levels that a flat picture may span: a decoder's rounding
-_ALIVE = 24  # levels that an input spans which deserves a picture
-_PATIENCE = 3  # blank pictures in a row: one may be a look's own doing
+_LEVELS_OF_A_PICTURE = 24  # levels that an input spans which deserves a picture
+_BLANK_IN_A_ROW = 3  # blank pictures in a row: one may be a look's own doing
 
 
 class BlankCheck:
@@ -22,11 +22,11 @@ class BlankCheck:
 
         Raises `EngineFailed` at the third in a row.
         """
-        if _span(picture) > _FLAT or _span(made_of) < _ALIVE:
+        if _span(picture) > _FLAT or _span(made_of) < _LEVELS_OF_A_PICTURE:
             self._blank = 0
             return False
         self._blank += 1
-        if self._blank >= _PATIENCE:
+        if self._blank >= _BLANK_IN_A_ROW:
             raise EngineFailed(
                 f"the engine makes blank pictures (all {tuple(map(int, picture[0, 0]))}).",
                 cause="blank",

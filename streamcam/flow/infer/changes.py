@@ -13,7 +13,7 @@ from streamcam.looks.params import ParamsBox
 
 OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
 
-_PATIENCE = 2.0  # seconds for an engine to be closed between two frames
+_TIMEOUT_SECONDS = 2.0  # seconds for an engine to be closed between two frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ class Changes:
         left = Event()
         with self._lock:
             self._leaving, self.waiting = left, True
-        if left.wait(_PATIENCE):
+        if left.wait(_TIMEOUT_SECONDS):
             return True
         with self._lock:
             if self._leaving is left:
                 self._leaving = None
                 return False
-        return left.wait(_PATIENCE)  # it is being closed just now
+        return left.wait(_TIMEOUT_SECONDS)  # it is being closed just now
 
     def take(self) -> Due:
         """What is due; then nothing is."""

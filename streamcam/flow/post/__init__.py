@@ -13,7 +13,9 @@ from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.resolve import Level
 from streamcam.stats import Stats
 
-_ATTENTION = 0.1  # seconds that a wait for a picture lasts before what is wanted is looked at again
+_POLL_SECONDS = (
+    0.1  # seconds that a wait for a picture lasts before what is wanted is looked at again
+)
 _SLOW = 1.5  # periods without a frame of the camera after which a picture is shown without one
 
 
@@ -77,7 +79,7 @@ class PostWorker:
                 self._pass_on(finish)
             elif finish.level is Level.HELD or not camera.watched():
                 finish.rest()
-                self._pass_on(finish, _ATTENTION)
+                self._pass_on(finish, _POLL_SECONDS)
             else:
                 self._keep_up(finish, camera, thinning)
 

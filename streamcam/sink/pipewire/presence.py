@@ -13,7 +13,7 @@ from streamcam.packages import install_command
 from streamcam.pipewire import library
 
 _START = "systemctl --user start pipewire wireplumber"
-_PATIENCE = 1.0  # seconds for an answer on this machine
+_TIMEOUT_SECONDS = 1.0  # seconds for an answer on this machine
 
 
 def obstacle(environment: Mapping[str, str] = os.environ) -> Obstacle | None:
@@ -43,7 +43,7 @@ def _answers(path: Path) -> bool:
     if sys.platform == "win32":  # has no such sockets
         return False
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(_PATIENCE)
+        client.settimeout(_TIMEOUT_SECONDS)
         try:
             client.connect(str(path))
         except OSError:

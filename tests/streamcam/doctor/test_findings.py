@@ -126,7 +126,7 @@ def test_a_driver_that_hangs(tmp_path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
-    monkeypatch.setattr(survey, "_PATIENCE", 0.2)
+    monkeypatch.setattr(survey, "_TIMEOUT_SECONDS", 0.2)
     with pytest.raises(OSError, match=r"does not answer within 0\.2 s"):
         survey.nvidia_cards(str(program))
 

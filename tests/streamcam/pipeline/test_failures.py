@@ -124,7 +124,7 @@ def test_a_page_is_no_reason_to_go_on_without_an_output(world):
 
 @pytest.mark.parametrize("paced", [True, False])
 def test_a_sink_that_can_be_had_again_is_opened_again(world, monkeypatch, paced):
-    monkeypatch.setattr("streamcam.flow.delivery._FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("streamcam.clock.backoff._FIRST_SECONDS", 0.05)
     broken = FakeSink(paced=paced, fails=SinkFailed("the driver went away"))
     broken.reopen_as = "fake:again"
     world.sinks = {"fake": broken}

@@ -58,7 +58,7 @@ def start(world, monkeypatch):
 
     `before_another` is called before any engine but the first is built.
     """
-    monkeypatch.setattr("streamcam.pipeline.watchdog._HELD", 0.2)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._HELD_SECONDS", 0.2)
 
     def go(*acts, before_another=lambda: None, size=(256, 144), **fields):
         world.source = world.source or Marked(1_000_000, pace=0.002)
@@ -213,8 +213,8 @@ def test_one_blank_picture_is_passed_over(world, start):
 
 
 def test_an_engine_that_hangs_is_left_to_its_thread(world, start, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST", 0.3)
-    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES", 1)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST_SECONDS", 0.3)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES_USUAL", 1)
     pipeline = start(lambda _picture: go_on.wait(20), None)
     sink = world.sinks["fake"]
     wait_until(lambda: len(world.engines) == 2 and not _notice(pipeline))
@@ -229,8 +229,8 @@ def test_an_engine_that_hangs_is_left_to_its_thread(world, start, go_on, monkeyp
 
 
 def test_a_stop_does_not_wait_for_an_engine_that_hangs(world, start, go_on, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST", 0.3)
-    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES", 1)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST_SECONDS", 0.3)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES_USUAL", 1)
     pipeline = start(lambda _picture: go_on.wait(20), None)
     wait_until(lambda: len(world.engines) == 2 and not _notice(pipeline))
     pipeline.stop()

@@ -389,7 +389,7 @@ def test_a_line_says_that_a_recording_has_no_sound(world, sound, output):
 
 
 def test_a_line_says_that_a_source_is_being_waited_for(world, running, monkeypatch):
-    monkeypatch.setattr("streamcam.flow.main_thread._ATTENTION", 0.01)
+    monkeypatch.setattr("streamcam.flow.main_thread._POLL_SECONDS", 0.01)
     come = threading.Event()
     world.on_say = lambda line: come.set() if line.startswith("source: waiting") else None
     source = FakeSource(FOREVER, pace=0.001)
@@ -403,7 +403,7 @@ def test_a_line_says_that_a_source_is_being_waited_for(world, running, monkeypat
 
 
 def test_a_question_of_the_system_is_what_is_said_meanwhile(world, running, monkeypatch):
-    monkeypatch.setattr("streamcam.flow.main_thread._ATTENTION", 0.01)
+    monkeypatch.setattr("streamcam.flow.main_thread._POLL_SECONDS", 0.01)
     monkeypatch.setattr("streamcam.capture.camera.permission.is_asked", lambda: True)
     come = threading.Event()
     world.on_say = lambda line: come.set() if line.startswith("source: macOS asks") else None

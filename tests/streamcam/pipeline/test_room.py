@@ -99,7 +99,7 @@ def test_a_better_engine_that_does_not_fit_beside_the_first_takes_its_place(worl
 
 
 def test_without_a_frame_nothing_is_closed_and_the_preset_is_refused(world, start, monkeypatch):
-    monkeypatch.setattr("streamcam.flow.infer.changes._PATIENCE", 0.05)
+    monkeypatch.setattr("streamcam.flow.infer.changes._TIMEOUT_SECONDS", 0.05)
     card, pipeline = start(1.5, frames=None)
     wait_until(lambda: card.engines[0].runs == 1)
     pipeline.apply_preset(other())

@@ -63,9 +63,9 @@ def start(world, monkeypatch):
     monkeypatch.setattr("streamcam.provision.build.build", building.build)
     for module in ("pipeline.live", "provision.build"):
         monkeypatch.setattr(f"streamcam.{module}.engine_steps", building.engine_steps)
-    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST", 0.3)
-    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES", 1)
-    monkeypatch.setattr("engines.outages._PATIENCE", 0.2)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST_SECONDS", 0.3)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES_USUAL", 1)
+    monkeypatch.setattr("engines.outages._TIMEOUT_SECONDS", 0.2)
 
     def go(fault, *, plans=False, at=10, size=(320, 176), **options):
         cards.append(PlayedCard(fault, plans=plans, at=at))
@@ -204,7 +204,7 @@ def test_a_build_that_says_nothing_is_left_once_its_device_does_not_answer(
     world, start, monkeypatch
 ):
     """Nothing runs on the device, so nobody but the build could notice."""
-    monkeypatch.setattr("streamcam.pipeline.watchdog._SILENT", 0.3)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._SILENT_SECONDS", 0.3)
     card, pipeline = start("graph", at=10)
     wait_until(lambda: card.built[-1] == EAGER and "failed" not in notice(pipeline))
     card.hung = True
@@ -214,7 +214,7 @@ def test_a_build_that_says_nothing_is_left_once_its_device_does_not_answer(
 
 
 def test_a_build_that_says_nothing_goes_on_while_its_device_answers(start, monkeypatch):
-    monkeypatch.setattr("streamcam.pipeline.watchdog._SILENT", 0.1)
+    monkeypatch.setattr("streamcam.pipeline.watchdog._SILENT_SECONDS", 0.1)
     card, pipeline = start("")
     asked, go_on = [], Event()
     synchronise, really = card.synchronise, card.build

@@ -122,7 +122,7 @@ def test_one_that_answers_runs_whatever_its_number_says(web, folder):
 def test_one_that_is_deaf_is_named_and_keeps_nobody_waiting(
     web, program, folder, other, deaf, monkeypatch
 ):
-    monkeypatch.setattr(client, "_PATIENCE", 0.5)
+    monkeypatch.setattr(client, "_TIMEOUT_SECONDS", 0.5)
     running(other.pid, deaf).save(folder)
     found = instances()
     assert len(found) == 2

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which a platform has some
-_PATIENCE = 2  # signals that nobody heeds; one more ends the program at once
+_SIGNALS_WITHOUT_EFFECT = 2  # signals that nobody heeds; one more ends the program at once
 
 
 class Interrupted(KeyboardInterrupt):
@@ -64,6 +64,6 @@ class StopSignals:
         self._repeated = self.requested.is_set()
         self.requested.set()
         self._received += 1
-        if self._interrupts or self._received > _PATIENCE:
+        if self._interrupts or self._received > _SIGNALS_WITHOUT_EFFECT:
             self._interrupts = False
             raise Interrupted

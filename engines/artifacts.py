@@ -74,7 +74,7 @@ def writing(place: Path) -> Iterator[Path]:
 def writing_folder(place: Path, content: Mapping[str, object]) -> Iterator[Path]:
     """A new folder to fill that takes its `place`, with a manifest, when the block ends.
 
-    What was in that place is replaced: it was there and not wanted, so it was damaged.
+    An existing folder is replaced. Callers write over a damaged one only.
     """
     unfinished = _unfinished(place)
     unfinished.mkdir()

@@ -85,7 +85,7 @@ class FrameStep(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """One frame; see Signature for the inputs and outputs."""
         given = dict(zip(self.signature.inputs, inputs, strict=True))
-        # Scalars without a shape: a Scan does not know that the size of an array of one is one.
+        # Scalars without a shape: an ONNX Scan loses the static shape of arrays of one element.
         given |= {name: given[name].view(()) for name in _SCALARS if name in given}
         image_1CHW = _to_image(given["frame_HWC"]).to(self.dtype)
         clean_1Chw, features = self.networks.encode(image_1CHW)

@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.api import SIZE_MAX, Engine, EngineSpec
 from streamcam.bench.paced_run import AppRun, Witness
-from streamcam.flow.infer.fit import Fit
+from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.post.finish import Finish
 from streamcam.frames import Frame, MadeOf, Pixels
 from streamcam.frames.geometry import Size, View
@@ -110,7 +110,7 @@ class LiveQuality:
             engine.close()
 
     def _shown_by(self, engine: Engine, index: int, size: Size) -> Pixels:
-        given, placement = Fit(size, self._view)(self._clip[index])
+        given, placement = EngineInput(size, self._view)(self._clip[index])
         params = encoded(self._options.preset.look(), engine.encode)
         picture = np.asarray(engine.run(given, params), np.uint8)
         mirror = self._options.preset.output.mirror
@@ -130,7 +130,7 @@ class LiveQuality:
     def _flicker(self, finish: Finish) -> float:
         scene = _enlarged(self._clip[0], self._view)
         grain = np.random.default_rng(1)
-        fit = Fit((self._engine.spec.width, self._engine.spec.height), self._view)
+        fit = EngineInput((self._engine.spec.width, self._engine.spec.height), self._view)
         params = encoded(self._options.preset.look(), self._engine.encode)
         seen, shown = [], []
         for number in range(_STILL):

@@ -26,7 +26,7 @@ def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
     from streamcam.capture.screen import is_shared, visible_screens
     from streamcam.doctor.cameras import real_cameras
-    from streamcam.sink.pipewire.presence import obstacle
+    from streamcam.sink.pipewire.presence import pipewire_obstacle
     from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
 
     virtual = list_devices()
@@ -47,7 +47,7 @@ def devices() -> None:
             terminal.say(f"{kind}: none; {missing}")
     outputs = [(f"virtualcam:{one.path}", f'the virtual camera "{one.label}"') for one in virtual]
     outputs += [_VIRTUALCAM] if virtual else []
-    outputs += [_PIPEWIRE] if obstacle() is None else []
+    outputs += [_PIPEWIRE] if pipewire_obstacle() is None else []
     outputs += _OUTPUTS
     terminal.table("Outputs (streamcam --output OUTPUT)", ("output", "what"), outputs)
     if not virtual:

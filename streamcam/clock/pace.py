@@ -65,7 +65,7 @@ class Pace:
         return reached(self._ticker.deadline, self._clock) and self._ticker.wait(NEVER)
 
 
-class Schedule:
+class FrameSchedule:
     """When the pictures of a timeline are due, and which of them are too late to show.
 
     The first picture is due when it is asked about. A picture that comes more than a period

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from streamcam.doctor import Finding
-from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.pipewire.presence import pipewire_obstacle
 
 _TOPIC = "virtual camera"
 
@@ -14,7 +14,7 @@ _TOPIC = "virtual camera"
 def check() -> Iterator[Finding]:
     if sys.platform != "linux":
         return
-    found = obstacle()
+    found = pipewire_obstacle()
     if found is None:
         text = "runs: --output pipewire shows a camera to programs that read PipeWire's"
         yield Finding(_TOPIC, "PipeWire", "ok", text)

@@ -28,8 +28,8 @@ class CaptureWorker:
     queue        gets every frame; with the queue closed the work ends by `RingClosed`
     stats        counts "in"; its notice "source" is the source's own, and tells of a loss until
                  the source is back
-    stop         ends the work within one read. Whoever closes the queue sets it as well, since
-                 a source that is being waited for puts nothing into the queue
+    stop         ends the work within one read. Set it whenever you close the queue: while a lost
+                 source is being reopened nothing is put, so the closed queue is not noticed
     opened       done once the source is open or could not be opened: the pipeline waits for it
                  before it starts anything else, and raises what it holds
     """

@@ -121,8 +121,8 @@ class Stages:
 
 
 class _Entry:
-    """A stage and whether its work has ended, which is known before its ends are closed: so an
-    end is never seen before the one that caused it."""
+    """A stage. It marks itself ended before it closes its queues, so the first stage to end is
+    seen first."""
 
     def __init__(
         self, name: str, work: Callable[[], None], ends: Sequence[Closable], changed: Event

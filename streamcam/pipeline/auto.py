@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streamcam import capture, sink
 from streamcam.errors import UsageError, quoted
-from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.pipewire.presence import pipewire_obstacle
 from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 from streamcam.sink.window.display import require_display
@@ -69,7 +69,7 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
         if devices
         else f"there is no virtual camera; to get one: {how_to_get_one()}"
     )
-    if obstacle() is None:  # never chosen by itself: Zoom and Discord cannot read it
+    if pipewire_obstacle() is None:  # never chosen by itself: Zoom and Discord cannot read it
         missing += " (or take --output pipewire, a camera for browsers)"
     if web:
         say(f"output chosen: the web page, as {missing}")

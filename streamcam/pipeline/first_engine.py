@@ -47,8 +47,8 @@ class FirstEngine:
             self.opened.set_result((engine, line))
 
     def _build(self, spec: EngineSpec) -> Engine:
-        """An engine, for as long as nothing is wrong with the source: an engine takes seconds,
-        and who mistyped a file's name should not wait for it."""
+        """An engine. Raises what the source raised, before it builds one: a mistyped file name is
+        reported at once, and an engine takes seconds."""
         if self._source.done():
             self._source.result()
         engine = build_engine(spec)

@@ -18,7 +18,7 @@ from pipewire_session import Session
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format, open_sink
-from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.pipewire.presence import pipewire_obstacle
 from tests.streamcam.real_command import LONG, Command, wait_until
 
 pytestmark = pytest.mark.system
@@ -178,9 +178,9 @@ def test_a_browser_sees_the_commands_pictures(session, command, tmp_path, name: 
 
 
 def test_it_is_found_where_a_session_runs(inside) -> None:
-    assert obstacle(os.environ) is None
+    assert pipewire_obstacle(os.environ) is None
     inside.kill_pipewire()
-    assert obstacle(os.environ) is not None
+    assert pipewire_obstacle(os.environ) is not None
     with pytest.raises(UsageError, match="systemctl --user start pipewire"):
         open_sink("pipewire", FORM)
 

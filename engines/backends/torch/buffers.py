@@ -20,8 +20,8 @@ from engines.step.signature import Signature
 class CopiedBuffers(FrameBuffers):
     """The ring has S slots; without a detail path there is one phase.
 
-    Executed eagerly, an output becomes the next input by being taken for it. For a graph or a
-    compiled step, outputs are copied into tensors that stay: no address ever changes.
+    In eager execution outputs are used as the next inputs, without a copy. For a graph or a
+    compiled step, outputs are copied into tensors whose addresses never change.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CopiedBuffers(FrameBuffers):
         self._stays = placement.execution != "eager"
         self._state = {name: torch.zeros(shapes[name], device=stream.device) for name in step.state}
         self.phases = self.flying + 1 if step.delayed else 1
-        # In the networks' own type: what float32 could add is not in them.
+        # Kept in the networks' dtype, which is all that they were computed in.
         self._ring = [
             {
                 name: torch.zeros(

@@ -40,8 +40,8 @@ from engines.nano.training.training_run import Plan, TrainingRun
 _LATENT, _STEADY, _HINT = 1.0, 0.5, 1.0
 # Shares of the training from which more is asked for. In the beginning only the latent is looked
 # at: with pixels from the first step UNet and text encoder stay at the mean of all looks, whose
-# edges are the least wrong, for thousands of steps. And with a decoder that learns as early, it
-# fades what the UNet does not say yet, and then hears no more.
+# edges are the least wrong, for thousands of steps. A decoder that is trained as early suppresses
+# what the UNet cannot produce yet, and the UNet then gets no gradient.
 _PIXELS_FROM, _DECODER_FROM, _SEVERAL_FROM, _STEADY_FROM = 0.4, 0.55, 0.75, 0.8
 # What is to be predicted is a/b times a change of latents, far from one; folded into the last
 # convolution at the end.

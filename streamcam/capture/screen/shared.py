@@ -12,7 +12,7 @@ from platformdirs import user_state_path
 from streamcam.capture import Wanted
 from streamcam.capture.screen.monitors import parse_region
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
-from streamcam.capture.screen.stream import Fit, Place, ScreenStream
+from streamcam.capture.screen.stream import BuffersFor, Place, ScreenStream
 from streamcam.clock.pace import LONGEST_WAIT, SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import SourceLost, SourceRefused, UsageError, words
 from streamcam.frames import Frame, FramePool, Pixels
@@ -67,7 +67,7 @@ class Pictures(Protocol):
 
     video: Video
 
-    def newest(self, fit: Fit) -> Pixels | None:
+    def newest(self, fit: BuffersFor) -> Pixels | None:
         """The part that `fit` wants of a picture, if there is a new one. Raises `Broken`."""
         ...
 

@@ -29,7 +29,7 @@ _KEYS = {
     b"node.name": b"streamcam",
 }
 Place = tuple[slice, slice]  # rows and columns of the picture
-Fit = Callable[[pods.Video], tuple[FramePool, Place]]
+BuffersFor = Callable[[pods.Video], tuple[FramePool, Place]]
 
 
 class ScreenStream(Stream):
@@ -52,7 +52,7 @@ class ScreenStream(Stream):
         rate = Fraction(fps).limit_denominator(1001)
         self._open(pw.INPUT, node, flags, pods.screen_format(rate))
 
-    def newest(self, fit: Fit) -> Pixels | None:
+    def newest(self, fit: BuffersFor) -> Pixels | None:
         """A part of the picture, RGB; None: nothing new.
 
         fit  says which part is wanted of what comes now, and has the buffers for it. Called on this

@@ -13,7 +13,7 @@ from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.faults import reason
 from streamcam.capture.video.film import Film, Shot
 from streamcam.capture.video.waiting import ReadAhead, opened_aside
-from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Schedule
+from streamcam.clock.pace import SYSTEM_CLOCK, Clock, FrameSchedule
 from streamcam.errors import SourceLost, UsageError
 from streamcam.files.kind import needs_pillow
 from streamcam.frames import Frame, Pixels
@@ -40,7 +40,7 @@ class VideoSource:
     """Plays a video. See `streamcam.capture.Source` for the promises.
 
     In real time, pictures come when their timestamps say; those that are late because decoding
-    is slow are left out (see `Schedule`). Live streams come as they arrive. Otherwise every
+    is slow are left out (see `FrameSchedule`). Live streams come as they arrive. Otherwise every
     picture comes, as fast as it is read. `media_time` starts at 0 and rises over loops.
 
     Every picture comes in its own shape: `width` and `height` are those of the last one.
@@ -62,7 +62,7 @@ class VideoSource:
         name = decoder.name if decoder.waits else Path(decoder.name).name
         self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps"
         self._realtime = wanted.realtime
-        self._schedule = Schedule(1 / self.fps, clock)
+        self._schedule = FrameSchedule(1 / self.fps, clock)
         # Last, as from here on the film may be read on a thread of its own.
         self._shots = ReadAhead(self._film, clock) if decoder.waits else self._film
         self._ready: tuple[Pixels, Shot] | None = None  # decoded ahead of its time

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engines.api import IN_FLIGHT, Engine, Params
 from streamcam.flow.infer.blank import BlankCheck
-from streamcam.flow.infer.fit import Fit
+from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.gate import Gate
@@ -63,7 +63,7 @@ class Restyler:
         self._stats = stats
         self._realtime = realtime
         self._size = (engine.spec.width, engine.spec.height)
-        self._fit = Fit(self._size, view)
+        self._fit = EngineInput(self._size, view)
         self._pool = FramePool(*self._size)
         self._blank = BlankCheck()
         self._runs = 0
@@ -78,7 +78,7 @@ class Restyler:
 
     def use_view(self, view: View) -> None:
         """Place frames for another one from the next on. What is in flight stays as it is."""
-        self._fit = Fit(self._size, view)
+        self._fit = EngineInput(self._size, view)
         self.gate.wake()
 
     def restyle(self, frame: Frame) -> Frame | None:

@@ -11,7 +11,7 @@ from streamcam.pipewire import library
 from streamcam.pipewire.stream import Broken, Unreachable
 from streamcam.sink import Format
 from streamcam.sink.pipewire.camera_stream import CameraStream
-from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.pipewire.presence import pipewire_obstacle
 
 _NAME = "streamcam"
 
@@ -64,7 +64,7 @@ def open_sink(argument: str, form: Format) -> PipeWireCamera:
             f"a PipeWire camera cannot show {form.width}x{form.height}: it needs an even width; "
             f'in the preset, below [output]: size = "{form.width // 2 * 2}x{form.height}"'
         )
-    found = obstacle()
+    found = pipewire_obstacle()
     if found is not None:
         raise UsageError(f"there is no PipeWire camera here: {found.text}; {found.fix}")
     try:

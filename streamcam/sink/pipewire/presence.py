@@ -16,7 +16,7 @@ _START = "systemctl --user start pipewire wireplumber"
 _TIMEOUT_SECONDS = 1.0  # seconds for an answer on this machine
 
 
-def obstacle(environment: Mapping[str, str] = os.environ) -> Obstacle | None:
+def pipewire_obstacle(environment: Mapping[str, str] = os.environ) -> Obstacle | None:
     """What is in the way; None if PipeWire answers. Changes nothing and opens no camera."""
     if sys.platform != "linux":
         return Obstacle("PipeWire is part of Linux desktops", "use --output virtualcam")

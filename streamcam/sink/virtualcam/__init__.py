@@ -16,7 +16,7 @@ from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
 from streamcam.sink.virtualcam.devices import OBS, Device, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.i420 import ToI420
-from streamcam.sink.virtualcam.loopback import obstacle, revive
+from streamcam.sink.virtualcam.loopback import loopback_obstacle, revive
 from streamcam.sink.virtualcam.readers import watch_readers
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 
@@ -82,7 +82,7 @@ class VirtualCamera:
         self._code = _CODES.get(pixel_format)
         self.device = camera.device
         self.label = f"virtual camera {camera.device} ({pixel_format})"
-        self.reopen_as: str | None = f"virtualcam:{camera.device}"  # no other one, whoever has that
+        self.reopen_as: str | None = f"virtualcam:{camera.device}"  # this device only
         self._readers = watch_readers(camera.device)
         self._to_i420 = ToI420(form.width, form.height)
         if passed_over:
@@ -200,7 +200,7 @@ def _open_or_revive(
 ) -> Camera:
     if device is None:
         return opening(device)
-    if hindrance := obstacle(device, form):
+    if hindrance := loopback_obstacle(device, form):
         raise RuntimeError(hindrance)
     try:
         return opening(device)

@@ -17,7 +17,7 @@ _QUIET = 0.7  # seconds without a picture after which nobody sends any
 _PAUSE = 0.02
 
 
-def obstacle(path: str, form: Format, sysfs: Path = _SYSFS) -> str:
+def loopback_obstacle(path: str, form: Format, sysfs: Path = _SYSFS) -> str:
     """Why the device cannot take our pictures now; "" if nothing is known to be in the way.
 
     The driver itself keeps two writers apart only since 0.13. Before, and with exclusive_caps=0,
@@ -86,7 +86,7 @@ def revive(path: str) -> bool:
     Up to 0.12 (Debian 12, Ubuntu 22.04) with exclusive_caps=1, a device serves one writer and
     then has no output capability left until the module is loaded again. Asking it to stream
     marks this process as its writer, and the close that follows restores the capability.
-    It would do so to a writer that is still there: ask `obstacle` first.
+    Call `loopback_obstacle` first: on a device in use this would end the other program's stream.
     False if the device cannot be opened. Linux only.
     """
     if sys.platform != "linux":

@@ -24,10 +24,10 @@ _QUIET, _LATEST = 0.3, 0.9
 class Readers:
     """Counts the programs that hold `path` open, beside this one. Linux; from any thread.
 
-    Opens and closes are told by the kernel, whoever makes them, but as one if two come at once. So
-    where `all_are` is called, it puts the count right after each change by a look at all processes.
-    Who had it open before is looked up once. A look finds those of this user. Made after this
-    process has opened `path`. Raises `OSError` where the kernel gives no more watches.
+    inotify reports opens and closes by any process, but two at once as one. `all_are` therefore
+    corrects the count after each change from /proc, which shows the processes of this user. Those
+    that had the device open already are read from /proc once. Make it after this process has opened
+    `path`. Raises `OSError` where the kernel gives no more watches.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamcam.capture.video.timing import Timeline
-from streamcam.clock.pace import LONGEST_WAIT, Pace, Schedule, SystemClock, reached
+from streamcam.clock.pace import LONGEST_WAIT, FrameSchedule, Pace, SystemClock, reached
 
 PERIOD = 1 / 30
 TIMES = st.one_of(st.none(), st.floats(-1e6, 1e6))
@@ -84,7 +84,7 @@ def test_a_timeline_goes_on_over_a_loop_and_over_a_wrap():
     )
 
 
-def play(schedule: Schedule, clock: FakeClock, count: int, work: float) -> list[int]:
+def play(schedule: FrameSchedule, clock: FakeClock, count: int, work: float) -> list[int]:
     """The pictures that are shown if decoding each takes `work` seconds."""
     shown = []
     for number in range(count):
@@ -97,7 +97,7 @@ def play(schedule: Schedule, clock: FakeClock, count: int, work: float) -> list[
 
 
 def test_a_schedule_shows_everything_at_its_time_if_decoding_is_quick(clock):
-    schedule = Schedule(PERIOD, clock)
+    schedule = FrameSchedule(PERIOD, clock)
     begin = clock.now() + 0.01
     assert play(schedule, clock, 90, 0.01) == list(range(90))
     assert clock.now() - begin == pytest.approx(89 * PERIOD)
@@ -105,7 +105,7 @@ def test_a_schedule_shows_everything_at_its_time_if_decoding_is_quick(clock):
 
 
 def test_a_schedule_catches_up_after_a_hiccup_by_leaving_pictures_out(clock):
-    schedule = Schedule(PERIOD, clock)
+    schedule = FrameSchedule(PERIOD, clock)
     play(schedule, clock, 10, 0.001)
     origin = clock.now() - 9 * PERIOD
     clock.time += 0.35
@@ -126,14 +126,14 @@ def show(schedule, clock, number):
 
 
 def test_a_schedule_that_cannot_be_kept_shows_at_least_every_second_picture(clock):
-    schedule = Schedule(PERIOD, clock)
+    schedule = FrameSchedule(PERIOD, clock)
     shown = play(schedule, clock, 300, 2 * PERIOD)
     assert len(shown) >= 150
     assert schedule.skipped == 300 - len(shown)
 
 
 def test_a_schedule_moves_when_it_is_a_second_late(clock):
-    schedule = Schedule(PERIOD, clock)
+    schedule = FrameSchedule(PERIOD, clock)
     play(schedule, clock, 10, 0.001)
     clock.time += 60  # the laptop slept
     assert play_from(schedule, clock, 10, 40) == list(range(10, 40))
@@ -144,7 +144,7 @@ def play_from(schedule, clock, first, last):
 
 
 def test_a_schedule_asks_for_less_only_while_it_is_behind(clock):
-    schedule = Schedule(PERIOD, clock)
+    schedule = FrameSchedule(PERIOD, clock)
     play(schedule, clock, 5, 0.001)
     assert not schedule.behind
     clock.time += 0.4

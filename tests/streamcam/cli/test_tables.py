@@ -62,7 +62,7 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     monkeypatch.setattr(
         "streamcam.sink.virtualcam.devices.list_devices", lambda: [Device("/dev/video9", "out")]
     )
-    monkeypatch.setattr("streamcam.sink.pipewire.presence.obstacle", lambda: None)
+    monkeypatch.setattr("streamcam.sink.pipewire.presence.pipewire_obstacle", lambda: None)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["camera:0\tHD Webcam\t/dev/video0", "screen:1\t1920x1080\tat 0,0"]

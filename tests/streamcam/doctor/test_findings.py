@@ -304,11 +304,13 @@ def test_no_virtual_camera_is_a_problem_with_the_commands(monkeypatch):
 
 def test_pipewire_is_a_note_where_it_cannot_be_reached(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(pipewire, "obstacle", lambda: Obstacle("no PipeWire runs", "start it"))
+    monkeypatch.setattr(
+        pipewire, "pipewire_obstacle", lambda: Obstacle("no PipeWire runs", "start it")
+    )
     (found,) = pipewire.check()
     assert (found.name, found.state) == ("PipeWire", "note")
     assert (found.text, found.fix) == ("no PipeWire runs", "start it")
-    monkeypatch.setattr(pipewire, "obstacle", lambda: None)
+    monkeypatch.setattr(pipewire, "pipewire_obstacle", lambda: None)
     (found,) = pipewire.check()
     assert (found.state, found.fix) == ("ok", "")
     assert "--output pipewire" in found.text

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamcam.flow.infer.fit import Fit
+from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.post import Camera, PostWorker
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.thinning import Thinning
@@ -39,7 +39,7 @@ def inverted(pixels):
 
 
 def _picture(frame, look=inverted, view=VIEW):
-    given, placement = Fit(ENGINE, view)(frame.pixels)
+    given, placement = EngineInput(ENGINE, view)(frame.pixels)
     return Frame(
         look(given),
         frame.seq,
@@ -110,7 +110,7 @@ def test_pictures_of_another_engine_size_are_taken():
     finish = _finish()
     for engine in ((160, 96), (224, 128), (128, 128)):
         frame = _frame(1)
-        given, placement = Fit(engine, VIEW)(frame.pixels)
+        given, placement = EngineInput(engine, VIEW)(frame.pixels)
         picture = Frame(255 - given, 1, frame.captured_at, placement=placement)
         picture = Frame(
             255 - given,

@@ -32,7 +32,7 @@ def machine(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(auto, "list_devices", lambda: list(devices))
         monkeypatch.setattr(auto, "require_display", require_display)
         in_the_way = None if pipewire else Obstacle("no PipeWire runs", "start it")
-        monkeypatch.setattr(auto, "obstacle", lambda: in_the_way)
+        monkeypatch.setattr(auto, "pipewire_obstacle", lambda: in_the_way)
 
     has()
     return has

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving_scene import grainy, ground, inverted, pan, posterised
 
-from streamcam.flow.infer.fit import Fit
+from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.frames import Frame, MadeOf
 from streamcam.frames.geometry import View
 from streamcam.resolve import Level
@@ -25,7 +25,7 @@ def _placement(source=SIZE, engine=ENGINE, view=None):
 def _pair(frame, look, number, engine=ENGINE, view=None):
     """What the engine makes of a frame."""
     size = (frame.shape[1], frame.shape[0])
-    given, placement = Fit(engine, view or View(size))(frame)
+    given, placement = EngineInput(engine, view or View(size))(frame)
     given = given.copy()
     return Frame(look(given), number, number / 30, placement=placement, made_of=MadeOf(given, LOOK))
 

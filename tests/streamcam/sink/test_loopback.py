@@ -8,7 +8,7 @@ import pytest
 
 from streamcam.sink import Format
 from streamcam.sink.virtualcam import loopback
-from streamcam.sink.virtualcam.loopback import is_taken, obstacle
+from streamcam.sink.virtualcam.loopback import is_taken, loopback_obstacle
 
 FORM = Format(640, 480, 30)
 
@@ -54,15 +54,18 @@ def arriving(monkeypatch):
 def test_a_device_that_nobody_has_open_is_not_even_opened(device, monkeypatch):
     path, sysfs = device("\n")
     monkeypatch.setattr(loopback.os, "open", lambda *_: pytest.fail("opened"))
-    assert obstacle(path, FORM, sysfs) == ""
-    assert obstacle("/dev/video99", FORM, sysfs) == ""
+    assert loopback_obstacle(path, FORM, sysfs) == ""
+    assert loopback_obstacle("/dev/video99", FORM, sysfs) == ""
 
 
 def test_a_device_to_which_pictures_are_sent_is_taken(device, arriving):
     path, sysfs = device("YU12:640x480@30\n")
     arriving(path)
     assert is_taken(path, sysfs)
-    assert obstacle(path, FORM, sysfs) == f"{path} is taken: another program sends pictures to it"
+    assert (
+        loopback_obstacle(path, FORM, sysfs)
+        == f"{path} is taken: another program sends pictures to it"
+    )
 
 
 def test_a_device_that_is_only_shown_can_be_had_at_its_size(device):
@@ -71,8 +74,8 @@ def test_a_device_that_is_only_shown_can_be_had_at_its_size(device):
     end = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     os.write(end, b"x")
     assert not is_taken(path, sysfs)
-    assert obstacle(path, FORM, sysfs) == ""
-    assert obstacle(path, Format(320, 240, 30), sysfs) == (
+    assert loopback_obstacle(path, FORM, sysfs) == ""
+    assert loopback_obstacle(path, Format(320, 240, 30), sysfs) == (
         f"{path} stays at 640x480 while a program shows it, and this run's output is 320x240: "
         "close that program's video first"
     )

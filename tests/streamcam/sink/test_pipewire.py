@@ -19,7 +19,7 @@ from streamcam.sink import Format, open_sink
 from streamcam.sink.pipewire import PipeWireCamera
 from streamcam.sink.pipewire import camera_stream as binding
 from streamcam.sink.pipewire.camera_stream import CameraStream
-from streamcam.sink.pipewire.presence import obstacle
+from streamcam.sink.pipewire.presence import pipewire_obstacle
 
 FORM = Format(48, 32, 30)
 
@@ -36,7 +36,7 @@ def machine(monkeypatch, pipewire):
     """A Linux machine on which PipeWire runs."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(pw, "load", lambda: pipewire)
-    monkeypatch.setattr("streamcam.sink.pipewire.obstacle", lambda: None)
+    monkeypatch.setattr("streamcam.sink.pipewire.pipewire_obstacle", lambda: None)
 
 
 # -- what is said to PipeWire --------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_odd_widths_and_odd_names_are_refused(machine):
 
 def test_what_is_in_the_way_is_said_with_its_remedy(machine, monkeypatch):
     blocked = Obstacle("it is not installed", "sudo apt install pipewire wireplumber")
-    monkeypatch.setattr("streamcam.sink.pipewire.obstacle", lambda: blocked)
+    monkeypatch.setattr("streamcam.sink.pipewire.pipewire_obstacle", lambda: blocked)
     with pytest.raises(UsageError) as caught:
         open_sink("pipewire", FORM)
     assert str(caught.value) == (
@@ -256,7 +256,9 @@ def test_what_is_in_the_way_is_said_with_its_remedy(machine, monkeypatch):
 
 def test_other_systems_have_none(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert obstacle({}) == Obstacle("PipeWire is part of Linux desktops", "use --output virtualcam")
+    assert pipewire_obstacle({}) == Obstacle(
+        "PipeWire is part of Linux desktops", "use --output virtualcam"
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,18 +277,18 @@ def test_without_the_library_the_package_is_named(monkeypatch, release, command)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(pw, "load", missing)
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
-    found = obstacle({"XDG_RUNTIME_DIR": "/run/user/1000"})
+    found = pipewire_obstacle({"XDG_RUNTIME_DIR": "/run/user/1000"})
     assert found == Obstacle(
         "libpipewire-0.3.so.0 is not installed", f"{command} pipewire wireplumber"
     )
 
 
 def test_without_a_session_or_a_daemon(monkeypatch, machine, tmp_path):
-    found = obstacle({})
+    found = pipewire_obstacle({})
     assert found is not None
     assert "XDG_RUNTIME_DIR is not set" in found.text
     assert "export XDG_RUNTIME_DIR=" in found.fix
-    found = obstacle({"XDG_RUNTIME_DIR": str(tmp_path)})
+    found = pipewire_obstacle({"XDG_RUNTIME_DIR": str(tmp_path)})
     assert found is not None
     assert f"({tmp_path}/pipewire-0 does not answer)" in found.text
     assert found.fix == "systemctl --user start pipewire wireplumber"
@@ -298,5 +300,5 @@ def test_a_daemon_is_found_where_the_environment_says(machine, tmp_path):
         daemon.bind(str(tmp_path / "other"))
         daemon.listen()
         place = {"PIPEWIRE_RUNTIME_DIR": str(tmp_path), "PIPEWIRE_REMOTE": "other"}
-        assert obstacle(place | {"XDG_RUNTIME_DIR": str(tmp_path / "none")}) is None
-    assert obstacle(place) is not None
+        assert pipewire_obstacle(place | {"XDG_RUNTIME_DIR": str(tmp_path / "none")}) is None
+    assert pipewire_obstacle(place) is not None

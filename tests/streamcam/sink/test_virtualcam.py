@@ -111,7 +111,7 @@ def test_a_device_that_another_program_sends_to_is_never_opened(
     machine(*LOOPBACKS)
     taken = "/dev/video10 is taken: another program sends pictures to it"
     monkeypatch.setattr(
-        virtualcam, "obstacle", lambda path, form: taken if path == "/dev/video10" else ""
+        virtualcam, "loopback_obstacle", lambda path, form: taken if path == "/dev/video10" else ""
     )
     opener = Opener(camera)
     with pytest.raises(UsageError, match=taken):

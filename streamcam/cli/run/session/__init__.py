@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
-from streamcam.cli.run.keys import CURTAINS, Keys
+from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
 from streamcam.cli.run.session.choices import Request, choose_options
 from streamcam.cli.run.session.closing import Closing
 from streamcam.cli.run.session.signals import StopSignals
@@ -158,8 +158,8 @@ class _Session:
                 self._signals.requested.set()
             elif key in "0123456789":
                 self._select(int(key))
-            elif key.lower() in CURTAINS:
-                self._cover(CURTAINS[key.lower()])
+            elif key.lower() in CURTAIN_KEYS:
+                self._cover(CURTAIN_KEYS[key.lower()])
 
     def _cover(self, name: str) -> None:
         drawn = "live" if self._pipeline.curtain == name else name

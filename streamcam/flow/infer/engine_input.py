@@ -1,4 +1,4 @@
-"""Fit: a frame of any size becomes the engine's input, without a copy if it already is."""
+"""EngineInput: a frame of any size becomes the engine's input, without a copy if it already is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamcam.frames.geometry import Box, Placement, Size, View
 from streamcam.frames.scaling import Scaler
 
 
-class Fit:
+class EngineInput:
     """Places what is visible of a frame whole into the engine's input. Used by one thread.
 
     What is left free around a picture of another shape repeats the picture's edge. Black bars would

@@ -138,7 +138,7 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
     if name == "tensorrt":
         backend.check_spec(spec)
         flavour, card = tensorrt_here(spec)
-        model = with_plans(model, spec, flavour, card.architecture, watch)
+        model = with_plans(model, spec, flavour, card.target(flavour), watch)
     if name == "torch" and spec.execution == "compile":
         watch.tell("torch.compile")
     _make_room(backend.needs(model, spec), model, watch)

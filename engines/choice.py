@@ -39,7 +39,8 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
         return _with_tensorrt(spec, model)
     if spec.backend != "auto":
         return (spec.backend,)
-    if spec.execution not in ("eager", "graph") and not _torch_has_gpu(model):
+    own = spec.device.lower().startswith(("cpu", "gpu", "npu"))  # OpenVINO's words
+    if spec.execution not in ("eager", "graph") and (own or not _torch_has_gpu(model)):
         return ("openvino",)
     if spec.execution != "auto" or spec.precision not in ("auto", "float16"):
         return ("torch",)
@@ -77,7 +78,8 @@ def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
     if architecture is None:
         card = find_card("auto") if find_spec("torch") is not None else None
         if card is not None:
-            return flavour_for(card), card.architecture
+            flavour = flavour_for(card)
+            return flavour, card.target(flavour)
         architecture = PORTABLE
     flavour = open_flavour(RTX)
     named = architecture.lower().replace("_", "").replace(".", "")
@@ -98,7 +100,7 @@ def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
             "not use it again."
         )
     flavour, card = tensorrt_here(spec)
-    ready = find_plans(model, spec, flavour, card.architecture) is not None
+    ready = find_plans(model, spec, flavour, card.target(flavour)) is not None
     return ("tensorrt",) if ready else ("torch", "tensorrt")
 
 

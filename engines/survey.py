@@ -15,7 +15,7 @@ from engines.families import open_model
 from engines.graphs.export import graph_names
 
 _PACKAGES = ("openvino", "torch", "diffusers", "tensorrt-rtx", "tensorrt")
-_QUERY = ("name", "driver_version", "memory.total", "memory.used", "compute_cap")
+_QUERY = ("index", "uuid", "name", "driver_version", "memory.total", "memory.used", "compute_cap")
 _TIMEOUT_SECONDS = 10.0  # seconds that nvidia-smi may take; a card that hangs takes for ever
 
 
@@ -30,13 +30,16 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class NvidiaCard:
-    """As its driver describes it; memory in MiB, compute capability as "8.9"."""
+    """As its driver describes it; memory in MiB, compute capability as "8.9". `number`: of
+    nvidia-smi, which torch does not share."""
 
     name: str
     driver: str
     memory: int
     used: int
     capability: str
+    number: int = 0
+    uuid: str = ""
 
 
 def packages() -> dict[str, str | None]:
@@ -123,8 +126,9 @@ def hub_models() -> dict[str, int]:
 
 
 def _card(line: str) -> NvidiaCard:
-    name, driver, memory, used, capability = (part.strip() for part in line.split(","))
-    return NvidiaCard(name, driver, _whole(memory), _whole(used), capability)
+    number, uuid, name, driver, *sizes, capability = (part.strip() for part in line.split(","))
+    memory, used = map(_whole, sizes)
+    return NvidiaCard(name, driver, memory, used, capability, _whole(number), uuid)
 
 
 def _whole(text: str) -> int:

@@ -22,6 +22,7 @@ class Options:
     outputs   as `sink.open_sink` takes them; the first one is the one whose figures are shown
     size      (width, height) of the engine
     fps       ticks per second of the outputs
+    device    of the engine, as `EngineSpec.device`
     realtime  False: a file is rendered frame by frame, however long it takes
     open_source  makes the source, on the thread "capture"
     open_sink  makes a sink of each name in `outputs`, on the main thread, and again on its own
@@ -38,6 +39,7 @@ class Options:
     fps: float | None = None
     model: str | None = None
     backend: str | None = None
+    device: str | None = None
     realtime: bool = True
     web: bool = True
     port: int | None = None

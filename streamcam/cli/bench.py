@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streamcam.cli.flags import Backend, EngineSize, Fps, Model, Preset, engine_size
+from streamcam.cli.flags import Backend, Device, EngineSize, Fps, Model, Preset, engine_size
 from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
@@ -52,6 +53,7 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
     fps: Fps = None,
     model: Model = None,
     backend: Backend = None,
+    device: Device = None,
     steps: Steps = None,
     precision: Precision = None,
     seconds: Seconds = _DEFAULT_SECONDS,
@@ -64,22 +66,21 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
     --model sd-turbo-random: SD-Turbo's architecture with random weights, which cost the same.
     """
     if not seconds >= _FEWEST_SECONDS:
-        raise UsageError(
-            f"--seconds {seconds:g} is not allowed: must be {_FEWEST_SECONDS:g} or more."
-        )
+        least = f"must be {_FEWEST_SECONDS:g} or more"
+        raise UsageError(f"--seconds {seconds:g} is not allowed: {least}.")
     if gpu_suite is not None:
-        others = (preset, size, fps, model, backend, steps, precision, peer)
+        others = (preset, size, fps, model, backend, device, steps, precision, peer)
         _run_suite(gpu_suite, seconds, alone=not any(others), as_json=as_json)
         return
     from streamcam.bench.random_models import with_random_model
     from streamcam.pipeline import Options
     from streamcam.presets import load_preset
+    from streamcam.provision.device import chosen_device
 
     chosen = load_preset(preset or "anime")
     overrides = {"steps": steps, "precision": precision}
-    chosen = chosen.model_copy(
-        update={key: value for key, value in overrides.items() if value is not None}
-    )
+    given = {key: value for key, value in overrides.items() if value is not None}
+    chosen = chosen.model_copy(update=given)
     options = Options(
         preset=chosen,
         source="demo",
@@ -88,13 +89,12 @@ def bench(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test f
         fps=fps,
         model=model,
         backend=backend,
+        device=chosen_device(device),
     )
     terminal = Terminal()
     options = with_random_model(options, _quiet if as_json else terminal.say)
-    if peer:
-        _compare(options, peer, seconds, terminal, as_json=as_json)
-    else:
-        _measure(options, seconds, terminal, as_json=as_json)
+    measure = partial(_compare, options, peer) if peer else partial(_measure, options)
+    measure(seconds, terminal, as_json=as_json)
 
 
 def _measure(options: Options, seconds: float, terminal: Terminal, *, as_json: bool) -> None:

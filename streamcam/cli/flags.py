@@ -95,6 +95,15 @@ Backend = Annotated[
 ]
 
 
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DEVICE",
+        help="Where: CPU, or an NVIDIA card by number (as nvidia-smi counts), name or UUID.",
+    ),
+]
+
+
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")
 ]

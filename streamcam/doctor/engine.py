@@ -60,7 +60,7 @@ def _nvidia() -> Iterator[Finding]:
     for card in cards:
         free = card.memory - card.used
         text = (
-            f"compute capability {card.capability}, driver {card.driver}, "
+            f"number {card.number}, compute capability {card.capability}, driver {card.driver}, "
             f"{free} of {card.memory} MiB free"
         )
         obstacle = survey.nvidia_obstacle()

@@ -36,6 +36,7 @@ def spec_for(
         precision=preset.precision,
         backend=options.backend or preset.backend,
         execution=preset.execution,
+        device=options.device or "auto",
         half_accumulation=preset.half_accumulation,
     )
     chosen = options.size or preset.size or size

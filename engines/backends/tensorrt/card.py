@@ -35,16 +35,23 @@ class Card:
 
     capability  CUDA's compute capability, such as (8, 9)
     cuda        the newest CUDA that its driver knows, as CUDA counts: 13000 is 13.0
+    uuid        as the driver writes it
     """
 
     name: str
     capability: Capability
     cuda: int = 13_000
+    uuid: str = ""
 
     @property
     def architecture(self) -> str:
         """As engines are built for it: "sm89"."""
         return f"sm{self.capability[0]}{self.capability[1]}"
+
+    def target(self, flavour: Flavour) -> str:
+        """What a plan is for: an architecture, or for the other TensorRT this model of card, as it
+        measures which kernels are fast."""
+        return self.architecture if flavour.name == RTX else f"{self.architecture} {self.name}"
 
 
 def find_card(device: str) -> Card | None:
@@ -62,6 +69,7 @@ def find_card(device: str) -> Card | None:
         torch.cuda.get_device_name(index),
         torch.cuda.get_device_capability(index),
         torch._C._cuda_getDriverVersion(),  # type: ignore[attr-defined]  # not in CPU builds
+        f"GPU-{str(torch.cuda.get_device_properties(index).uuid).removeprefix('GPU-')}",
     )
 
 

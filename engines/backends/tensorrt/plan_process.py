@@ -21,7 +21,8 @@ from typing import IO, Any
 from engines import errors
 from engines.api import EngineSpec, Watch
 from engines.artifacts import cache_folder
-from engines.backends.tensorrt.flavour import Flavour, open_flavour
+from engines.backends.tensorrt.card import find_card
+from engines.backends.tensorrt.flavour import CLASSIC, Flavour, open_flavour
 from engines.backends.tensorrt.plans import find_plans, write_plans
 from engines.errors import BackendUnavailable, BuildAbandoned, EngineError
 from engines.families import open_model
@@ -60,7 +61,8 @@ def build_in_child(spec: EngineSpec, flavour: str, architecture: str, watch: Wat
     `BackendUnavailable` for a process that broke.
     """
     request = {"spec": asdict(spec), "flavour": flavour, "architecture": architecture}
-    with TemporaryFile() as log, _start(log) as child:
+    card = find_card(spec.device) if flavour == CLASSIC else None  # which builds on the card itself
+    with TemporaryFile() as log, _start(log, card.uuid if card else "") as child:
         assert child.stdin is not None
         assert child.stdout is not None
         messages: SimpleQueue[Message | None] = SimpleQueue()
@@ -102,9 +104,12 @@ def _follow(messages: SimpleQueue[Message | None], watch: Watch) -> Message | No
     raise BuildAbandoned("the TensorRT engine is not wanted any more.")
 
 
-def _start(log: IO[bytes]) -> subprocess.Popen[str]:
+def _start(log: IO[bytes], card: str = "") -> subprocess.Popen[str]:
+    """`card`: UUID of the only one that the child sees; "" for all."""
     # What the parent has just found on this machine needs no network.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    if card:
+        environment["CUDA_VISIBLE_DEVICES"] = card
     return subprocess.Popen(
         [sys.executable, "-m", "engines.backends.tensorrt.plan_process"],
         stdin=subprocess.PIPE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +16,10 @@ import cv2
 from engines.api import Engine, EngineSpec, Execution
 from engines.bench.measure import limit_of
 from engines.bench.peer_process import PeerProcess
+from engines.devices import card_of
 from engines.errors import BackendUnavailable, EngineError
 from engines.families import open_model
-from engines.survey import nvidia_cards
+from engines.survey import NvidiaCard
 from streamcam.bench.gpu.part import AppFigures, Figures, Part, options_of
 from streamcam.bench.gpu.power import PowerMeter
 from streamcam.bench.paced_run import AppRun, bundled_clip, run_app
@@ -50,10 +52,10 @@ OpenPeer = Callable[[str, Request, Path, Say], PeerProcess]
 
 
 class Measurement:
-    """Measures one part on this machine's first NVIDIA card. Main thread only.
+    """Measures one part on the NVIDIA card that torch takes first. Main thread only.
 
     absent                  peers that cannot be had, and why
-    build, open_peer, used  replace what makes engines and peers and reads the card's used MiB
+    build, open_peer, card  replace what makes engines and peers and asks the driver for the card
     """
 
     def __init__(
@@ -63,12 +65,13 @@ class Measurement:
         absent: Mapping[str, str] = MappingProxyType({}),
         build: Build = build_engine,
         open_peer: OpenPeer = open_peer,
-        used: Callable[[], int] = lambda: nvidia_cards()[0].used,
+        card: Callable[[], NvidiaCard] | None = None,
     ) -> None:
         self._part, self._say = part, say
-        self._build, self._open_peer, self._used = build, open_peer, used
+        self._build, self._open_peer = build, open_peer
+        self._card = card or partial(card_of, part.device)
         self._figures = Figures(missing=dict(absent))
-        self._meter = PowerMeter()
+        self._meter = PowerMeter(self._card().uuid)
 
     def run(self, seconds: float) -> Figures:
         """Measure for about `seconds`, as long again for the app, and what loading takes.
@@ -143,6 +146,9 @@ class Measurement:
         figures.watts[fastest] = self._meter.watts
         return fastest
 
+    def _used(self) -> int:
+        return self._card().used
+
     def _run_app(self, options: Options, name: str, seconds: float) -> AppFigures:
         backend, execution = ENGINES[name]
         self._say(f"{self._part.name}: the app on {name}")
@@ -153,7 +159,7 @@ class Measurement:
         for frames, policy in ((moving, "always"), (moving[:1], options.preset.gate.policy)):
             gate = options.preset.gate.model_copy(update={"policy": policy})
             preset = options.preset.model_copy(update={"gate": gate, "execution": execution})
-            run = replace(options, preset=preset, backend=backend)
+            run = replace(options, preset=preset, backend=backend, device=self._part.device)
             runs.append(run_app(run, frames, frame_ms, seconds, self._meter.measuring()))
             watts.append(self._meter.watts)
         return AppFigures(

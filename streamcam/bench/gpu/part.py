@@ -13,6 +13,7 @@ from streamcam.bench.turns import Side
 from streamcam.options import Options
 from streamcam.presets import load_preset
 
+FIRST = "cuda:0"  # the card that torch takes
 _GUIDANCE = 1.2  # a scale at which every mode of guidance acts
 
 
@@ -30,7 +31,7 @@ class Part:
     steps: int
     guidance_mode: GuidanceMode
     app: bool = False
-    device: str = "cuda:0"
+    device: str = FIRST
 
     @property
     def name(self) -> str:

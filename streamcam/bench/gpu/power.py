@@ -20,11 +20,12 @@ class PowerMeter:
     """
 
     def __init__(
-        self, index: int = 0, command: str = "nvidia-smi", settle: float = _SETTLE
+        self, card: str = "0", command: str = "nvidia-smi", settle: float = _SETTLE
     ) -> None:
+        """`card`: its number or UUID, as the driver has it."""
         self.watts: float | None = None
         self._settle = settle
-        self._command = [command, f"--id={index}", "--query-gpu=power.draw"]
+        self._command = [command, f"--id={card}", "--query-gpu=power.draw"]
         self._command += ["--format=csv,noheader,nounits", f"--loop-ms={_EVERY_MS}"]
 
     @contextmanager

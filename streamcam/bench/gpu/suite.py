@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import product
@@ -22,11 +23,12 @@ from engines.api import GuidanceMode
 from engines.artifacts import cache_folder
 from engines.bench.peer_environment import prepare
 from engines.bench.peers import peer_script
+from engines.devices import card_of
 from engines.errors import EngineError, PeerUnavailable
 from engines.survey import NvidiaCard, nvidia_cards, packages
 from streamcam import __version__
 from streamcam.bench.gpu.measurement import PEERS, Measurement
-from streamcam.bench.gpu.part import Part, options_of
+from streamcam.bench.gpu.part import FIRST, Part, options_of
 from streamcam.errors import UsageError
 
 _LIMIT = 480.0  # seconds that one part may take
@@ -178,19 +180,28 @@ def _part(
 def _conditions() -> Report:
     """What all figures of a file have in common. Raises `UsageError` without a card."""
     try:
-        cards = nvidia_cards()
+        card = running_card() if nvidia_cards() else None
     except OSError as error:
         raise UsageError(f"--gpu-suite: the NVIDIA driver fails: {error}.") from error
-    if not cards:
+    except EngineError as error:
+        raise UsageError(f"--gpu-suite: {error}") from error
+    if card is None:
         raise UsageError(
             "--gpu-suite needs an NVIDIA card, and nvidia-smi finds none here. Without one, "
             "streamcam bench measures what this machine has."
         )
-    return {"card": _named(cards[0]), "versions": packages(), "streamcam": __version__}
+    return {"card": _named(card), "versions": packages(), "streamcam": __version__}
+
+
+def running_card() -> NvidiaCard:
+    """The one that torch takes first, which need not be the driver's first. Asked by a process of
+    its own, since whoever asks opens the card. Raises `BackendUnavailable`, OSError."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(card_of, FIRST).result()
 
 
 def _named(card: NvidiaCard) -> Report:
-    return {"name": card.name, "driver": card.driver, "memory": card.memory}
+    return {"name": card.name, "driver": card.driver, "memory": card.memory, "uuid": card.uuid}
 
 
 def _opened(file: Path, conditions: Report) -> Report:

@@ -9,6 +9,7 @@ import typer
 from streamcam import __version__
 from streamcam.cli.flags import (
     Backend,
+    Device,
     Duration,
     EngineSize,
     Fps,
@@ -51,6 +52,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     fps: Fps = None,
     model: Model = None,
     backend: Backend = None,
+    device: Device = None,
     port: Port = None,
     no_web: NoWeb = False,
     duration: Duration = None,
@@ -77,6 +79,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             fps=fps,
             model=model,
             backend=backend,
+            device=device,
             port=port,
             web=not no_web,
             duration=duration,

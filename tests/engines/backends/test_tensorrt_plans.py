@@ -18,6 +18,7 @@ from engines.api import EngineSpec, Watch
 from engines.artifacts import MANIFEST, artifacts, clear, mark_used, why_not_whole
 from engines.backends.tensorrt import plan as plan_file
 from engines.backends.tensorrt import plan_process, plans
+from engines.backends.tensorrt.card import Card
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import CLASSIC, RTX, open_flavour
 from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, build_plan
@@ -501,3 +502,28 @@ def test_a_child_ends_with_its_parent(cache):
     child.stdin.close()  # as the system does for a parent that is gone
     assert child.wait(5) == 1
     child.stdout.close()
+
+
+def test_the_other_tensorrt_builds_on_the_card_that_was_chosen(cache, monkeypatch):
+    started = []
+
+    class Child:
+        def __enter__(self):
+            raise BackendUnavailable("not now")
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(plan_process, "_start", lambda log, card: started.append(card) or Child())
+    card = Card("NVIDIA H100", (9, 0), uuid="GPU-8f2c")
+    monkeypatch.setattr(plan_process, "find_card", lambda device: card)
+    for flavour in (RTX, CLASSIC):
+        with pytest.raises(BackendUnavailable, match="not now"):
+            build_in_child(replace(SPEC, device="cuda:1"), flavour, "sm90", QUIET)
+    assert started == ["", "GPU-8f2c"]
+
+
+def test_plans_of_the_other_tensorrt_are_for_one_model_of_card(rtx):
+    card = Card("NVIDIA H100 PCIe", (9, 0))
+    assert card.target(rtx) == "sm90"
+    assert card.target(replace(rtx, name=CLASSIC)) == "sm90 NVIDIA H100 PCIe"

@@ -19,7 +19,7 @@ from streamcam.bench.gpu.suite import PartFailed, measure_in_child, parts, run_s
 from streamcam.cli.bench import suite_rows
 from streamcam.errors import UsageError
 
-CARD = NvidiaCard("NVIDIA RTX 4090", "580.1", 24564, 564, "8.9")
+CARD = NvidiaCard("NVIDIA RTX 4090", "580.1", 24564, 564, "8.9", 1, "GPU-8f2c")
 NANO = Part(model="nano", width=256, height=144, steps=1, guidance_mode="self", app=True)
 
 
@@ -55,6 +55,14 @@ def test_power_that_the_driver_does_not_say_is_unknown(driver):
     with meter.measuring():
         sleep(0.5)
     assert meter.watts is None
+
+
+def test_the_power_is_that_of_the_card_that_runs(driver):
+    driver('case "$*" in *--id=GPU-8f2c*) echo 120 ;; *) echo 9 ;; esac; exec sleep 60')
+    meter = PowerMeter(CARD.uuid, settle=0)
+    with meter.measuring():
+        sleep(0.5)
+    assert meter.watts == 120.0
 
 
 def test_power_without_a_driver():
@@ -97,7 +105,9 @@ def test_a_part_has_every_figure(driver):
         return peer
 
     part = replace(NANO, device="cpu")
-    measurement = Measurement(part, said.append, {}, build_here, open_peer, lambda: next(used))
+    measurement = Measurement(
+        part, said.append, {}, build_here, open_peer, lambda: replace(CARD, used=next(used))
+    )
     figures = measurement.run(6)
     ours, theirs = figures.sides["torch, eager"], figures.sides["streamdiffusion"]
     assert list(figures.sides) == ["torch, eager", "streamdiffusion"]
@@ -132,7 +142,7 @@ def check_app(app, frame_ms):
 
 def test_a_part_that_none_of_our_engines_can_run_says_why(driver):
     driver("echo 120")
-    measurement = Measurement(NANO, lambda _line: None, used=lambda: 0)
+    measurement = Measurement(NANO, lambda _line: None, card=lambda: CARD)
     with pytest.raises(BackendUnavailable, match=r"cuda:0|CUDA"):
         measurement.run(6)
 
@@ -142,7 +152,9 @@ def test_a_part_that_none_of_our_engines_can_run_says_why(driver):
 
 @pytest.fixture
 def card(monkeypatch):
-    monkeypatch.setattr(suite, "nvidia_cards", lambda: [CARD])
+    other = replace(CARD, name="NVIDIA GT 1030", uuid="GPU-0", number=0)
+    monkeypatch.setattr(suite, "nvidia_cards", lambda: [other, CARD])
+    monkeypatch.setattr(suite, "running_card", lambda: CARD)
     monkeypatch.setattr(suite, "packages", lambda: {"torch": "2.13.0"})
 
 
@@ -176,7 +188,8 @@ def test_an_interrupted_suite_goes_on_where_it_ended(card, tmp_path):
     names = [part.name for part in parts()]
     assert list(kept["parts"]) == [names[0], names[1], names[3]]
     assert kept["failed"] == {names[2]: "out of memory"}
-    assert kept["card"] == {"name": "NVIDIA RTX 4090", "driver": "580.1", "memory": 24564}
+    card = {"name": "NVIDIA RTX 4090", "driver": "580.1", "memory": 24564, "uuid": "GPU-8f2c"}
+    assert kept["card"] == card, "that which torch takes, not the driver's first"
     measured[:] = ["more"] * 10
     report = run_suite(file, 6, lambda _line: None, measure)
     assert measured[10:] == [names[2], *names[4:]]  # the failed one is tried again
@@ -226,11 +239,11 @@ def test_no_card(monkeypatch, tmp_path):
 
 
 def test_a_part_has_a_process_of_its_own_and_a_limit(driver):
-    driver("echo 'NVIDIA RTX 4090, 580.1, 24564, 564, 8.9'")
+    driver("echo '0, GPU-8f2c, NVIDIA RTX 4090, 580.1, 24564, 564, 8.9'")
     said = []
     with pytest.raises(PartFailed, match=r"cuda:0|CUDA"):
         measure_in_child(NANO, 6, said.append)
-    assert said[0] == f"{NANO.name}: building torch, CUDA graph"
+    assert said == [], "the card is asked before anything is built"
     with pytest.raises(PartFailed, match=r"longer than 0\.2 seconds"):
         measure_in_child(NANO, 6, said.append, limit=0.2)
 
@@ -265,9 +278,10 @@ def test_models_and_peers_are_made_before_the_first_part_and_once(card, tmp_path
 
 
 def test_a_process_that_breaks(driver):
-    driver("exit 0")  # a driver without a card: what nobody expects once the suite has begun
+    driver("exit 0")
+    nothing = None  # what nobody expects
     with pytest.raises(PartFailed, match="its process ended with code 1"):
-        measure_in_child(NANO, 6, lambda _line: None)
+        measure_in_child(nothing, 6, lambda _line: None)
 
 
 def test_people_get_the_fastest_engine_and_the_ratios_to_it():

@@ -22,14 +22,14 @@ def test_the_flags_reach_the_pipeline(start) -> None:
     run = start(
         *("--preset", "noir", "--source", "demo", "--output", "null", "--output", "a.mp4"),
         *("--size", "448x256", "--fps", "25", "--model", "nano", "--backend", "openvino"),
-        *("--port", str(port), "--duration", "0.2", "--realtime", "on"),
+        *("--device", "cpu", "--port", str(port), "--duration", "0.2", "--realtime", "on"),
     )
     code, out, err = run.end()
     assert (code, err) == (0, "")
     assert run.calls() == [
         "options noir {'source': 'demo', 'outputs': ('null', 'a.mp4'), 'size': (448, 256), "
-        "'fps': 25.0, 'model': 'nano', 'backend': 'openvino', 'realtime': True, 'web': True, "
-        f"'port': {port}}}",
+        "'fps': 25.0, 'model': 'nano', 'backend': 'openvino', 'device': 'cpu', 'realtime': True, "
+        f"'web': True, 'port': {port}}}",
         "started",
         "stopped",
     ]

@@ -103,10 +103,13 @@ def nvidia_smi(folder, output, code=0):
 
 
 def test_cards_as_their_driver_describes_them(tmp_path):
-    lines = "NVIDIA H200, 580.159.04, 143771, 12, 9.0\nNVIDIA Odd, 580.1, [N/A], [N/A], 7.5"
+    lines = (
+        "0, GPU-1a, NVIDIA H200, 580.159.04, 143771, 12, 9.0\n"
+        "1, GPU-2b, NVIDIA Odd, 580.1, [N/A], [N/A], 7.5"
+    )
     assert survey.nvidia_cards(nvidia_smi(tmp_path, lines)) == [
-        NvidiaCard("NVIDIA H200", "580.159.04", 143771, 12, "9.0"),
-        NvidiaCard("NVIDIA Odd", "580.1", 0, 0, "7.5"),
+        NvidiaCard("NVIDIA H200", "580.159.04", 143771, 12, "9.0", 0, "GPU-1a"),
+        NvidiaCard("NVIDIA Odd", "580.1", 0, 0, "7.5", 1, "GPU-2b"),
     ]
     assert survey.nvidia_cards(str(tmp_path / "none")) == []
 

@@ -27,6 +27,7 @@ class Request:
     fps: float | None
     model: str | None
     backend: str | None
+    device: str | None
     port: int | None
     web: bool
     duration: float | None
@@ -45,6 +46,7 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         choose_outputs,
         choose_source,
     )
+    from streamcam.provision.device import chosen_device
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
     source = choose_source(request.source, say)
@@ -58,6 +60,7 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         fps=request.fps,
         model=request.model,
         backend=request.backend,
+        device=chosen_device(request.device),
         realtime=request.realtime,
         web=request.web and request.realtime,
         port=request.port,

@@ -111,7 +111,8 @@ class Resolver:
         `span`: seconds from the pair's frame to this one.
         """
         pair, codes = self._pair, self._codes
-        if pair is None:
+        knows = not self._reproject or (self._reprojection.possible and self._trust.moves)
+        if pair is None or not knows:
             return Outcome.UNKNOWN
         self._luma.look_at(pixels)
         newest = self._reprojection.shrunk(self._luma.small)
@@ -159,7 +160,7 @@ class Resolver:
     def _follow(self, newest: Pixels, span: float) -> Followed | None:
         """Where the newest frame was in the pair; None where nothing says so."""
         earlier = self._small
-        if earlier is None or not (self._reprojection.possible and self._trust.moves):
+        if earlier is None:
             return None
         still = stillness(newest, earlier)
         found = self._reprojection.follow(newest, earlier, span, still)

@@ -98,6 +98,15 @@ def test_another_scene_waits_for_its_own_picture():
     assert finish.current(_picture(after), after).seq == 2
 
 
+def test_after_a_cut_time_does_not_run_backwards():
+    finish = _finish()
+    assert finish.current(_picture(_frame(0)), _frame(3)).seq == 3
+    late, cut = _picture(_frame(2)), _frame(4, seed=7)
+    assert finish.current(late, cut) is None, "frame 2 is older than what is shown"
+    assert finish.current(_picture(_frame(3)), cut).seq == 3
+    assert finish.current(_picture(cut), cut).seq == 4
+
+
 def test_a_source_that_changes_its_size_waits_for_its_own_picture():
     finish, picture = _finish(), _picture(_frame(0))
     other = Frame(np.ascontiguousarray(_frame(1).pixels[:, :200]), 1, 50.0 + PERIOD)

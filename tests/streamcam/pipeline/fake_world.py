@@ -203,12 +203,12 @@ class World:
 
 
 def make_preset(**fields):
-    """A preset that shows what comes in: every frame, no fade, as it is; outputs 128x128."""
+    """A preset that shows what comes in: every frame, no fade, no blend, outputs 128x128."""
     settings = {
         "prompt": "plain",
         "crossfade": 0.0,
         "gate": {"policy": "always"},
-        "resolve": {"mode": "off"},
+        "resolve": {"steadiness": 0.0},
         "output": {"size": "128x128", "fps": 100.0},
     }
     return Preset.model_validate({**settings, **fields})

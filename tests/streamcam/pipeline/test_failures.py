@@ -60,10 +60,11 @@ def test_an_engine_that_breaks_while_a_file_is_rendered(world, error):
 def test_a_step_after_the_engine_that_breaks(world, monkeypatch, realtime):
     error = Surprise("resize")
 
-    def apply(self, pixels):
+    def finish(self, *frames):
         raise error
 
-    monkeypatch.setattr("streamcam.flow.post.chain.Chain.apply", apply)
+    for step in ("with_its_frame", "current"):
+        monkeypatch.setattr(f"streamcam.flow.post.finish.Finish.{step}", finish)
     world.source = FakeSource(1000, pace=0.001)
     _raised_by_wait(world.pipeline(realtime=realtime), error)
     world.check_closed()

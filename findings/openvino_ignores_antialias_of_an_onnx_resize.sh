@@ -3,7 +3,7 @@
 #
 # ONNX's Resize has had `antialias` since opset 18, and PyTorch's exporter writes it for
 # interpolate(antialias=True): shrinking then averages what it leaves out. A runtime that does not have it should
-# say so, as TensorRT-RTX does. OpenVINO reads the graph, compiles it and answers as if it
+# say so, as TensorRT-RTX does. OpenVINO reads the graph, compiles it and answers as if
 # antialias were 0: it takes two pixels of each four. A network behind it sees every fine pattern as a false
 # coarse one, which crawls as the camera moves, and no error or warning says why the picture is worse
 # than on another runtime.

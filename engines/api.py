@@ -18,7 +18,7 @@ from engines.errors import InvalidSpec, quoted
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "fp8"]
 Execution = Literal["auto", "eager", "graph", "compile"]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
@@ -43,7 +43,8 @@ class EngineSpec:
     steps          S, denoising steps, 1 to 8
     guidance_mode  how the negative prompt acts (engines/step/guidance.py)
     batching       "stream": the S steps of S successive frames run as one batch, delay S − 1
-    precision      arithmetic; "auto" takes the fastest the device does natively
+    precision      arithmetic; "auto" takes the fastest the device does natively, but never "fp8":
+                   float8 products in the UNet, on TensorRT (engines/graphs/quantization.py)
     backend        a file name of engines/backends, or "auto"
     execution      how torch runs the step: "eager", "graph" (CUDA graph), "compile" (torch.compile,
                    then a CUDA graph where there is one), or "auto"

@@ -51,7 +51,7 @@ def _build_on_best(spec: EngineSpec, model: Model, watch: Watch) -> Engine:
     name = backends_for(spec, model)[0]
     while True:
         try:
-            return _build_executed(name, spec, model, watch)
+            return _build_executed(name, _run_on(name, spec), model, watch)
         except BackendUnavailable as error:
             gone = outage_of(spec.device) if name != "openvino" else ""
             if gone:
@@ -88,10 +88,16 @@ def engine_steps(spec: EngineSpec) -> list[EngineSpec]:
     names = backends_for(spec, open_model(spec))
     if names == ("tensorrt",):
         return [spec]  # not named: "auto" goes on with torch where the engine does not load
-    steps = [replace(spec, backend=name) for name in names]
+    steps = [replace(_run_on(name, spec), backend=name) for name in names]
     if names == ("torch",) and compiles(spec):
         steps.append(replace(steps[0], execution="compile"))
     return steps
+
+
+def _run_on(name: str, spec: EngineSpec) -> EngineSpec:
+    """What stands in for a float8 engine until that is built, or where it failed, is float16."""
+    stands_in = name == "torch" and spec.precision == "fp8"
+    return replace(spec, precision="float16") if stands_in else spec
 
 
 def ready_plans(specs: Sequence[EngineSpec]) -> list[EngineSpec]:
@@ -131,6 +137,8 @@ def _check_backend(spec: EngineSpec) -> None:
 
 def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine:
     """`spec` on a backend, with what that reads instead of the model's folder."""
+    if spec.precision == "fp8" and name != "tensorrt":
+        raise BackendUnavailable(f"precision 'fp8' is TensorRT's, not {name}'s. Use 'auto'.")
     spec = replace(spec, backend=name)
     backend = _load_backend(name)
     if name == "openvino":

@@ -27,6 +27,8 @@ from engines.outages import broken_compile, broken_plan
 
 logger = logging.getLogger("engines.choice")
 
+_ADA = (8, 9)
+
 
 def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PLR0911  # a list of cases
     """The backend for a spec; two if the better one must be built for minutes: first the one to
@@ -40,6 +42,8 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
     if spec.backend != "auto":
         return (spec.backend,)
     own = spec.device.lower().startswith(("cpu", "gpu", "npu"))  # OpenVINO's words
+    if spec.precision == "fp8":  # torch in float16 stands in for one that failed
+        return ("torch",) if broken_plan(spec) else _with_tensorrt(spec, model)
     if spec.execution not in ("eager", "graph") and (own or not _torch_has_gpu(model)):
         return ("openvino",)
     if spec.execution != "auto" or spec.precision not in ("auto", "float16"):
@@ -100,6 +104,11 @@ def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
             "not use it again."
         )
     flavour, card = tensorrt_here(spec)
+    if spec.precision == "fp8" and card.capability < _ADA:
+        raise BackendUnavailable(
+            f"precision 'fp8': this {card.name} has no float8 arithmetic, which begins with Ada "
+            "(RTX 40, compute capability 8.9). Use 'auto'."
+        )
     ready = find_plans(model, spec, flavour, card.target(flavour)) is not None
     return ("tensorrt",) if ready else ("torch", "tensorrt")
 

@@ -86,7 +86,7 @@ def _plan_of(spec: EngineSpec) -> EngineSpec:
         spec,
         backend="tensorrt",
         device="auto",
-        precision="auto",
+        precision="fp8" if spec.precision == "fp8" else "auto",
         execution="auto",
         half_accumulation=True,
         threads=0,

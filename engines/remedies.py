@@ -32,6 +32,8 @@ def alternatives(wanted: EngineSpec, ran: EngineSpec, cause: Cause) -> list[Engi
     if cause == "blank":
         return [replace(wanted, backend=_own(ran), precision=one) for one in _more_precise(ran)]
     found: list[EngineSpec] = []
+    if wanted.precision == "fp8":  # which is TensorRT's alone
+        wanted = replace(wanted, precision="float16")
     if ran.backend == "tensorrt" and wanted.backend == "tensorrt":
         found.append(replace(wanted, backend="torch", execution="auto"))
     if has_gpu(ran) and ran.backend in ("torch", "tensorrt"):
@@ -56,6 +58,8 @@ def _more_precise(ran: EngineSpec) -> list[Precision]:
     """Arithmetic that holds larger numbers, or has more digits, than what made no picture."""
     if ran.backend == "null" or ran.precision == "float32":
         return []
+    if ran.precision == "fp8":
+        return ["float16", "float32"]
     if ran.precision == "float16" and ran.backend in ("torch", "tensorrt"):
         card = find_card(ran.device)
         if card is not None and card.capability >= _AMPERE:

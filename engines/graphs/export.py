@@ -20,13 +20,14 @@ from engines.artifacts import cache_folder, file_sha256, key_of, writing
 from engines.errors import BackendUnavailable
 from engines.families import family, open_model
 from engines.memory import GIB, memory_of
-from engines.model import Model, frame_step_graph
+from engines.model import FP8, Model, frame_step_graph
 from engines.model.footprint import parameters
 
 if TYPE_CHECKING:
     from torch import nn
 
     from engines.graphs.onnx import PartName
+    from engines.graphs.quantization import Scales
     from engines.graphs.weights import Stored
     from engines.step.frame_step import Networks
 
@@ -59,10 +60,11 @@ def graph_names() -> list[str]:
 def with_graphs(model: Model, names: Sequence[str]) -> Model:
     """`model` with the graphs `names`; what is missing is written to the user's cache.
 
-    The embedded model brings its own. For the others this takes torch and minutes, once.
+    The embedded model brings its own, but for the quantised ones. For the others this takes torch
+    and minutes, once.
     Raises `ModelUnavailable`, `BackendUnavailable`.
     """
-    if model.family == "nano":
+    if model.family == "nano" and not any(name.endswith(FP8) for name in names):
         return model
     model = replace(model, graphs=cache_folder("graphs") / graphs_key(model))
     missing = [name for name in names if not (model.graphs / f"{name}.onnx").is_file()]
@@ -108,9 +110,12 @@ def graphs_key(model: Model) -> str:
 def load_halves(model: Model) -> tuple[Networks, nn.Module]:
     """The networks and the text encoder as the graphs have them: float16, but for an autoencoder
     that overflows in it, which keeps float32 arithmetic on weights that were rounded to float16."""
+    return _halved(*family(model.family).load(model))
+
+
+def _halved(networks: Networks, text_encoder: nn.Module) -> tuple[Networks, nn.Module]:
     import torch
 
-    networks, text_encoder = family(model.family).load(model)
     return networks.half().to(torch.float16), text_encoder.half()
 
 
@@ -120,11 +125,15 @@ def export_graph(
     name: str,
     tensors: Stored,
     target: Path,
+    scales: Scales | None = None,
 ) -> Path:
-    """Write the graph `name` of `model` to `target`, beside (or as if beside) its `tensors`."""
+    """Write the graph `name` of `model` to `target`, beside (or as if beside) its `tensors`.
+
+    scales  from `quantization.calibrate`, for a graph that is quantised
+    """
     import onnx_ir as ir
 
-    from engines.graphs import onnx
+    from engines.graphs import onnx, quantization
     from engines.graphs.weights import share_weights, strip_descriptions
 
     networks, text_encoder = modules
@@ -133,8 +142,11 @@ def export_graph(
     elif name in PARTS:
         graph = onnx.part_to_onnx(model, networks, cast("PartName", name))
     else:
-        (spec,) = (spec for spec in specs() if frame_step_graph(spec) == name)
+        plain = name.removesuffix(FP8)
+        (spec,) = (spec for spec in specs() if frame_step_graph(spec) == plain)
         graph = onnx.frame_step_to_onnx(model, networks, spec)
+        if scales is not None and name.endswith(FP8):
+            graph = quantization.quantise(graph, networks, scales)
     path = target / f"{name}.onnx"
     with writing(path) as unfinished:
         ir.save(strip_descriptions(share_weights(graph, tensors, target)), unfinished)
@@ -180,13 +192,16 @@ def _write(model: Model, names: Sequence[str]) -> None:
     try:
         from safetensors.torch import save_file
 
+        from engines.graphs.quantization import calibrate
         from engines.graphs.weights import stored_tensors
     except ModuleNotFoundError as error:
         raise BackendUnavailable(
             f"model {model.name}: writing its graphs needs the package {error.name}, which is not "
             "installed. Install it: pip install 'streamcam[torch]'."
         ) from error
-    modules = load_halves(model)
+    floats = family(model.family).load(model)
+    scales = calibrate(model, *floats) if any(name.endswith(FP8) for name in names) else None
+    modules = _halved(*floats)
     weights = model.graphs / "weights.safetensors"
     if not weights.is_file():
         halves = {
@@ -200,7 +215,7 @@ def _write(model: Model, names: Sequence[str]) -> None:
         del halves
     tensors = stored_tensors(model.graphs)
     for name in names:
-        export_graph(model, modules, name, tensors, model.graphs)
+        export_graph(model, modules, name, tensors, model.graphs, scales)
 
 
 def main() -> None:

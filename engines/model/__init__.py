@@ -12,6 +12,7 @@ from engines.api import EngineSpec
 from engines.errors import ModelUnavailable, reason
 from engines.step.schedule import NoiseSchedule
 
+FP8 = ".fp8"  # ends the name of a quantised graph
 EMBEDDED = Path(__file__).parents[1] / "nano"
 
 
@@ -85,9 +86,9 @@ class Model:
 
 def frame_step_graph(spec: EngineSpec) -> str:
     """Name of the graph of a frame step: one for S = 1, and one each for any S > 1 in the stream
-    batch and one after the other."""
+    batch and one after the other; of each another one whose UNet multiplies in float8."""
     kind = "single" if spec.steps == 1 else spec.batching
-    return f"frame_step.{kind}.{spec.guidance_mode}"
+    return f"frame_step.{kind}.{spec.guidance_mode}{FP8 if spec.precision == 'fp8' else ''}"
 
 
 def read_config(folder: Path, relative: str) -> Mapping[str, object]:

@@ -26,7 +26,9 @@ _DEFAULT_SECONDS, _FEWEST_SECONDS = 24.0, 6.0
 Steps = Annotated[
     int | None, typer.Option(metavar="S", help="Denoising steps instead of the preset's.")
 ]
-Precision = Annotated[str | None, typer.Option(metavar="NAME", help="float32, bfloat16, float16.")]
+Precision = Annotated[
+    str | None, typer.Option(metavar="NAME", help="float32, bfloat16, float16, fp8.")
+]
 Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="How long to measure, 6 or more.")]
 Peers = Annotated[
     list[str] | None,

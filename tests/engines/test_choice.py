@@ -166,6 +166,36 @@ def test_auto_goes_on_with_torch_when_a_ready_engine_does_not_load(machine, monk
         building.build(replace(SPEC, backend="tensorrt"))
 
 
+def test_float8_is_tensorrts_and_float16_stands_in_for_it(machine):
+    asked = replace(SPEC, precision="fp8")
+    machine("RTX 4090")
+    assert engine_steps(asked) == [
+        replace(asked, backend="torch", precision="float16"),
+        replace(asked, backend="tensorrt"),
+    ]
+    machine("RTX 4090", ready=["sm89"])
+    assert engine_steps(asked) == [asked]
+    assert backends() == ("tensorrt",), "offered, not taken: auto stays float16"
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [("RTX 3090", "no float8 arithmetic, which begins with Ada"), ("H100", "is not for cards")],
+)
+def test_float8_is_refused_where_it_cannot_be_had(machine, card, said):
+    machine(card)
+    with pytest.raises(BackendUnavailable, match=said):
+        engine_steps(replace(SPEC, precision="fp8"))
+
+
+def test_float16_stands_in_for_a_float8_engine_that_failed(machine):
+    asked = replace(SPEC, precision="fp8")
+    machine("RTX 4090", ready=["sm89"])
+    outages.plan_broke(replace(asked, backend="tensorrt"), "no")
+    assert engine_steps(asked) == [replace(asked, backend="torch", precision="float16")]
+    assert engine_steps(SPEC) == [SPEC], "the float16 engine has not failed"
+
+
 COMPILED = [replace(SPEC, backend="torch"), replace(SPEC, backend="torch", execution="compile")]
 
 

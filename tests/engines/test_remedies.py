@@ -52,6 +52,11 @@ def ways(wanted, ran, cause=""):
         (AUTO, EAGER, []),
         (AUTO, MPS, []),
         (AUTO, PLAN, [("torch", "eager", "auto")]),
+        (
+            replace(AUTO, precision="fp8"),
+            replace(PLAN, precision="fp8"),
+            [("torch", "eager", "float16")],
+        ),
         (replace(AUTO, backend="tensorrt"), PLAN,
          [("torch", "auto", "auto"), ("torch", "eager", "auto")]),
         (AUTO, OPENVINO, []),
@@ -111,3 +116,9 @@ def test_what_runs_beside_the_processor():
 
 def _gone(device):
     raise RuntimeError("CUDA error: unspecified launch failure")
+
+
+def test_blank_pictures_in_float8_lead_to_float16_on_torch(card):
+    wanted, ran = replace(AUTO, precision="fp8"), replace(PLAN, precision="fp8")
+    expected = [("torch", "auto", "float16"), ("torch", "auto", "float32")]
+    assert ways(wanted, ran, "blank") == expected

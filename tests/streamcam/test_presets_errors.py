@@ -29,7 +29,7 @@ BAD = {
     'guidance_mode = "ful"': 'guidance_mode = "ful" is not allowed: must be one of none, self, '
     "onetime, full.",
     'precision = "int8"': 'precision = "int8" is not allowed: must be one of auto, float32, '
-    "bfloat16, float16.",
+    "bfloat16, float16, fp8.",
     'size = "449x256"': 'size = "449x256" is not allowed: width 449 must be a multiple of 16 from '
     "128 to 1280, for example 448.",
     'size = "big"': 'size = "big" is not allowed: must be auto or WIDTHxHEIGHT in pixels, for '

@@ -28,7 +28,7 @@ from engines.backends.tensorrt.flavour import Flavour
 from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, build_plan
 from engines.errors import BackendUnavailable
 from engines.graphs.export import graphs_key, with_graphs
-from engines.model import Model, Plans, frame_step_graph
+from engines.model import FP8, Model, Plans, frame_step_graph
 from engines.model.footprint import parameters
 from engines.model.shapes import Shapes, frame_step_signature, input_shapes
 
@@ -73,16 +73,22 @@ def _warn_once(line: str) -> None:
 def plans_for(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Plans:
     """Where these plans are kept; need not exist."""
     parts = _about(flavour, architecture) | {"format": _FORMAT, "graphs": graphs_key(model)}
-    names, shaping = _graph_names(spec), {name: getattr(spec, name) for name in _SHAPING}
+    names = _graph_names(spec)
     return Plans(
-        _folder(model, names[FRAME_STEP], parts | shaping) / FRAME_STEP,
+        _folder(model, names[FRAME_STEP], parts | _shaped(spec)) / FRAME_STEP,
         _folder(model, names[TEXT_ENCODER], parts) / TEXT_ENCODER,
     )
 
 
+def _shaped(spec: EngineSpec) -> dict[str, object]:
+    precision = "fp8" if spec.precision == "fp8" else "float16"
+    return {**{name: getattr(spec, name) for name in _SHAPING}, "precision": precision}
+
+
 def _folder(model: Model, graph: str, parts: dict[str, object]) -> Path:
-    parts = {**parts, "precision": "float16", "graph": graph}
-    if model.family == "nano":  # its graphs are shipped, and another release may bring others
+    parts = {"precision": "float16", **parts, "graph": graph}
+    # The embedded model's graphs are shipped, and another release may bring others.
+    if model.family == "nano" and not graph.endswith(FP8):
         parts["shipped"] = file_sha256(model.graph_file(graph))
     return cache_folder(_KIND) / key_of(parts)
 
@@ -108,10 +114,10 @@ def write_plans(
     tell("writing the model's graphs")
     names = _graph_names(spec)
     _check_room(model, flavour)
-    model = with_graphs(model, list(names.values()))
     places = plans_for(model, spec, flavour, architecture)
+    model = with_graphs(model, list(names.values()))
     about = {"model": model.name, **_about(flavour, architecture)}
-    shaping = {name: getattr(spec, name) for name in _SHAPING}
+    shaping = _shaped(spec)
     shapes = input_shapes(frame_step_signature(model, spec), model, spec)
 
     def write(place: Path, what: str, shapes: Shapes, about: dict[str, object]) -> None:

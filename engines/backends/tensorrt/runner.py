@@ -38,10 +38,10 @@ _FLOAT16 = 2  # bytes
 
 def check_spec(spec: EngineSpec) -> None:
     """Raise `BackendUnavailable` for what a plan cannot do, before minutes are spent on one."""
-    if spec.precision not in ("auto", "float16"):
+    if spec.precision not in ("auto", "float16", "fp8"):
         raise BackendUnavailable(
-            f"precision {quoted(spec.precision)}: TensorRT engines are built in float16. Use "
-            "'auto', or backend 'torch'."
+            f"precision {quoted(spec.precision)}: TensorRT engines are built in float16 or fp8. "
+            "Use 'auto', or backend 'torch'."
         )
     if spec.execution == "compile":
         raise BackendUnavailable(
@@ -74,7 +74,8 @@ def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
     for plan in model.plans:
         mark_used(plan.parent)
     execution = "graph" if spec.execution == "auto" else spec.execution
-    placement = Placement(_device(spec), "float16", execution, flavour.label)
+    precision = "fp8" if spec.precision == "fp8" else "float16"
+    placement = Placement(_device(spec), precision, execution, flavour.label)
     return load_runner(flavour, model, spec, placement)
 
 

@@ -48,6 +48,8 @@ class Placement:
 
 def place(spec: EngineSpec) -> Placement:
     """Replace every "auto" of the spec. Raises `BackendUnavailable` for what cannot be had here."""
+    if spec.precision == "fp8":
+        raise BackendUnavailable("precision 'fp8' is TensorRT's. Use 'auto'.")
     device = _device(spec.device)
     # float16 is the native type of GPUs; CPUs run it slower than float32.
     automatic = "float32" if device.type == "cpu" else "float16"

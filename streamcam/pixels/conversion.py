@@ -25,6 +25,10 @@ _UNSPECIFIED = 2  # matrix of H.273
 _WIDEST, _TALLEST = 1279, 576
 _FULL_RANGE = 2
 _CINEMA = "xyz"  # formats that swscale brings to a screen by itself
+# Without full_chroma_int swscale makes 253 of the white of NV12 and of 10 bits (FFmpeg 8.1), and all
+# greys 1.8 levels darker. With it they are exact, at 8.3 ms for 8.2 a picture of 1280x720; but only
+# bilinear, as bicubic takes 19 to 36.
+_FLAGS = "bilinear+full_chroma_int"
 _ANY_TIME = Fraction(1, 1000)  # of the graphs: times are of no interest here
 # What a picture is brought to, by whether it needs grading and whether it has an alpha channel.
 _TARGETS = {
@@ -122,7 +126,7 @@ class Conversion:
             nodes.append(graph.add("setsar", sar=str(self._pixel_aspect)))
         matrix = {"in_color_matrix": "bt709"} if form.high_definition else {}
         width = "max(1,round(iw*if(sar,sar,1)))"
-        nodes.append(graph.add("scale", w=width, h="ih", eval="frame", **matrix))
+        nodes.append(graph.add("scale", w=width, h="ih", eval="frame", flags=_FLAGS, **matrix))
         nodes.append(graph.add("format", form.target))
         graph.link_nodes(*nodes, graph.add("buffersink")).configure()
         return graph

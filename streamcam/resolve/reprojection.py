@@ -23,11 +23,13 @@ Maps = tuple[NDArray[np.int16], NDArray[np.uint16]]  # fixed-point, as `cv2.rema
 # Flow is computed on luma of at most this width and height, in pixels. See the table in
 # tests/benchmarks/README.md.
 _LONGEST = 160
-# OpenCV 5.0 reads beyond its pyramid, and ends the process, where one side is shorter than 32 and
-# the other takes it down three levels: found by trying every height up to 66.
+# OpenCV 5.0's flow reads beyond its own arrays for some sizes below this.
 _SHORTEST = 40
 _WRONG = 14  # levels of luma by which a pixel that was followed may differ
 _GROWTH = 3.0  # most that the last flow is stretched by as a start
+# Share of pixels that were not found from which flow is tried without a start: after a fast
+# reversal OpenCV 5.0 stays with the start, 79 pixels from where things are (findings/).
+_MISLED = 0.15
 
 
 class Followed(NamedTuple):
@@ -57,7 +59,10 @@ class Reprojection:
         self._small = (width, height)
         # False: pictures of this shape cannot be followed, and `follow` must not be called.
         self.possible = min(width, height) >= _SHORTEST
-        self._flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        # Two, since OpenCV 5.0 keeps a start that it was given for later calls without one.
+        self._goes_on, self._begins = (
+            cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST) for _ in range(2)
+        )
         self._flow: Flow | None = None
         self._span = 0.0
         self._places = _places(size)
@@ -78,9 +83,20 @@ class Reprojection:
         start = None
         if self._flow is not None and self._span > 0.0 and span > 0.0:
             start = self._flow * np.float32(min(span / self._span, _GROWTH))
-        # OpenCV's annotations know no start that is missing.
-        flow = np.asarray(self._flow_of.calc(newest, earlier, start), np.float32)  # type: ignore[arg-type]
+        flow, found = self._followed(newest, earlier, start, still)
+        if start is not None and found.wrong > _MISLED:
+            other = self._followed(newest, earlier, None, still)
+            if other[1].wrong < found.wrong:
+                flow, found = other
         self._flow, self._span = flow, span
+        return found
+
+    def _followed(
+        self, newest: Pixels, earlier: Pixels, start: Flow | None, still: Plane | None
+    ) -> tuple[Flow, Followed]:
+        flow_of = self._begins if start is None else self._goes_on
+        # OpenCV's annotations know no start that is missing.
+        flow = np.asarray(flow_of.calc(newest, earlier, start), np.float32)  # type: ignore[arg-type]
         planes = [np.asarray(plane, np.float32) for plane in cv2.split(flow)]
         if still is not None:
             moves = 1.0 - still
@@ -90,7 +106,7 @@ class Reprojection:
         maps = _fixed_point(*(self._enlarged(planes[axis], axis) for axis in (0, 1)))
         apart = cv2.absdiff(newest, sampled(earlier, small_maps))
         lost = np.asarray(cv2.threshold(apart, _WRONG, 255, cv2.THRESH_BINARY)[1], np.uint8)
-        return Followed(maps, small_maps, lost, cv2.countNonZero(lost) / lost.size)
+        return flow, Followed(maps, small_maps, lost, cv2.countNonZero(lost) / lost.size)
 
     def forget(self) -> None:
         """The next flow starts from nothing."""

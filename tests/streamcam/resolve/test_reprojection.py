@@ -90,3 +90,15 @@ def test_any_size_that_is_possible_is_followed(size, seed, span):
         assert sampled(one, found.maps).shape == size[::-1]
         assert sampled(small, found.small).shape == small.shape
         assert 0.0 <= found.wrong <= 1.0
+
+
+def test_after_a_fast_reversal_the_picture_is_followed_and_not_the_start():
+    whole = ground()
+    at = [60, 84, 108, 84, 60, 84]
+    luma = [_luma(seen(whole, x, 60, SIZE)) for x in at]
+    reprojection = Reprojection(SIZE)
+    small = [reprojection.shrunk(one) for one in luma]
+    for number in range(1, len(at)):
+        alone = Reprojection(SIZE).follow(small[number], small[number - 1], 1 / 30)
+        found = reprojection.follow(small[number], small[number - 1], 1 / 30)
+        assert found.wrong <= max(alone.wrong, 0.15)

@@ -25,7 +25,7 @@ _UNSPECIFIED = 2  # matrix of H.273
 _WIDEST, _TALLEST = 1279, 576
 _FULL_RANGE = 2
 _CINEMA = "xyz"  # formats that swscale brings to a screen by itself
-# Without full_chroma_int swscale makes 253 of the white of NV12 and of 10 bits (FFmpeg 8.1), and all
+# Without full_chroma_int swscale makes 253 of the white of NV12 and of 10 bits (FFmpeg 8.1), and
 # greys 1.8 levels darker. With it they are exact, at 8.3 ms for 8.2 a picture of 1280x720; but only
 # bilinear, as bicubic takes 19 to 36.
 _FLAGS = "bilinear+full_chroma_int"

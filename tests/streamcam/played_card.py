@@ -34,8 +34,8 @@ from engines.memory import Need, hold, let_go
 from engines.stream import StreamEngine
 from streamcam.cli import command
 
-FLAVOUR = Flavour(RTX, None, None)
 CARD = Card("played", (8, 9))
+RTX_FLAVOUR = Flavour(RTX, None, None)
 NEEDS = 4 << 30  # bytes
 TEXTS = {
     "illegal": "CUDA error: an illegal memory access was encountered",
@@ -69,11 +69,11 @@ class PlayedCard:
         patch("engines.build._load_backend", self.backend)
         patch("engines.build.StreamEngine", _engine_of)
         patch("engines.build.with_plans", lambda model, *about: model)
-        patch("engines.build.tensorrt_here", lambda spec: (FLAVOUR, CARD))
+        patch("engines.build.tensorrt_here", lambda spec: (RTX_FLAVOUR, CARD))
         patch("engines.outages._synchronise", self.synchronise)
         patch("engines.remedies.find_card", lambda device: CARD)
         patch("engines.choice._torch_has_gpu", lambda model: True)
-        patch("engines.choice.tensorrt_here", lambda spec: (FLAVOUR, CARD))
+        patch("engines.choice.tensorrt_here", lambda spec: (RTX_FLAVOUR, CARD))
         patch("engines.choice.find_plans", lambda *about: Path("plan") if self.plans else None)
         if not self.plans:
             patch("engines.choice._with_tensorrt", _without_tensorrt)

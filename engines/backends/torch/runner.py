@@ -40,7 +40,7 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
     """Load the networks onto the device. Raises `BackendUnavailable`, `ModelUnavailable`."""
     placement = place(spec)
     if placement.device.type == "cpu" and spec.threads:
-        torch.set_num_threads(spec.threads)  # of the process, once a thread asks for the number
+        torch.set_num_threads(spec.threads)  # of the process: torch has no narrower setting
     with failures_as(BackendUnavailable, placement):
         limit_to_free(placement.device)
         weights = load_weights(model, placement)
@@ -97,7 +97,4 @@ def _compiled(step: FrameStep) -> Step:
 
 
 def _run_phase(step: Step, buffers: CopiedBuffers, phase: int) -> None:
-    # Without this question torch 2.13 computes on all cores on every thread but the one that called
-    # set_num_threads. It takes 50 ns.
-    torch.get_num_threads()
     buffers.keep(phase, step(*buffers.inputs(phase)))

@@ -1,6 +1,8 @@
 """TorchRunner on the CPU: failures, closing, stage times, prompts from other threads, compiling."""
 
 import gc
+import os
+import time
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -11,11 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from engines.api import Embedding, EngineSpec
+from engines.api import Embedding, EngineSpec, Params
 from engines.backends.torch.frame_buffers import StagedInput
 from engines.backends.torch.stream import STAGES, DeviceStream
 from engines.backends.torch.text import TextNetwork
 from engines.backends.torch.weights import Weights
+from engines.build import build
 from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec
 from engines.model.shapes import input_shapes
 from engines.step.signature import signature
@@ -244,3 +247,29 @@ def test_compile_without_a_compiler_is_refused_not_replaced(monkeypatch):
     spec = replace(SPEC, width=144, execution="compile")
     with pytest.raises(BackendUnavailable, match=r"'compile'.*no-such-compiler.*another execution"):
         toy_engine(ToyNetworks(), spec)
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has no second thread to keep out")
+def test_the_number_of_threads_holds_on_the_thread_that_computes():
+    """That is "infer", and torch was told on the thread that builds. By processor time: alone, it
+    does all of the work."""
+    shares = []
+    before = torch.get_num_threads()
+    spec = EngineSpec(width=448, height=256, backend="torch", device="cpu", threads=1)
+    engine = build(replace(spec, precision="float32", execution="eager"))
+
+    def infer():
+        params = Params(prompt=engine.encode("anime"), negative=engine.encode(""))
+        frame = np.zeros((256, 448, 3), np.uint8)
+        engine.run(frame, params)
+        own, all_threads = time.thread_time(), time.process_time()
+        for _ in range(3):
+            engine.run(frame, params)
+        shares.append((time.thread_time() - own) / (time.process_time() - all_threads))
+
+    thread = Thread(target=infer)
+    thread.start()
+    thread.join()
+    engine.close()
+    torch.set_num_threads(before)
+    assert shares[0] > 0.8

@@ -209,3 +209,14 @@ def test_ordinary_pictures_are_not_copied():
     assert len(conversion.buffers) == 0
     assert not pixels.flags.owndata
     assert cv2.mean(pixels)[0] <= 1
+
+
+@pytest.mark.parametrize("form", ["nv12", "p010le", "yuv420p10le", "yuv422p10le", "yuv444p"])
+@pytest.mark.parametrize("grey", [16, 126, 235])
+def test_greys_are_exact(form, grey):
+    """In limited range 16 is black and 235 white. FFmpeg's default makes 253 of some whites."""
+    i420 = np.full((96, 64), 128, np.uint8)
+    i420[:64] = grey
+    picture = av.VideoFrame.from_ndarray(i420, "yuv420p").reformat(format=form)
+    shown = Conversion().pixels(picture).astype(int)
+    assert np.abs(shown - round((grey - 16) * 255 / 219)).max() <= (0 if grey == 235 else 1)

@@ -15,6 +15,7 @@ from streamcam.options import Options
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
+from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
 from streamcam.provision.prompts import encode_looks, kept_look, read_looks, show_look
@@ -53,6 +54,7 @@ class Live:
         self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
+        self._growth = Growth(options.format.fps, self._specs)
         self._outage = Outage(workers.stats.notices, say)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
 
@@ -158,7 +160,7 @@ class Live:
                 ready=lambda engine, last: self._take(engine, pending, last=last),
                 failed=lambda error: self._refuse(error, pending),
                 tell=lambda stage: self._announce(stage, pending),
-                make_room=self._room.make,
+                make_room=(lambda: False) if pending.grows else self._room.make,
             )
         )
 
@@ -173,11 +175,12 @@ class Live:
                     self._pending = None
                     return []
                 pending.spec = spec
-        return engine_steps(pending.spec)[done:]
+        return pending.left_of(engine_steps(pending.spec), done)
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
         encode_looks(pending.preset, engine.encode)  # before anybody has to wait for it
+        following = self._growth.following(engine, pending) if last else None
         with self._lock:
             if pending is not self._pending:
                 engine.close()
@@ -192,7 +195,11 @@ class Live:
                 self._change_over(engine, pending)
             self._encode = engine.encode
             self._repair.running(pending.spec, engine.spec)
-            if last:
+            if pending.mends or pending.grows:
+                self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
+            if following is not None:
+                self._wish(following, done=0)
+            elif last:
                 self._pending = None
         self._room.show(engine.spec.device)
         self._say(describe(engine))
@@ -205,24 +212,17 @@ class Live:
         self._box.mute()
         self._stats.say("look", box.look)
         self._workers.infer.swap(engine, box)
-        if pending.mends:  # a smaller one may have come in its place
-            self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
         self._box, self._spec = box, pending.spec
         self._adopt(preset)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
         with self._lock:
-            if pending is not self._pending:
-                return
-            first, pending.announced = not pending.announced, True
-            self._tell(f"faster engine: {stage}")
-        if first:
-            self._say("engine: a faster one is built, which will take over by itself")
+            if pending is self._pending:
+                pending.announce(stage, self._stats.notices, self._say)
 
     def _refuse(self, error: Exception, pending: Pending) -> None:
-        known = self._outage.told
-        newly_gone = self.device_is_gone() and not known
+        newly_gone = not self._outage.told and self.device_is_gone()
         with self._lock:
             if pending is not self._pending:
                 return
@@ -234,11 +234,11 @@ class Live:
                 self._repair.broke(error, other=False)
                 self._wish(Pending(self.preset, self._spec, mends=True), done=0)
                 return
-            what = f"preset {pending.preset.name}"
-            if pending.preset is self.preset and pending.spec != self._spec:
+            if pending.resizes(self.preset, self._spec) and not pending.grows:
                 self._specs.automatic.refuse((self._spec.width, self._spec.height))
-                what = f"an engine of {pending.spec.width}x{pending.spec.height}"
-            self._tell(f"{what}: {error} The running engine stays.")
+            self._tell(
+                f"{pending.named(self.preset, self._spec)}: {error} The running engine stays."
+            )
 
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.api import EngineSpec
+from streamcam.notices import Notice, NoticeBoard
 from streamcam.presets import Preset
 
 
@@ -14,13 +16,40 @@ class Pending:
     same spec takes its place.
 
     mends      in place of an engine that broke; `spec` is then another one once that is found
+    better     its last engine is faster than the first of its size, which it takes the place of
+    grows      for a larger picture than the running engine's, if it is as fast as it was thought
     announced  that it takes long was said
     """
 
     preset: Preset
     spec: EngineSpec
     mends: bool = False
+    better: bool = False
+    grows: bool = False
     announced: bool = False
+
+    def left_of(self, steps: list[EngineSpec], done: int) -> list[EngineSpec]:
+        """What is still to be built on the way to the best engine, of which `done` steps are there
+        already. A larger picture waits for the best one: those before it would be too slow."""
+        self.better = len(steps) > 1 or done > 0
+        return steps[-1:] if self.grows else steps[done:]
+
+    def resizes(self, running: Preset, spec: EngineSpec) -> bool:
+        """Whether it is for the running preset, in another size than that of the running `spec`."""
+        return self.preset is running and self.spec != spec
+
+    def named(self, running: Preset, spec: EngineSpec) -> str:
+        """What it is for, for people."""
+        if self.resizes(running, spec):
+            return f"an engine of {self.spec.width}x{self.spec.height}"
+        return f"preset {self.preset.name}"
+
+    def announce(self, stage: str, notices: NoticeBoard, say: Callable[[str], None]) -> None:
+        """Its build takes long and is at `stage`; `say` says so once."""
+        notices.put(Notice("preset", f"faster engine: {stage}"))
+        if not self.announced:
+            self.announced = True
+            say("engine: a faster one is built, which will take over by itself")
 
     def serves(self, spec: EngineSpec, broken: EngineSpec) -> bool:
         """Whether a preset of `spec` can wait for the same engine."""

@@ -21,16 +21,19 @@ class AutomaticSize:
     """What size "auto" stands for: as much work as the one it began with, in the shape of what is
     visible. Not thread-safe.
 
-    size  (width, height) of an engine
+    size    (width, height) of an engine
+    aspect  width / height of what is visible, as far as is known
     """
 
     def __init__(self, size: Size) -> None:
         self.size = size
+        self.aspect = size[0] / size[1]
         self._area = size[0] * size[1]
         self._refused: Size | None = None
 
     def follow(self, aspect: float) -> None:
         """What is visible has this width / height now."""
+        self.aspect = aspect
         if fills(self.size, aspect):
             self._refused = None
             return

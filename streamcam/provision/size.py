@@ -79,12 +79,7 @@ def choose_size(
     start = default_size(aspect)
     limit = _of_width(widest, sizes)
     seconds = measure(*start)
-    affordable = [
-        size
-        for size in sizes[: sizes.index(limit) + 1]
-        if holds(seconds * _area(size) / _area(start), wanted_fps)
-    ]
-    guess = affordable[-1] if affordable else sizes[0]
+    guess = _affordable(seconds, start, sizes[: sizes.index(limit) + 1], wanted_fps) or sizes[0]
     if guess == start:
         return _choice(start, seconds, wanted_fps)
     try:
@@ -96,6 +91,28 @@ def choose_size(
     if _area(guess) > _area(start) and not holds(guess_seconds, wanted_fps):
         return _choice(start, seconds, wanted_fps)
     return _choice(guess, guess_seconds, wanted_fps)
+
+
+def larger_size(
+    engine: Engine, seconds: float, wanted_fps: float, aspect: float
+) -> tuple[int, int] | None:
+    """The largest size on offer that holds the rate on an engine whose frame takes `seconds`; None
+    if it has that already. On a processor there is none."""
+    own = (engine.spec.width, engine.spec.height)
+    if engine.spec.device.lower() == "cpu":
+        return None
+    sizes = candidates(aspect)
+    limit = _of_width(_WIDEST_ELSEWHERE, sizes)
+    size = _affordable(seconds, own, sizes[: sizes.index(limit) + 1], wanted_fps)
+    return size if size is not None and _area(size) > _area(own) else None
+
+
+def _affordable(
+    seconds: float, at: tuple[int, int], sizes: list[tuple[int, int]], wanted_fps: float
+) -> tuple[int, int] | None:
+    """The largest of `sizes` that holds the rate where a frame takes `seconds` at another one."""
+    affordable = [size for size in sizes if holds(seconds * _area(size) / _area(at), wanted_fps)]
+    return affordable[-1] if affordable else None
 
 
 def build_fitting(

@@ -64,6 +64,8 @@ class PostWorker:
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
         self._newest: Frame | None = None  # the camera's
+        self._live = camera is not None
+        self._shown = 0.0  # `captured_at` of what was shown last
 
     def swap(self, finish: Finish) -> None:
         """Continue with another one from the next frame on. From any thread."""
@@ -96,7 +98,8 @@ class PostWorker:
         if picture is not None:
             self._picture = picture
             self.shown_at = perf_counter()
-            self._put(finish.with_its_frame(picture))
+            if not self._is_past(picture):
+                self._put(finish.with_its_frame(picture))
 
     def _keep_up(self, finish: Finish, camera: Camera, thinning: Thinning) -> None:
         """Show the camera's next frame, or the engine's next picture if none comes."""
@@ -119,12 +122,18 @@ class PostWorker:
         if self._picture is None or self._newest is None:
             return
         began = perf_counter()
-        made = finish.current(self._picture, self._newest)
+        made = finish.current(self._picture, self._newest, self._shown)
         if made is not None:
             self._stats.took("resolve", perf_counter() - began)
             self._put(made)
 
+    def _is_past(self, picture: Frame) -> bool:
+        """Whether viewers have seen what comes after it. Pictures are behind the frames that were
+        shown until the level fell or the source ended, and time never runs backwards."""
+        return self._live and picture.captured_at < self._shown
+
     def _put(self, frame: Frame) -> None:
+        self._shown = frame.captured_at
         for outbox in self._outboxes:
             try:
                 outbox.put(frame)

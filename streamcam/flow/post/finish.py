@@ -43,7 +43,6 @@ class Finish:
         self._made: Pixels | None = None  # last
         self._styled: Pixels | None = None  # what it shows
         self._usual = 0.0  # seconds
-        self._shown_at = float("-inf")  # `captured_at` of what was shown last
 
     @property
     def level(self) -> Level:
@@ -82,20 +81,18 @@ class Finish:
             return self.plain(picture)
         return _finished(picture, into)
 
-    def current(self, picture: Frame, newest: Frame) -> Frame | None:
+    def current(self, picture: Frame, newest: Frame, shown: float = float("-inf")) -> Frame | None:
         """What the camera's newest frame looks like, by the engine's newest picture.
 
         Where that cannot be told, the picture as it is; None if that was shown already, or is older
-        than what was shown: time never runs backwards.
+        than what was `shown`, seconds as `Frame.captured_at`.
         """
         began = thread_time()
         made = self._current(picture, newest)
         if self.budget is not None:
             self.budget.spend(thread_time() - began)
-        if made is None and not self.shows(picture) and picture.captured_at >= self._shown_at:
+        if made is None and not self.shows(picture) and picture.captured_at >= shown:
             made = self.plain(picture)
-        if made is not None:
-            self._shown_at = made.captured_at
         return made
 
     def came(self, picture: Frame) -> None:

@@ -1,5 +1,6 @@
 """The thread "post" of a live run: the newest frame, in the look of the newest picture."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Thread
 
@@ -102,7 +103,8 @@ def test_after_a_cut_time_does_not_run_backwards():
     finish = _finish()
     assert finish.current(_picture(_frame(0)), _frame(3)).seq == 3
     late, cut = _picture(_frame(2)), _frame(4, seed=7)
-    assert finish.current(late, cut) is None, "frame 2 is older than what is shown"
+    shown = _frame(3).captured_at
+    assert finish.current(late, cut, shown) is None, "frame 2 is older than what is shown"
     assert finish.current(_picture(_frame(3)), cut).seq == 3
     assert finish.current(_picture(cut), cut).seq == 4
 
@@ -248,6 +250,41 @@ def test_held_pictures_are_shown_when_they_come(post, level):
     assert running.out.get(10).seq == 0
     wanted = "off" if level is None else "held"
     assert running.stats.snapshot().resolve == wanted
+
+
+def _falls(running):
+    running.finish.budget.level = Level.HELD
+
+
+def _is_switched_off(running):
+    running.worker.swap(_finish(None))
+
+
+def _has_no_viewer(running):
+    running.watched = False
+
+
+def _is_over(running):
+    running.camera.close()
+
+
+@pytest.mark.parametrize("ends", [_falls, _is_switched_off, _has_no_viewer, _is_over])
+def test_pictures_that_are_behind_what_was_shown_are_passed_over(post, ends):
+    """Time never runs backwards: a recording of such a moment jumped back by the engine's delay."""
+    running = post(_finish())
+    running.pictures.put(_picture(_frame(0)))
+    running.camera.put(_frame(3))
+    assert running.out.get(10).seq == 3
+    ends(running)
+    with suppress(RingClosed):
+        running.camera.put(_frame(4))  # wakes the thread, which may show this one still
+    last = running.out.get(0.3) or _frame(3)
+    for number in range(1, 9):
+        running.pictures.put(_picture(_frame(number)))
+        shown = running.out.get(0.3)
+        assert (shown is not None) == (number >= last.seq), number
+    running.pictures.put(_picture(_frame(9)))
+    assert running.out.get(10).seq == 9
 
 
 def test_nobody_watches_and_nothing_is_resolved(post):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamcam.errors import UsageError
@@ -228,7 +228,6 @@ def test_a_file_that_makes_no_sense_is_passed_over(web, folder, text):
 
 
 # Texts of any kind are slow to invent beside other work; it is files that are tested here.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["pid", "born", "port", "token", "preset", "outputs"]),

@@ -32,6 +32,8 @@ backend = "null"
 size = "{size}"
 [gate]
 policy = "always"
+[resolve]
+mode = "off"
 [output]
 size = "{size}"
 fps = 10

@@ -15,6 +15,8 @@ PRESET = f"""
 prompt = "as it is"
 [gate]
 policy = "always"
+[resolve]
+mode = "off"
 [output]
 size = "{WIDTH}x{HEIGHT}"
 fps = {FPS}

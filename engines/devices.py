@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from engines.backends.tensorrt.card import uuid_of
 from engines.errors import BackendUnavailable, quoted
 from engines.survey import NvidiaCard, nvidia_cards, nvidia_obstacle
 
@@ -72,12 +73,9 @@ def torch_cards() -> list[TorchCard]:
 
     if not torch.cuda.is_available() or torch.version.hip is not None:
         return []
-    found = [
-        torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())
-    ]
     return [
-        TorchCard(number, one.name, _as_the_driver_writes(str(one.uuid)))
-        for number, one in enumerate(found)
+        TorchCard(number, torch.cuda.get_device_name(number), uuid_of(number))
+        for number in range(torch.cuda.device_count())
     ]
 
 
@@ -109,7 +107,3 @@ def _is(wanted: str, card: TorchCard, number: int | None) -> bool:
     if uuid.startswith((text, f"gpu-{text}")) and len(text) >= 4:
         return True
     return not (wanted.isdecimal() and len(wanted) < 3) and text in card.name.lower()
-
-
-def _as_the_driver_writes(uuid: str) -> str:
-    return uuid if uuid.upper().startswith("GPU-") else f"GPU-{uuid}"

@@ -16,9 +16,7 @@ from engines.api import EngineSpec
 from engines.errors import reason
 
 _TIMEOUT_SECONDS = 2.0  # seconds for a device to finish what it was given
-_CAPTURE_TIMEOUT_SECONDS = (
-    10.0  # seconds for a CUDA graph to be captured, which takes a tenth of one
-)
+_CAPTURE_TIMEOUT_SECONDS = 10.0  # for a CUDA graph to be captured, which takes a tenth of one
 
 # Held while a CUDA graph is captured: to ask the whole device would spoil it.
 captures = Lock()

@@ -112,18 +112,19 @@ class Stats:
         """A consistent reading of everything."""
         now = perf_counter()
         with self._lock:
+            motion, style, engine, resolve = map(self._ms, ("motion", "style", "engine", "resolve"))
             passed, skipped = self._counts["engine"], self._counts["skipped"]
             return Snapshot(
                 fps_in=self._rate("in", now),
                 fps_engine=self._rate("engine", now),
                 fps_out=self._rate("out", now),
-                motion_latency_ms_p50=self._ms("motion", 50),
-                motion_latency_ms_p95=self._ms("motion", 95),
-                style_latency_ms_p50=self._ms("style", 50),
-                style_latency_ms_p95=self._ms("style", 95),
-                engine_ms_p50=self._ms("engine", 50),
-                engine_ms_p95=self._ms("engine", 95),
-                resolve_ms_p50=self._ms("resolve", 50),
+                motion_latency_ms_p50=motion[0],
+                motion_latency_ms_p95=motion[1],
+                style_latency_ms_p50=style[0],
+                style_latency_ms_p95=style[1],
+                engine_ms_p50=engine[0],
+                engine_ms_p95=engine[1],
+                resolve_ms_p50=resolve[0],
                 skipped=skipped / max(passed + skipped, 1),
                 dropped=sum(queue.dropped for queue in self._drop_sources),
                 repeats=self._counts["repeats"],
@@ -137,8 +138,10 @@ class Stats:
                 notice=self.notices.for_users(),
             )
 
-    def _ms(self, name: str, percent: float) -> float:
-        return percentile(sorted(self._durations.get(name, ())), percent) * 1e3
+    def _ms(self, name: str) -> tuple[float, float]:
+        """The median and the 95th percentile."""
+        ordered = sorted(self._durations.get(name, ()))
+        return percentile(ordered, 50) * 1e3, percentile(ordered, 95) * 1e3
 
     def _rate(self, name: str, now: float) -> float:
         marks = self._marks.get(name, ())

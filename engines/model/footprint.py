@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
 from engines.api import EngineSpec
+from engines.errors import ModelUnavailable
 from engines.model import Model, read_config
+from engines.model.single_file.header import read_header
 from engines.step.signature import unet_rows
 
 # What is allocated at most while a frame is computed, in float32: bytes a pixel in the autoencoder
@@ -49,10 +49,6 @@ def _taken(files: Sequence[Path]) -> list[Path]:
 
 def _elements(file: Path) -> int:
     try:
-        with file.open("rb") as content:
-            (length,) = struct.unpack("<Q", content.read(8))
-            header = json.loads(content.read(min(length, file.stat().st_size)))
-        shapes = [one["shape"] for name, one in header.items() if name != "__metadata__"]
-        return sum(int(prod(shape)) for shape in shapes)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error):
+        return sum(prod(shape) for shape in read_header(file).shapes.values())
+    except ModelUnavailable:
         return 0

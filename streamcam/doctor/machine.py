@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import psutil
 from platformdirs import user_cache_path
 
+from engines.memory import GIB
 from streamcam.doctor import Finding
 from streamcam.provision import limits
 
 _TOPIC = "machine"
-_GIB = 2**30
 _DISK = 2.0  # GiB below which a large model finds no room
 
 
@@ -35,7 +35,7 @@ def _memory() -> Finding:
     memory, short = psutil.virtual_memory(), limits.memory()
     if short is not None:
         return Finding(_TOPIC, "memory", "note", short.text, short.fix)
-    free = f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB free"
+    free = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
     return Finding(_TOPIC, "memory", "ok", f"{free}; streamcam takes about {limits.TAKES:g}")
 
 
@@ -43,7 +43,7 @@ def _disk() -> Finding:
     """Where models and engines are kept; the folder may not be there yet."""
     folder = user_cache_path("streamcam", appauthor=False)
     there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
-    free = psutil.disk_usage(str(there)).free / _GIB
+    free = psutil.disk_usage(str(there)).free / GIB
     short = free < _DISK
     fix = "streamcam build --clean, or free some space" if short else ""
     text = f"{free:.1f} GiB free for {folder}"

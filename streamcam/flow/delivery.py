@@ -40,14 +40,18 @@ class Reopening:
     notices: NoticeBoard
     name: str
 
+    @property
+    def topic(self) -> str:
+        """Of the notice."""
+        return f"output {self.name}"
+
     def put_up(self, text: str) -> None:
         """The notice of this output."""
-        topic = f"output {self.name}"
-        self.notices.put(Notice(topic, f"{topic}: {text}"))
+        self.notices.put(Notice(self.topic, f"{self.topic}: {text}"))
 
     def settle(self) -> None:
         """It is back."""
-        self.notices.settle(f"output {self.name}")
+        self.notices.settle(self.topic)
 
 
 class Delivery:

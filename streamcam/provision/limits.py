@@ -6,11 +6,10 @@ import platform
 import sys
 
 import cv2
-import psutil
 
+from engines.memory import GIB, memory_of
 from streamcam.obstacles import Obstacle
 
-_GIB = 2**30
 # Measured with the embedded model, an automatic size and the page: 0.43 GiB at most (Debian 12,
 # November 2026). The system and a browser that shows the page want the rest.
 TAKES, _ENOUGH = 0.5, 0.8  # GiB
@@ -20,7 +19,9 @@ _X86 = ("x86_64", "amd64")
 
 def memory() -> Obstacle | None:
     """Too little memory to begin with, now; None if there is enough."""
-    free = psutil.virtual_memory().available / _GIB
+    found = memory_of("CPU")
+    assert found is not None
+    free = found.free / GIB
     if free >= _ENOUGH:
         return None
     return Obstacle(

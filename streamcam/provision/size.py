@@ -75,11 +75,10 @@ def choose_size(
              two engines may not fit a card beside each other, is not taken
     widest   width of the largest 16:9 size that may be chosen
     """
-    sizes = candidates(aspect)
     start = default_size(aspect)
-    limit = _of_width(widest, sizes)
     seconds = measure(*start)
-    guess = _affordable(seconds, start, sizes[: sizes.index(limit) + 1], wanted_fps) or sizes[0]
+    sizes = _up_to(widest, aspect)
+    guess = _affordable(seconds, start, sizes, wanted_fps) or sizes[0]
     if guess == start:
         return _choice(start, seconds, wanted_fps)
     try:
@@ -101,9 +100,7 @@ def larger_size(
     own = (engine.spec.width, engine.spec.height)
     if engine.spec.device.lower() == "cpu":
         return None
-    sizes = candidates(aspect)
-    limit = _of_width(_WIDEST_ELSEWHERE, sizes)
-    size = _affordable(seconds, own, sizes[: sizes.index(limit) + 1], wanted_fps)
+    size = _affordable(seconds, own, _up_to(_WIDEST_ELSEWHERE, aspect), wanted_fps)
     return size if size is not None and _area(size) > _area(own) else None
 
 
@@ -204,6 +201,12 @@ def _of_width(nominal: int, sizes: list[tuple[int, int]]) -> tuple[int, int]:
     """The size whose area is nearest to that of the 16:9 size of a width."""
     area = nominal * _stepped(nominal * 9 / 16)
     return min(sizes, key=lambda size: abs(_area(size) - area))
+
+
+def _up_to(nominal: int, aspect: float) -> list[tuple[int, int]]:
+    """The sizes on offer for a shape up to that of a width, small ones first."""
+    sizes = candidates(aspect)
+    return sizes[: sizes.index(_of_width(nominal, sizes)) + 1]
 
 
 def _area(size: tuple[int, int]) -> int:

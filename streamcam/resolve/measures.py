@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
-from streamcam.resolve.reprojection import Flow
+from streamcam.resolve.reprojection import Flow, places_in
 
 _PEAK = 255.0
 _FOUND = 12  # levels of luma by which a pixel that was found may differ
@@ -42,9 +42,7 @@ def warp_error(before: Pixels, now: Pixels, flow: Flow, found: NDArray[np.bool_]
     found  (height, width): where that flow holds
     0.0 where it holds nowhere.
     """
-    x, y = (plane + at for plane, at in zip(cv2.split(flow), _places(found.shape), strict=True))
-    moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    apart = np.asarray(cv2.absdiff(now, moved))[found]
+    apart = np.asarray(cv2.absdiff(now, _moved(before, flow)))[found]
     return float(apart.mean()) if apart.size else 0.0
 
 
@@ -79,11 +77,14 @@ def camera_flow(before: Pixels, now: Pixels) -> tuple[Flow, NDArray[np.bool_]]:
     )
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = np.asarray(dis.calc(newest, earlier, None), np.float32)  # type: ignore[call-overload]
-    x, y = (plane + at for plane, at in zip(cv2.split(flow), _places(newest.shape), strict=True))
-    followed = cv2.remap(earlier, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return flow, np.asarray(cv2.absdiff(newest, followed)) <= _FOUND
+    return flow, np.asarray(cv2.absdiff(newest, _moved(earlier, flow))) <= _FOUND
 
 
-def _places(shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    down, across = np.indices(shape, np.float32)
-    return across, down
+def _moved(before: Pixels, flow: Flow) -> Pixels:
+    """`before`, sampled where each pixel was. In float32, not in the 32nds of `sampled`."""
+    height, width = flow.shape[:2]
+    x, y = (
+        at + plane for at, plane in zip(places_in((width, height)), cv2.split(flow), strict=True)
+    )
+    moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)

@@ -65,8 +65,8 @@ class Reprojection:
         )
         self._flow: Flow | None = None
         self._span = 0.0
-        self._places = _places(size)
-        self._small_places = _places(self._small)
+        self._places = places_in(size)
+        self._small_places = places_in(self._small)
 
     def shrunk(self, luma: Pixels) -> Pixels:
         """(height, width) luma at the size that flow is computed at: a new array, or `luma`."""
@@ -131,7 +131,7 @@ def _fixed_point(across: Plane, down: Plane) -> Maps:
     return np.asarray(places, np.int16), np.asarray(parts, np.uint16)
 
 
-def _places(size: Size) -> tuple[Plane, Plane]:
+def places_in(size: Size) -> tuple[Plane, Plane]:
     """x and y of every pixel, (height, width) each."""
     width, height = size
     across, down = np.meshgrid(

@@ -69,8 +69,15 @@ def find_card(device: str) -> Card | None:
         torch.cuda.get_device_name(index),
         torch.cuda.get_device_capability(index),
         torch._C._cuda_getDriverVersion(),  # type: ignore[attr-defined]  # not in CPU builds
-        f"GPU-{str(torch.cuda.get_device_properties(index).uuid).removeprefix('GPU-')}",
+        uuid_of(index),
     )
+
+
+def uuid_of(number: int) -> str:
+    """As the driver writes it; `number`: as torch counts. Loads torch."""
+    import torch
+
+    return f"GPU-{str(torch.cuda.get_device_properties(number).uuid).removeprefix('GPU-')}"
 
 
 def has_driver() -> bool:

@@ -28,6 +28,7 @@ from engines.backends.tensorrt.flavour import Flavour
 from engines.backends.tensorrt.plan import FRAME_STEP, PORTABLE, TEXT_ENCODER, build_plan
 from engines.errors import BackendUnavailable
 from engines.graphs.export import graphs_key, with_graphs
+from engines.memory import GIB
 from engines.model import FP8, Model, Plans, frame_step_graph
 from engines.model.footprint import parameters
 from engines.model.shapes import Shapes, frame_step_signature, input_shapes
@@ -36,11 +37,10 @@ logger = logging.getLogger("engines.backends.tensorrt.plans")
 
 _KIND = "tensorrt"  # of artifact
 _FORMAT = 3  # of what this file writes; another number makes every plan anew
-_GIB = 1 << 30
-LIMIT, KERNELS_LIMIT = 20 * _GIB, _GIB  # bytes that are kept: a dozen of SD-Turbo's frame steps
+LIMIT, KERNELS_LIMIT = 20 * GIB, GIB  # bytes that are kept: a dozen of SD-Turbo's frame steps
 # Measured (tests/benchmarks/README.md): 2.5 times the weights, text encoder included.
-_MEMORY_PER_WEIGHT, _MEMORY_AT_LEAST = 2.6, _GIB // 2
-_DISK_PER_WEIGHT, _DISK_AT_LEAST = 1.1, _GIB // 8
+_MEMORY_PER_WEIGHT, _MEMORY_AT_LEAST = 2.6, GIB // 2
+_DISK_PER_WEIGHT, _DISK_AT_LEAST = 1.1, GIB // 8
 
 
 def find_plans(model: Model, spec: EngineSpec, flavour: Flavour, architecture: str) -> Plans | None:
@@ -161,8 +161,8 @@ def _check_room(model: Model, flavour: Flavour) -> None:
     free_memory = psutil.virtual_memory().available
     if free_memory < memory:
         raise BackendUnavailable(
-            f"{flavour.label} needs about {memory / _GIB:.1f} GiB of memory to build an engine of "
-            f"{model.name}, and {free_memory / _GIB:.1f} GiB are free. Close other programs, or "
+            f"{flavour.label} needs about {memory / GIB:.1f} GiB of memory to build an engine of "
+            f"{model.name}, and {free_memory / GIB:.1f} GiB are free. Close other programs, or "
             "use --backend torch."
         )
     folder = cache_folder("tensorrt")
@@ -171,7 +171,7 @@ def _check_room(model: Model, flavour: Flavour) -> None:
     free_disk = shutil.disk_usage(folder).free
     if free_disk < disk:
         raise BackendUnavailable(
-            f"{flavour.label} needs about {disk / _GIB:.1f} GiB of disk in {folder} for an engine "
-            f"of {model.name}, and {free_disk / _GIB:.1f} GiB are free. Make room (streamcam build "
+            f"{flavour.label} needs about {disk / GIB:.1f} GiB of disk in {folder} for an engine "
+            f"of {model.name}, and {free_disk / GIB:.1f} GiB are free. Make room (streamcam build "
             "--list shows what is kept there), or use --backend torch."
         )

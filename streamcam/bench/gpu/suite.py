@@ -131,8 +131,8 @@ def measure_in_child(
 
 
 def _follow(messages: Connection, say: Say, deadline: float) -> Report:
-    while monotonic() < deadline:
-        if not messages.poll(_LOOK):
+    while (left := deadline - monotonic()) > 0:
+        if not messages.poll(min(_LOOK, left)):
             continue
         kind, content = messages.recv()
         if kind == "figures":

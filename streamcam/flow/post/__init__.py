@@ -64,7 +64,6 @@ class PostWorker:
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
         self._newest: Frame | None = None  # the camera's
-        self._live = camera is not None
         self._shown = 0.0  # `captured_at` of what was shown last
 
     def swap(self, finish: Finish) -> None:
@@ -130,7 +129,7 @@ class PostWorker:
     def _is_past(self, picture: Frame) -> bool:
         """Whether viewers have seen what comes after it. Pictures are behind the frames that were
         shown until the level fell or the source ended, and time never runs backwards."""
-        return self._live and picture.captured_at < self._shown
+        return picture.captured_at < self._shown
 
     def _put(self, frame: Frame) -> None:
         self._shown = frame.captured_at

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InvalidSpec, quoted
+from engines.ranges import CHUNKS, DELTA, GUIDANCE, SEED, STEPS, STRENGTH, why_not_size
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
@@ -23,9 +24,6 @@ Execution = Literal["auto", "eager", "graph", "compile"]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1280
-STEPS_MAX = 8
-CHUNKS_MAX = 4
 IN_FLIGHT = 2  # frames that an engine may be given before the first of them is finished
 
 
@@ -72,21 +70,14 @@ class EngineSpec:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("width", self.width), ("height", self.height)):
-            if value % SIZE_STEP or not SIZE_MIN <= value <= SIZE_MAX:
-                near = min(max(round(value / SIZE_STEP) * SIZE_STEP, SIZE_MIN), SIZE_MAX)
-                raise InvalidSpec(
-                    f"size {self.width}x{self.height}: {name} {value} must be a multiple of "
-                    f"{SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}, for example {near}."
-                )
-        if not 1 <= self.steps <= STEPS_MAX:
-            raise InvalidSpec(f"steps {self.steps} must be from 1 to {STEPS_MAX}.")
+        if problem := why_not_size(self.width, self.height):
+            raise InvalidSpec(f"size {self.width}x{self.height}: {problem}")
+        STEPS.check("steps", self.steps)
         _check_choice("guidance_mode", self.guidance_mode, GUIDANCE_MODES)
         _check_choice("batching", self.batching, get_args(Batching))
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("execution", self.execution, get_args(Execution))
-        if not 1 <= self.prompt_chunks <= CHUNKS_MAX:
-            raise InvalidSpec(f"prompt_chunks {self.prompt_chunks} must be from 1 to {CHUNKS_MAX}.")
+        CHUNKS.check("prompt_chunks", self.prompt_chunks)
         if self.threads < 0:
             raise InvalidSpec(f"threads {self.threads} must be 0 (automatic) or more.")
 
@@ -130,15 +121,12 @@ class Params:
     t_index: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.strength <= 1.0:
-            raise InvalidSpec(f"strength {self.strength} must be above 0 and at most 1.")
-        if not 0.0 <= self.guidance_scale <= 20.0:
-            raise InvalidSpec(f"guidance {self.guidance_scale} must be from 0 to 20.")
-        if not 0.0 <= self.delta <= 2.0:
-            raise InvalidSpec(f"delta {self.delta} must be from 0 to 2.")
-        for seed, _ in ((self.seed, 1.0), *(self.seed_mix or ())):
-            if not 0 <= seed < 2**32:
-                raise InvalidSpec(f"seed {seed} must be from 0 to {2**32 - 1}.")
+        STRENGTH.check("strength", self.strength)
+        GUIDANCE.check("guidance", self.guidance_scale)
+        DELTA.check("delta", self.delta)
+        SEED.check("seed", self.seed)
+        for seed, _ in self.seed_mix or ():
+            SEED.check("seed", seed)
         if self.seed_mix is not None:
             energy = sum(weight * weight for _, weight in self.seed_mix)
             if not abs(energy - 1.0) < 1e-3:

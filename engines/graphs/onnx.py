@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from engines.api import CHUNKS_MAX, SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX, EngineSpec
+from engines.api import EngineSpec
 from engines.model import Model
+from engines.ranges import CHUNKS_MAX, SIZE_MAX, SIZE_MIN, SIZE_STEP, STEPS_MAX
 from engines.step.frame_step import FrameStep, Networks
 
 OPSET = 20

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engines import hub
-from engines.api import STEPS_MAX, EngineSpec
+from engines.api import EngineSpec
 from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.model import Model, read_config, require
-from engines.step.schedule import LCM_TABLE, TRAIN_TIMESTEPS, NoiseSchedule
+from engines.ranges import LCM_TABLE, STEPS_MAX
+from engines.step.schedule import LCM_SPACING, NoiseSchedule
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from engines.step.frame_step import Networks
 
 Config = Mapping[str, object]
-_SPACING = TRAIN_TIMESTEPS // LCM_TABLE
 _WEIGHTS = {
     "unet": "unet/diffusion_pytorch_model",
     "text_encoder": "text_encoder/model",
@@ -128,7 +128,7 @@ def timesteps(strength: float, steps: int) -> tuple[int, ...]:
     Of the 50 entries of the LCM table the weakest ⌊50·strength⌋ are in play.
     """
     entries = max(int(LCM_TABLE * strength), steps)
-    return tuple(_SPACING * (entries - floor(k * entries / steps)) - 1 for k in range(steps))
+    return tuple(LCM_SPACING * (entries - floor(k * entries / steps)) - 1 for k in range(steps))
 
 
 def unet_config(folder: Path) -> Config:

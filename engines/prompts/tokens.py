@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from engines.api import CHUNKS_MAX
 from engines.errors import ModelUnavailable, PromptTooLong, quoted, reason
 from engines.prompts.syntax import parse
+from engines.ranges import CHUNKS_MAX
 
 CLIP_TOKENS = 77  # that CLIP's text encoders read at once, with start and end
 _STOPS = ",.;:!?\u3001\u3002\uff0c"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InvalidSpec, ModelUnavailable, quoted
+from engines.ranges import LCM_INDEX, LCM_TABLE, why_not_t_index
 
-LCM_TABLE = 50  # entries of the LCM table
 TRAIN_TIMESTEPS = 1000
+LCM_SPACING = TRAIN_TIMESTEPS // LCM_TABLE  # timesteps from one entry of the LCM table to the next
 _SIGMA_DATA = 0.5
 _TIMESTEP_SCALING = 10.0
 
@@ -70,14 +70,11 @@ class NoiseSchedule:
 
 def timesteps_from_t_index(t_index: Sequence[int], steps: int) -> tuple[int, ...]:
     """Timesteps of LCM table entries: index i stands for 999 − 20·i. Raises `InvalidSpec`."""
-    if len(t_index) != steps:
-        raise InvalidSpec(f"t_index {list(t_index)} has {len(t_index)} entries for {steps} steps.")
-    if any(not 0 <= i < LCM_TABLE for i in t_index):
-        raise InvalidSpec(f"t_index {list(t_index)} must be from 0 to {LCM_TABLE - 1}.")
-    if any(later <= earlier for earlier, later in pairwise(t_index)):
-        raise InvalidSpec(f"t_index {list(t_index)} must rise: the strongest noise comes first.")
-    spacing = TRAIN_TIMESTEPS // LCM_TABLE
-    return tuple(TRAIN_TIMESTEPS - 1 - spacing * i for i in t_index)
+    for number, index in enumerate(t_index):
+        LCM_INDEX.check(f"t_index[{number}]", index)
+    if problem := why_not_t_index(t_index, steps):
+        raise InvalidSpec(f"t_index {list(t_index)} {problem}")
+    return tuple(TRAIN_TIMESTEPS - 1 - LCM_SPACING * i for i in t_index)
 
 
 def spread_timesteps(strongest: float, weakest: float, steps: int) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ from statistics import mean, median
 import cv2
 import numpy as np
 
-from engines.api import SIZE_MAX, Engine, EngineSpec
+from engines.api import Engine, EngineSpec
+from engines.ranges import SIZE_MAX
 from streamcam.bench.paced_run import AppRun, Witness
 from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.post.finish import Finish

@@ -26,7 +26,8 @@ from engines.bench.peer_process import PeerProcess
 from engines.bench.peers import peer_script
 from engines.errors import PeerUnavailable, quoted
 from engines.families import open_model
-from engines.step.schedule import LCM_TABLE, TRAIN_TIMESTEPS
+from engines.ranges import LCM_TABLE
+from engines.step.schedule import LCM_SPACING, TRAIN_TIMESTEPS
 from streamcam.bench.paced_run import bundled_clip
 from streamcam.bench.turns import Rounds, Run, Side, side, take_turns
 from streamcam.looks.params import encoded
@@ -127,10 +128,9 @@ def compare(
 
 def on_table(timesteps: Sequence[int]) -> tuple[int, ...]:
     """The nearest LCM table entries, each once: noise levels that every peer can be asked for."""
-    spacing = TRAIN_TIMESTEPS // LCM_TABLE
     following, indices = LCM_TABLE, []
     for t in reversed(timesteps):
-        following = min(round((TRAIN_TIMESTEPS - 1 - t) / spacing), following - 1)
+        following = min(round((TRAIN_TIMESTEPS - 1 - t) / LCM_SPACING), following - 1)
         indices.append(following)
     return tuple(reversed(indices))
 

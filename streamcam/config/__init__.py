@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP
+from engines.ranges import why_not_size
 from streamcam.config.toml_file import display, read_toml
 from streamcam.config.validation import allowed, validate
 
@@ -40,11 +40,6 @@ def parse_size(text: str) -> Size:
 
 def check_engine_size(size: Size) -> Size:
     """`size` if an engine can render at it, else `ValueError` naming the nearest that it can."""
-    for name, value in zip(("width", "height"), size, strict=True):
-        if value % SIZE_STEP or not SIZE_MIN <= value <= SIZE_MAX:
-            near = min(max(round(value / SIZE_STEP) * SIZE_STEP, SIZE_MIN), SIZE_MAX)
-            raise ValueError(
-                f"{name} {value} must be a multiple of {SIZE_STEP} from {SIZE_MIN} to "
-                f"{SIZE_MAX}, for example {near}."
-            )
+    if problem := why_not_size(*size):
+        raise ValueError(problem)
     return size

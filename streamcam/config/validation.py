@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from engines.ranges import Range
 from streamcam.config.toml_file import display
 from streamcam.errors import UnknownChoice, UsageError, quoted
 
@@ -116,9 +117,11 @@ def _count(schema: Schema) -> str:
 
 
 def _range(schema: Schema) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None and most is not None:
-        return f" from {least:g} to {most:g}" if most < 1e6 else f" from {least} to {most}"
+    least, above, most = map(schema.get, ("minimum", "exclusiveMinimum", "maximum"))
+    if most is not None and least is not None:
+        return f" {Range(least, most)}"
+    if most is not None and above is not None:
+        return f" {Range(above, most, open_below=True)}"
     words = [
         f"{word} {schema[key]:g}"
         for key, word in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,22 +13,30 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from engines import ranges
 from streamcam.config import Size, check_engine_size, parse_size
 
-LCM_ENTRIES = 50
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
 SCHEDULE_MAX = 64  # entries
 _ENGINE_EXAMPLE, _PICTURE_EXAMPLE = "448x256", "1280x720"
+_Finite = Field(allow_inf_nan=False)
+
+
+def _within(allowed: ranges.Range) -> Any:  # noqa: ANN401  # what Field gives is of no public type
+    least, most = allowed.least, allowed.most
+    return Field(gt=least, le=most) if allowed.open_below else Field(ge=least, le=most)
+
 
 Prompt = Annotated[str, StringConstraints(max_length=PROMPT_MAX)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Strength = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Guidance = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
-Delta = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
-LoraScale = Annotated[float, Field(ge=-4, le=4, allow_inf_nan=False)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-LcmIndex = Annotated[int, Field(ge=0, le=LCM_ENTRIES - 1)]
+Steps = Annotated[int, _within(ranges.STEPS)]
+Strength = Annotated[float, _within(ranges.STRENGTH), _Finite]
+Guidance = Annotated[float, _within(ranges.GUIDANCE), _Finite]
+Delta = Annotated[float, _within(ranges.DELTA), _Finite]
+Seconds = Annotated[float, Field(ge=0.1, le=86_400), _Finite]
+LoraScale = Annotated[float, Field(ge=-4, le=4), _Finite]
+Seed = Annotated[int, _within(ranges.SEED)]
+LcmIndex = Annotated[int, _within(ranges.LCM_INDEX)]
 
 
 def _one_line(name: str) -> str:

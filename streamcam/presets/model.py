@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
-from engines.api import STEPS_MAX, Execution, GuidanceMode, Precision
+from engines.api import Execution, GuidanceMode, Precision
+from engines.ranges import why_not_t_index
 from streamcam.config import display, validate
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.look import Look, Schedule, Turn
@@ -24,6 +24,7 @@ from streamcam.presets.fields import (
     Name,
     Prompt,
     Seed,
+    Steps,
     Strength,
     TableIndices,
 )
@@ -46,7 +47,7 @@ class Preset(Table):
     """What it should not look like; read by the guidance modes onetime and full."""
     strength: Strength = 0.5
     """How far the picture may leave the camera: near 0 hardly, 1 follows the prompt alone."""
-    steps: Annotated[int, Field(ge=1, le=STEPS_MAX)] = 1
+    steps: Steps = 1
     """Denoising steps a picture."""
     guidance: Guidance = 1.0
     """How hard the picture is pushed towards the prompt; up to 1 not at all."""
@@ -105,10 +106,8 @@ class Preset(Table):
         steps = info.data.get("steps")
         if t_index is None or steps is None:
             return t_index
-        if len(t_index) != steps:
-            raise ValueError(f"it needs one entry for each of steps = {steps}.")
-        if any(later <= earlier for earlier, later in pairwise(t_index)):
-            raise ValueError("it must rise: the strongest noise comes first.")
+        if problem := why_not_t_index(t_index, steps):
+            raise ValueError(f"it {problem}")
         return t_index
 
     @classmethod

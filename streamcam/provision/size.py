@@ -9,8 +9,9 @@ from time import perf_counter
 
 import numpy as np
 
-from engines.api import SIZE_MAX, SIZE_MIN, SIZE_STEP, Engine, EngineSpec
+from engines.api import Engine, EngineSpec
 from engines.errors import EngineError
+from engines.ranges import nearest_side
 from streamcam.looks.look import Look
 from streamcam.looks.params import encoded
 
@@ -37,9 +38,9 @@ def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
     """The sizes on offer for a shape, small ones first: multiples of 16, 128 to 1280."""
     sizes: list[tuple[int, int]] = []
     for nominal in _WIDTHS:
-        area = nominal * _stepped(nominal * 9 / 16)
-        width = _stepped(sqrt(area * aspect))
-        size = (width, _stepped(width / aspect))
+        area = nominal * nearest_side(nominal * 9 / 16)
+        width = nearest_side(sqrt(area * aspect))
+        size = (width, nearest_side(width / aspect))
         if size not in sizes:
             sizes.append(size)
     return sizes
@@ -199,7 +200,7 @@ def holds(seconds: float, wanted_fps: float) -> bool:
 
 def _of_width(nominal: int, sizes: list[tuple[int, int]]) -> tuple[int, int]:
     """The size whose area is nearest to that of the 16:9 size of a width."""
-    area = nominal * _stepped(nominal * 9 / 16)
+    area = nominal * nearest_side(nominal * 9 / 16)
     return min(sizes, key=lambda size: abs(_area(size) - area))
 
 
@@ -211,8 +212,3 @@ def _up_to(nominal: int, aspect: float) -> list[tuple[int, int]]:
 
 def _area(size: tuple[int, int]) -> int:
     return size[0] * size[1]
-
-
-def _stepped(length: float) -> int:
-    step = int(length / SIZE_STEP + 0.5) * SIZE_STEP
-    return min(max(step, SIZE_MIN), SIZE_MAX)

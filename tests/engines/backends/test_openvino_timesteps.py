@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from openvino.properties import hint
 
-from engines.api import SIZE_MAX, EngineSpec
+from engines.api import EngineSpec
 from engines.backends.openvino.graphs import ov, read_graph
 from engines.backends.openvino.timesteps import ROWS_OF_TABLES
 from engines.families import open_model
 from engines.model import frame_step_graph
 from engines.model.shapes import frame_step_signature, input_shapes
+from engines.ranges import SIZE_MAX
 from engines.step.schedule import TRAIN_TIMESTEPS
 
 ROWS = 3

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.api import SIZE_MAX, SIZE_MIN, EngineSpec
+from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import BackendUnavailable, EngineFailed
+from engines.ranges import SIZE_MAX, SIZE_MIN
 from streamcam.provision.size import (
     build_fitting,
     build_ready,

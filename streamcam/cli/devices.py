@@ -25,7 +25,7 @@ _OUTPUTS = (
 def devices() -> None:
     """List cameras, screens, virtual cameras and outputs."""
     from streamcam.capture.screen import is_shared, visible_screens
-    from streamcam.doctor.cameras import real_cameras
+    from streamcam.pipeline.auto import real_cameras
     from streamcam.sink.pipewire.presence import pipewire_obstacle
     from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from streamcam.capture.camera import permission
 from streamcam.capture.camera.holders import holders
 from streamcam.doctor import Finding, v4l2
 from streamcam.errors import UsageError
-
-if TYPE_CHECKING:
-    from streamcam.capture.camera import Camera
+from streamcam.pipeline.auto import real_cameras
 
 _TOPIC = "source"
 _SHOWN = 4  # sizes in the list; a camera may have fifty
@@ -38,16 +35,6 @@ def check() -> Iterator[Finding]:
         yield Finding(
             _TOPIC, "camera", "note", "none", "plug one in; a screen, a video or the demo will do"
         )
-
-
-def real_cameras() -> list[Camera]:
-    """The cameras that can be a source: those that are no virtual camera of this machine."""
-    from streamcam.capture.camera import list_cameras
-    from streamcam.sink.virtualcam.devices import list_devices
-
-    virtual = list_devices()
-    taken = {one.path for one in virtual} | {one.label for one in virtual}
-    return [one for one in list_cameras() if not taken & {one.path, one.name}]
 
 
 def _fastest_of_each_size(modes: list[v4l2.Mode]) -> list[v4l2.Mode]:

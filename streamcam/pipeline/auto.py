@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamcam import capture, sink
 from streamcam.errors import UsageError, quoted
@@ -12,6 +13,9 @@ from streamcam.sink.pipewire.presence import pipewire_obstacle
 from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 from streamcam.sink.window.display import require_display
+
+if TYPE_CHECKING:
+    from streamcam.capture.camera import Camera
 
 Say = Callable[[str], None]
 
@@ -24,11 +28,7 @@ def choose_source(choice: str | None, say: Say) -> str:
     """
     if choice is not None and capture.parse(choice) != ("camera", ""):
         return choice
-    from streamcam.capture.camera import list_cameras
-
-    # A virtual camera is where our own picture goes, or shows nothing until OBS sends to it.
-    virtual = {name for device in list_devices() for name in (device.path, device.label)}
-    cameras = [camera for camera in list_cameras() if not virtual & {camera.path, camera.name}]
+    cameras = real_cameras()
     if cameras:
         say(f"source chosen: {cameras[0]}, the first camera (--source takes another)")
         return f"camera:{cameras[0].index}"
@@ -43,6 +43,17 @@ def choose_source(choice: str | None, say: Say) -> str:
         return "screen"
     say(f"source chosen: the demo clip, as {missing} and no screen (see --source)")
     return "demo"
+
+
+def real_cameras() -> list[Camera]:
+    """The cameras of this machine without its virtual ones. Raises `UsageError`.
+
+    A virtual camera is where our own picture goes, or shows nothing until OBS sends to it.
+    """
+    from streamcam.capture.camera import list_cameras
+
+    virtual = {name for device in list_devices() for name in (device.path, device.label)}
+    return [camera for camera in list_cameras() if not virtual & {camera.path, camera.name}]
 
 
 def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tuple[str, ...]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from streamcam.capture.camera.permission import CONSENT
+from streamcam.open_files import PROC, holders_of
 
-_PROC = Path("/proc")
 
-
-def holders(path: str, proc: Path = _PROC) -> list[str]:
+def holders(path: str, proc: Path = PROC) -> list[str]:
     """Programs beside this one that have the camera `path` open: "obs (1234)" on Linux, of other
     users' only what root sees; "Zoom.exe" on Windows, which does not say which camera it is.
 
@@ -21,20 +19,9 @@ def holders(path: str, proc: Path = _PROC) -> list[str]:
     """
     if sys.platform == "win32":
         return sorted(set(_told_by_windows()))
-    return _told_by_linux(path, proc) if sys.platform == "linux" else []
-
-
-def _told_by_linux(path: str, proc: Path) -> list[str]:
-    found = []
-    for process in proc.glob("[0-9]*"):
-        try:
-            held = any(link.readlink() == Path(path) for link in (process / "fd").iterdir())
-            name = (process / "comm").read_text("utf-8", "replace").strip() if held else ""
-        except OSError:  # it ended, or is another user's
-            continue
-        if held and int(process.name) != os.getpid():
-            found.append(f"{name} ({process.name})")
-    return sorted(found)
+    if sys.platform != "linux":
+        return []
+    return sorted(f"{holder.name} ({holder.pid})" for holder in holders_of(path, proc))
 
 
 def _told_by_windows() -> Iterator[str]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Lock
 from time import perf_counter
 
+from streamcam.open_files import PROC, holders_of
+
 _OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE, _OVERFLOW = 0x20, 0x08, 0x10, 0x4000
 _EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, length of a name
 _ALL = 4096  # bytes read at once: 256 events
@@ -33,10 +35,10 @@ class Readers:
     def __init__(
         self,
         path: str,
-        processes: Path = Path("/proc"),
+        proc: Path = PROC,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self._path, self._processes, self._clock = path, processes, clock
+        self._path, self._proc, self._clock = path, proc, clock
         self._lock = Lock()  # or a count might read what has taken the place of a closed file
         library = ctypes.CDLL(None, use_errno=True)
         # Protected by _lock:
@@ -118,28 +120,14 @@ class Readers:
         return b""
 
     def _look(self) -> Counter[str]:
-        """Open files of other processes that are `path`, by the name of the process."""
+        """Open files of other processes that are `path`, by the name of the process.
+
+        Empty if the device is gone, which writing to it will say.
+        """
         found: Counter[str] = Counter()
-        try:
-            wanted = Path(self._path).stat()
-        except OSError:  # the device is gone, which writing to it will say
-            return found
-        for process in self._processes.glob("[0-9]*"):
-            if process.name == str(os.getpid()):
-                continue
-            with suppress(OSError):  # another user's, or it has just ended
-                files = sum(_is(entry, wanted) for entry in os.scandir(process / "fd"))
-                if files:
-                    name = (process / "comm").read_text("utf-8", "replace")
-                    found[name.removesuffix("\n")] += files
+        for holder in holders_of(self._path, self._proc):
+            found[holder.name] += holder.times
         return found
-
-
-def _is(entry: os.DirEntry[str], wanted: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(entry.stat(), wanted)
-    except OSError:
-        return False
 
 
 def watch_readers(path: str) -> Readers | None:

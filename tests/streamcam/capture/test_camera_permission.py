@@ -135,14 +135,22 @@ def test_windows_names_the_programs_that_use_a_camera_now(windows, monkeypatch):
 
 def test_linux_names_the_programs_that_have_the_device_open(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
-    for pid, name, links in ((7, "obs", ["/dev/video0"]), (8, "sh", ["/dev/null"]), (9, "x", [])):
+    camera, free = tmp_path / "video0", tmp_path / "video1"
+    camera.touch()
+    free.touch()
+    for pid, name, links in (
+        (7, "obs", [camera]),
+        (8, "sh", ["/dev/null", free.parent]),
+        (9, "x", []),
+    ):
         (tmp_path / str(pid) / "fd").mkdir(parents=True)
         (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
         for number, target in enumerate(links):
             (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
     (tmp_path / "10").mkdir()  # one that has just ended
-    assert holders.holders("/dev/video0", tmp_path) == ["obs (7)"]
-    assert holders.holders("/dev/video1", tmp_path) == []
+    assert holders.holders(str(camera), tmp_path) == ["obs (7)"]
+    assert holders.holders(str(free), tmp_path) == []
+    assert holders.holders(str(tmp_path / "unplugged"), tmp_path) == []
 
 
 def test_programs_share_a_camera_on_a_mac(monkeypatch):

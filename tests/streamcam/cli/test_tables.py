@@ -59,9 +59,9 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     screens = [Screen(1, 0, 0, 1920, 1080, primary=True)]
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: cameras)
     monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: screens)
-    monkeypatch.setattr(
-        "streamcam.sink.virtualcam.devices.list_devices", lambda: [Device("/dev/video9", "out")]
-    )
+    virtual = [Device("/dev/video9", "out")]
+    for where in ("sink.virtualcam.devices", "pipeline.auto"):
+        monkeypatch.setattr(f"streamcam.{where}.list_devices", lambda: virtual)
     monkeypatch.setattr("streamcam.sink.pipewire.presence.pipewire_obstacle", lambda: None)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()

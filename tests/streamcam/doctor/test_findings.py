@@ -171,7 +171,7 @@ def webcam(monkeypatch):
     listed = [Camera(0, "HD Webcam", "/dev/video0", "V4L2"), Camera(9, "out", "/dev/video9", "")]
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: listed)
     monkeypatch.setattr(
-        "streamcam.sink.virtualcam.devices.list_devices", lambda: [Device("/dev/video9", "out")]
+        "streamcam.pipeline.auto.list_devices", lambda: [Device("/dev/video9", "out")]
     )
     modes = [v4l2.Mode("MJPG", 160 * i, 90 * i, 30.0) for i in range(1, 9)]
     monkeypatch.setattr(v4l2, "modes", lambda _: modes)

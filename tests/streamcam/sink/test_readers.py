@@ -24,7 +24,7 @@ def device(tmp_path):
 
 @pytest.fixture
 def readers(device, tmp_path):
-    made = Readers(str(device), processes=tmp_path)
+    made = Readers(str(device), proc=tmp_path)
     yield made
     made.close()
 

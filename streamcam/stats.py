@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from threading import Lock
 from time import perf_counter
@@ -79,7 +79,7 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
-        self._texts: dict[str, str] = dict.fromkeys(("look", "memory", "resolve", "curtain"), "")
+        self._owners: dict[str, Callable[[], str]] = {}
 
     def count(self, name: str) -> None:
         """One more of `name`, now."""
@@ -98,10 +98,11 @@ class Stats:
         with self._lock:
             self._drop_sources.append(queue)
 
-    def say(self, name: str, text: str) -> None:
-        """Set a text: "look", "memory", "resolve" and "curtain" (the current ones)."""
+    def ask(self, name: str, owner: Callable[[], str]) -> None:
+        """Let snapshots ask `owner` for a text: "look", "memory", "resolve" or "curtain". It is
+        called on the thread that takes the snapshot, and returns at once."""
         with self._lock:
-            self._texts[name] = text
+            self._owners[name] = owner
 
     def total(self, name: str) -> int:
         """How often `count(name)` was called."""
@@ -111,6 +112,9 @@ class Stats:
     def snapshot(self) -> Snapshot:
         """A consistent reading of everything."""
         now = perf_counter()
+        with self._lock:
+            owners = dict(self._owners)
+        texts = {name: owner() for name, owner in owners.items()}  # an owner may have a lock
         with self._lock:
             motion, style, engine, resolve = map(self._ms, ("motion", "style", "engine", "resolve"))
             passed, skipped = self._counts["engine"], self._counts["skipped"]
@@ -131,10 +135,10 @@ class Stats:
                 frames_in=self._counts["in"],
                 frames_out=self._counts["out"],
                 seconds=now - self.started_at,
-                look=self._texts["look"],
-                memory=self._texts["memory"],
-                resolve=self._texts["resolve"],
-                curtain=self._texts["curtain"],
+                look=texts.get("look", ""),
+                memory=texts.get("memory", ""),
+                resolve=texts.get("resolve", ""),
+                curtain=texts.get("curtain", ""),
                 notice=self.notices.for_users(),
             )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
@@ -56,6 +55,7 @@ class Live:
         self._pending: Pending | None = None
         self._growth = Growth(options.format.fps, self._specs)
         self._outage = Outage(workers.stats.notices, say)
+        self._stats.ask("look", lambda: self._box.look)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
 
     def select_look(self, name: str) -> None:
@@ -201,16 +201,14 @@ class Live:
                 self._wish(following, done=0)
             elif last:
                 self._pending = None
-        self._room.show(engine.spec.device)
+        self._room.look_at(engine.spec.device)
         self._say(describe(engine))
 
     def _change_over(self, engine: Engine, pending: Pending) -> None:
         preset = pending.preset
         encode_looks(preset, engine.encode)
         wanted = preset.showing(kept_look(preset, self.preset, self._box.look, chosen=self._chosen))
-        box = ParamsBox(engine.encode, wanted, partial(self._stats.say, "look"))
-        self._box.mute()
-        self._stats.say("look", box.look)
+        box = ParamsBox(engine.encode, wanted)
         self._workers.infer.swap(engine, box)
         self._box, self._spec = box, pending.spec
         self._adopt(preset)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
@@ -79,7 +78,7 @@ class Opening:
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
         engine, line = result_of(first.opened, lambda: self._patience.lost(source))
-        box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
+        box = ParamsBox(engine.encode, options.preset.showing())
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
         if opened.sound and any(output.finishes for output in sinks.values()):

@@ -49,6 +49,7 @@ class Pipeline:
         self._stages = Stages()
         self._main = MainThread()
         self._opening = Opening(options, self.stats, self._stages, self._main, say)
+        self.stats.ask("curtain", lambda: "" if self.curtain == OPEN else self.curtain)
         self._live: Live | None = None
         self._given_up: list[str] = []
         self._closing_errors: list[BaseException] = []
@@ -142,7 +143,6 @@ class Pipeline:
 
     def draw_curtain(self, name: str) -> None:
         self._opening.curtain.draw(name)
-        self.stats.say("curtain", "" if name == OPEN else name)
 
     def select_preset(self, name: str) -> None:
         """Takes names alone, no paths: who asks may be a web page."""

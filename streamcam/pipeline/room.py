@@ -25,7 +25,9 @@ class Room:
         self._infer, self._stats = workers.infer, workers.stats
         self._say = say
         self._lock, self._repair = repair
-        self.show(device)
+        self._taken = ""
+        self._stats.ask("memory", lambda: self._taken)
+        self.look_at(device)
 
     def make(self) -> bool:
         """Close the running engine; the last picture stays. Waits for the end of a frame. False,
@@ -37,9 +39,9 @@ class Room:
         self._say("engine: the running one was closed, since the next does not fit beside it")
         return True
 
-    def show(self, device: str) -> None:
-        """Let the status say how much of a device's memory is taken, by whatever program."""
+    def look_at(self, device: str) -> None:
+        """Let the status say how much of a device's memory all programs have taken by now."""
         with suppress(RuntimeError):  # of a device that failed: others say so
             memory = memory_of(device)
             taken = memory and f"{(memory.total - memory.free) / GIB:.1f}/{memory.total / GIB:.1f}"
-            self._stats.say("memory", f"{taken} GiB" if taken else "")
+            self._taken = f"{taken} GiB" if taken else ""

@@ -90,17 +90,24 @@ def test_drops_of_all_queues_are_added():
     assert stats.snapshot().dropped == 3
 
 
-def test_texts_stay_until_they_are_replaced():
+def test_every_snapshot_asks_the_owner_of_a_text():
+    stats, looks = Stats(), ["noir"]
+    assert stats.snapshot().look == ""
+    stats.ask("look", lambda: looks[-1])
+    assert stats.snapshot().look == "noir"
+    looks.append("oil")
+    assert stats.snapshot().look == "oil"
+
+
+def test_notices_stay_until_they_are_settled():
     stats = Stats()
-    stats.say("look", "noir")
     stats.notices.put(Notice("source", "camera lost"))
     stats.notices.put(Notice("preset", "its engine is being built"))
     assert stats.snapshot().notice == "camera lost · its engine is being built"
     stats.notices.settle("source")
     stats.notices.put(Notice("preset", ""))
-    reading = stats.snapshot()
-    assert (reading.look, reading.notice) == ("noir", "")
-    assert reading.as_dict()["look"] == "noir"
+    assert stats.snapshot().notice == ""
+    assert stats.snapshot().as_dict()["notice"] == ""
 
 
 def test_counting_from_many_threads_loses_nothing():

@@ -60,6 +60,7 @@ class PostWorker:
         self._outboxes = list(outboxes)
         self._finish = finish  # replaced as a whole by `swap`
         self._stats = stats
+        stats.ask("resolve", lambda: self._finish.label)
         self._camera = camera
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
@@ -74,7 +75,6 @@ class PostWorker:
         """Until the queue of pictures or all queues of the sinks are closed."""
         while True:
             finish = self._finish
-            self._stats.say("resolve", finish.label)
             camera, thinning = self._camera, self._thinning
             if camera is None or thinning is None:
                 self._pass_on(finish)

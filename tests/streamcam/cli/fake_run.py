@@ -34,6 +34,9 @@ class Pipeline:
 
     def __init__(self, options, say, hurry) -> None:
         self.preset, self.stats, self._say = options.preset, Stats(), say
+        self.look, self.curtain = "", "live"
+        self.stats.ask("look", lambda: self.look)
+        self.stats.ask("curtain", lambda: "" if self.curtain == "live" else self.curtain)
         self._ended = threading.Event()
         shown = {name: value for name, value in vars(options).items() if name != "preset"}
         log(f"options {options.preset.name} {shown}")
@@ -45,7 +48,7 @@ class Pipeline:
         if os.environ.get("FAKE") == "port taken":
             raise UsageError("port 8737 is taken\nby another program.")
         self._say("engine: fake, 448x256")
-        self.stats.say("look", self.preset.name)
+        self.look = self.preset.name
         for name in ("in", "engine", "out") * 3:
             self.stats.count(name)
         self.stats.took("motion", 0.05)
@@ -77,12 +80,8 @@ class Pipeline:
         self.preset = preset
         log(f"apply {preset.prompt}")
 
-    @property
-    def curtain(self) -> str:
-        return self.stats.snapshot().curtain or "live"
-
     def draw_curtain(self, name: str) -> None:
-        self.stats.say("curtain", "" if name == "live" else name)
+        self.curtain = name
         log(f"curtain {name}")
 
     def look_names(self) -> list[str]:
@@ -90,7 +89,7 @@ class Pipeline:
 
     def select_look(self, name: str) -> None:
         self.preset.look(name)
-        self.stats.say("look", name)
+        self.look = name
         self.stats.notices.put(Notice("preset", f"now {name}"))
         log(f"look {name}")
 

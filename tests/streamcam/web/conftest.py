@@ -27,7 +27,8 @@ class Program:
     def __init__(self):
         self.stats = Stats()
         self.preset_name = "anime"
-        self.stats.say("look", "anime")
+        self.look = "anime"
+        self.stats.ask("look", lambda: self.look)
         self.curtain = "live"
 
     def draw_curtain(self, name):
@@ -44,7 +45,7 @@ class Program:
     def select_look(self, name):
         if name not in self.look_names():
             raise UnknownChoice("look", name, self.look_names())
-        self.stats.say("look", name)
+        self.look = name
 
     def select_preset(self, name):
         if name == "broken":

@@ -1,6 +1,6 @@
 """Artifacts: what is computed once and kept in the user's cache: graphs, engines, weights.
 
-A file or a folder is either whole or not there: it is written beside its place and moved.
+A file or a folder is either whole or not there (engines/whole.py).
 Whatever shapes an artifact is in its key, so a change of any of it makes another one. A folder
 that is worth checking has a manifest: what it is, and the size and SHA-256 of every file in it.
 """
@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import sys
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b, file_digest
 from pathlib import Path
 
-import psutil
 from platformdirs import user_cache_path
 
 from engines.errors import reason
+from engines.whole import beside, delete_left, whole_file, whole_folder
 
 MANIFEST = "manifest.json"
-_UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
-_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +53,10 @@ def key_of(parts: Mapping[str, object]) -> str:
 
 @contextmanager
 def writing(place: Path) -> Iterator[Path]:
-    """A path to write a file to that takes its `place` when the block ends, and not if it fails.
-
-    Two programs that write the same artifact at once both succeed; the last one stays.
-    """
-    unfinished = _unfinished(place)
-    try:
+    """A path to write a file of the cache to: see `whole_file`."""
+    delete_left(place.parent)
+    with whole_file(place) as unfinished:
         yield unfinished
-        _patiently(lambda: unfinished.replace(place))
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -76,16 +65,10 @@ def writing_folder(place: Path, content: Mapping[str, object]) -> Iterator[Path]
 
     An existing folder is replaced. Callers write over a damaged one only.
     """
-    unfinished = _unfinished(place)
-    unfinished.mkdir()
-    try:
+    delete_left(place.parent)
+    with whole_folder(place, replaces=True) as unfinished:
         yield unfinished
         _write_manifest(unfinished, place.name, content)
-        if place.exists():
-            _patiently(lambda: shutil.rmtree(place))  # noqa: TID251  # a place of this cache
-        _patiently(lambda: unfinished.rename(place))
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)  # noqa: TID251  # made here
 
 
 def why_not_whole(folder: Path) -> str | None:
@@ -153,7 +136,7 @@ def evict(kind: str, limit: int, keep: Collection[Path] = ()) -> list[Artifact]:
         if one.path in keep:
             continue
         with suppress(OSError):
-            aside = one.path.rename(_unfinished(one.path))  # at once: nobody finds half of it
+            aside = one.path.rename(beside(one.path))  # at once: nobody finds half of it
             left -= one.bytes
             gone.append(one)
             if aside.is_dir():
@@ -168,21 +151,6 @@ def _used_at(one: Artifact) -> float:
         with suppress(OSError):
             return place.stat().st_mtime
     return 0.0
-
-
-def _patiently(move: Callable[[], object]) -> None:
-    """`move` or delete, on Windows again and again for ten seconds while that is refused: a virus
-    scanner or the search index opens what was just written, and holds the folder that it is in."""
-    until = time.monotonic() + (_TIMEOUT_SECONDS if sys.platform == "win32" else 0.0)
-    while True:
-        try:
-            move()
-        except PermissionError:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
 
 
 def file_sha256(path: Path) -> str:
@@ -213,19 +181,6 @@ def _why_not(file: Path, bytes: int, sha256: str) -> str | None:  # a manifest's
     if file_sha256(file) != sha256:
         return f"{file.name} has other content than was written"
     return None
-
-
-def _unfinished(place: Path) -> Path:
-    """Where to write what will be `place`; what ended programs left there is deleted."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for left in place.parent.glob(".*"):
-        writer = _UNFINISHED.match(left.name)
-        if writer and not psutil.pid_exists(int(writer[1])):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)  # noqa: TID251  # of this cache
-            else:
-                left.unlink(missing_ok=True)
-    return place.with_name(f".{os.getpid()}.{place.name}")
 
 
 def _write_manifest(folder: Path, key: str, content: Mapping[str, object]) -> None:

@@ -27,7 +27,7 @@ def holders_of(path: str, proc: Path = PROC) -> list[Holder]:
     """
     found: list[Holder] = []
     try:
-        wanted = os.stat(path)
+        wanted = Path(path).stat()
     except OSError:
         return found
     for process in proc.glob("[0-9]*"):

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engines.errors import PeerUnavailable, reason
+from engines.whole import whole_file
 
 # As the specification of inline script metadata (PEP 723) has it.
 _HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
@@ -81,7 +82,8 @@ def prepare(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _READY).unlink(missing_ok=True)
         _build(folder, wanted, say, execute)
-        _mark_ready(folder, wanted)
+        with whole_file(folder / _READY) as unfinished:  # last of all
+            unfinished.write_text(_manifest(wanted), "utf-8")
     except OSError as error:
         raise PeerUnavailable(
             f"peer {script.stem}: its environment cannot be written to {folder}: {reason(error)}."
@@ -122,13 +124,6 @@ def _is_ready(folder: Path, wanted: Requirements) -> bool:
         return (folder / _READY).read_text("utf-8") == _manifest(wanted)
     except (OSError, ValueError):
         return False
-
-
-def _mark_ready(folder: Path, wanted: Requirements) -> None:
-    """Last of all, and whole or not at all."""
-    unfinished = folder / f"{_READY}.part"
-    unfinished.write_text(_manifest(wanted), "utf-8")
-    unfinished.replace(folder / _READY)
 
 
 def _manifest(wanted: Requirements) -> str:

@@ -10,10 +10,10 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from engines.errors import BackendUnavailable, ModelUnavailable, reason
+from engines.whole import whole_folder
 
 _TOKENIZER = Path(__file__).parents[1] / "nano" / "tokenizer"
 _SEED = 0
@@ -116,10 +116,8 @@ def random_model(
         return folder
     say(f"model {name}: writing random weights to {folder}, once")
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{name}.", dir=root, ignore_cleanup_errors=True) as made:
-            write(architecture, Path(made) / name)
-            (Path(made) / name).replace(folder)
+        with whole_folder(folder) as unfinished:
+            write(architecture, unfinished)
     except OSError as error:
         raise ModelUnavailable(
             f"model {name} cannot be written to {root}: {reason(error)}."

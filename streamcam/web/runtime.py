@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 from platformdirs import user_runtime_path
 
+from engines.whole import whole_file
+
 _ALIKE = 2.0  # seconds by which two readings of one process's birth may differ
 
 
@@ -52,12 +54,11 @@ class Running:
     def save(self, folder: Path) -> Path:
         """Write it for this user's eyes only; the file. Raises `OSError`."""
         path = folder / f"{self.pid}.json"
-        draft = path.with_suffix(".part")
-        draft.unlink(missing_ok=True)
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8") as out:
-            json.dump(asdict(self), out)
-        draft.replace(path)
+        with whole_file(path) as unfinished:
+            unfinished.unlink(missing_ok=True)
+            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(file, "w", encoding="utf-8") as out:
+                json.dump(asdict(self), out)
         return path
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import artifacts
+from engines import artifacts, whole
 from engines.artifacts import about, why_not_whole, writing, writing_folder
 
 
@@ -31,11 +31,9 @@ def held(monkeypatch, tmp_path_factory):
 
     for owner, name in ((Path, "replace"), (Path, "rename"), (shutil, "rmtree")):
         monkeypatch.setattr(owner, name, refusing(getattr(owner, name)))
-    monkeypatch.setattr(artifacts.sys, "platform", "win32")
-    monkeypatch.setattr(artifacts.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(
-        artifacts.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds)
-    )
+    monkeypatch.setattr(whole.sys, "platform", "win32")
+    monkeypatch.setattr(whole.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(whole.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return hold
 
 
@@ -69,7 +67,7 @@ def test_patience_has_an_end(held, tmp_path):
 
 
 def test_elsewhere_a_refusal_is_final(held, tmp_path, monkeypatch):
-    monkeypatch.setattr(artifacts.sys, "platform", "linux")
+    monkeypatch.setattr(whole.sys, "platform", "linux")
     held(1)
     with pytest.raises(PermissionError), writing(tmp_path / "kernels") as unfinished:
         unfinished.write_bytes(b"new")

@@ -8,13 +8,13 @@ the file is read from end to end once anyway, to be converted.
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from engines.artifacts import cache_folder, file_sha256
 from engines.errors import BackendUnavailable, ModelUnavailable
 from engines.hub import fetch_configuration
 from engines.hub.layout import lacking
 from engines.model.single_file.header import Header, Kind, kind_of, read_header
+from engines.whole import whole_folder
 
 _CONVERSION = 1  # counts up when the same file would become another folder
 
@@ -42,7 +42,7 @@ def as_model_folder(file: Path) -> Path:
 
 
 def _convert(file: Path, header: Header, kind: Kind, folder: Path) -> None:
-    """Write the model folder; it is whole, or not there."""
+    """Write the model folder."""
     try:
         from engines.model.single_file.conversion import convert
     except ModuleNotFoundError as error:
@@ -54,12 +54,5 @@ def _convert(file: Path, header: Header, kind: Kind, folder: Path) -> None:
         configuration = fetch_configuration(kind.repo_id)
     except ModelUnavailable as error:
         raise ModelUnavailable(f"model {file} is a {kind.name}, and {error}") from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".converting-") as unfinished:
-        whole = Path(unfinished) / "model"
-        convert(file, header, kind, configuration, whole)
-        try:
-            whole.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another program was faster, with the same content
-                raise
+    with whole_folder(folder) as unfinished:
+        convert(file, header, kind, configuration, unfinished)

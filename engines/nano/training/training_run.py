@@ -15,6 +15,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from engines.whole import whole_file
+
 _WARM_UP, _STEADY = 100, 0.35  # steps, and the share of all steps before the rate falls
 _CLIP = 1.0
 _STEPS_BETWEEN_LOSSES = 10  # steps after which losses are fetched: every time the GPU waits for it
@@ -129,19 +131,16 @@ class TrainingRun:
         return float(np.mean(self.losses[-self.plan.every :]))
 
     def _keep(self) -> None:
-        unfinished = self._checkpoint.with_suffix(".unfinished")
         states = [[m.state_dict() for m in group] for group in (self.modules, self.averaged)]
-        torch.save(
-            {
-                "step": self.step,
-                "steps": self.plan.steps,
-                "losses": self.losses,
-                "states": states,
-                "optimizer": self._optimizer.state_dict(),
-            },
-            unfinished,
-        )
-        unfinished.replace(self._checkpoint)
+        checkpoint = {
+            "step": self.step,
+            "steps": self.plan.steps,
+            "losses": self.losses,
+            "states": states,
+            "optimizer": self._optimizer.state_dict(),
+        }
+        with whole_file(self._checkpoint) as unfinished:
+            torch.save(checkpoint, unfinished)
         (self.folder / "losses.json").write_text(json.dumps(self.losses), "utf-8")
         cv2.imwrite(str(self.folder / "loss.png"), plot(self.losses))
 

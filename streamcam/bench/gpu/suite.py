@@ -26,6 +26,7 @@ from engines.bench.peers import peer_script
 from engines.devices import card_of
 from engines.errors import EngineError, PeerUnavailable
 from engines.survey import NvidiaCard, nvidia_cards, packages
+from engines.whole import whole_file
 from streamcam import __version__
 from streamcam.bench.gpu.measurement import PEERS, Measurement
 from streamcam.bench.gpu.part import FIRST, Part, options_of
@@ -227,10 +228,8 @@ def _opened(file: Path, conditions: Report) -> Report:
 
 
 def _write(file: Path, report: Report) -> None:
-    """Whole or not at all."""
-    unfinished = file.with_name(f"{file.name}.part")
     try:
-        unfinished.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-        unfinished.replace(file)
+        with whole_file(file) as unfinished:
+            unfinished.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     except OSError as error:
         raise UsageError(f"--gpu-suite: {file} cannot be written: {error.strerror}.") from error

@@ -20,8 +20,7 @@ from engines.model import Model
 from engines.prompts import PromptEncoder
 from engines.step.noise import SeedNoise
 from engines.step.schedule import StepCoefficients, timesteps_from_t_index
-
-_COEFFICIENTS = ("timestep_S", "a_S", "b_S", "c_skip_S", "c_out_S")
+from engines.step.signature import LEVELS
 
 
 class StreamEngine:
@@ -157,7 +156,7 @@ class StreamEngine:
             rows = wanted
         if now.get("a_S") is wanted.a_S and rows is wanted:
             return
-        for name in _COEFFICIENTS:
+        for name in LEVELS:
             fresh, flying = getattr(wanted, name), getattr(rows, name)
             now[name] = fresh if rows is wanted else np.concatenate([fresh[:1], flying[1:]])
         now["next_a_K"], now["next_b_K"] = wanted.a_S[1:], wanted.b_S[1:]

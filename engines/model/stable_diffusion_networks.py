@@ -12,11 +12,7 @@ from torch import Tensor
 from engines.model import Model, read_config
 from engines.model.reading import reading, variant_of
 from engines.model.text_encoder import TextEncoder, TwoTextEncoders, load_text_encoder
-from engines.step.frame_step import Networks
-
-# The UNet passes on the exact size of each level when a side is not divisible by 2^upsamplers.
-# Asking for that always makes one exported graph right for every frame size.
-_ALWAYS_PASS_SIZES = 16
+from engines.step.frame_step import ALWAYS_PASS_SIZES, Networks
 
 
 class StableDiffusionNetworks(Networks):
@@ -37,7 +33,7 @@ class StableDiffusionNetworks(Networks):
         super().__init__()
         config = autoencoder.config
         self.unet = unet
-        self.unet.num_upsamplers = _ALWAYS_PASS_SIZES
+        self.unet.num_upsamplers = ALWAYS_PASS_SIZES
         self.autoencoder = autoencoder
         self.variational = isinstance(autoencoder, AutoencoderKL)
         self.scaling_factor = float(config.scaling_factor)

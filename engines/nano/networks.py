@@ -13,11 +13,7 @@ from torch import Tensor
 
 from engines.model.reading import reading
 from engines.nano.autoencoder import Autoencoder, load_autoencoder
-from engines.step.frame_step import Networks
-
-# The UNet passes on the exact size of each level when a side is not divisible by 2^upsamplers.
-# Asking for that always makes one exported graph right for every frame size.
-_ALWAYS_PASS_SIZES = 16
+from engines.step.frame_step import ALWAYS_PASS_SIZES, Networks
 
 
 class NanoNetworks(Networks):
@@ -29,7 +25,7 @@ class NanoNetworks(Networks):
         super().__init__()
         self.autoencoder = autoencoder
         self.unet = unet
-        self.unet.num_upsamplers = _ALWAYS_PASS_SIZES
+        self.unet.num_upsamplers = ALWAYS_PASS_SIZES
         self.prediction_type = prediction_type
         self.features = autoencoder.features
 

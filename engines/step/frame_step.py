@@ -23,6 +23,9 @@ Given = dict[str, Tensor]
 Carried = tuple[Tensor, Tensor]  # from one step of a frame to its next: x̂, unexplained noise
 _NOISE = "noise_SChw"
 _SCALARS = ("guidance_scale", "delta", "cold")
+# A UNet passes on the exact size of each level when a side is not divisible by 2^num_upsamplers.
+# Asking for that always makes one exported graph right for every frame size.
+ALWAYS_PASS_SIZES = 16
 
 
 class Networks(nn.Module):

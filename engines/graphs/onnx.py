@@ -146,7 +146,7 @@ def frame_step_to_onnx(model: Model, networks: Networks, spec: EngineSpec) -> ir
     )
 
 
-class Part(nn.Module):
+class NetworkAlone(nn.Module):
     """One network alone, its inputs and outputs flattened and float32."""
 
     def __init__(self, networks: Networks, name: str) -> None:
@@ -167,7 +167,7 @@ class Part(nn.Module):
         return (self.networks.decode(halves[0], halves[1:]).float(),)
 
 
-class Text(nn.Module):
+class TextEncoderAlone(nn.Module):
     """The text encoder with float32 outputs."""
 
     def __init__(self, encoder: nn.Module) -> None:
@@ -192,10 +192,12 @@ def part_to_onnx(model: Model, networks: Networks, name: PartName) -> ir.Model:
     }
     if name == "encoder":
         return to_onnx(
-            Part(networks, name), {"image_1CHW": sizes.picture((1, 3), 1)}, ["latent", *features]
+            NetworkAlone(networks, name),
+            {"image_1CHW": sizes.picture((1, 3), 1)},
+            ["latent", *features],
         )
     if name == "decoder":
-        return to_onnx(Part(networks, name), {"latent_1Chw": latent, **features}, ["image"])
+        return to_onnx(NetworkAlone(networks, name), {"latent_1Chw": latent, **features}, ["image"])
     example, sides = latent
     rows: dict[str, tuple[Tensor, FreeDims]] = {
         "latent_RChw": (example.repeat(3, 1, 1, 1), {0: sizes.rows, **sides}),
@@ -206,7 +208,7 @@ def part_to_onnx(model: Model, networks: Networks, name: PartName) -> ir.Model:
     if model.pooled:
         rows["pooled_RP"] = (torch.rand(3, model.pooled), {0: sizes.rows})
         rows["time_ids_R6"] = (torch.rand(3, 6), {0: sizes.rows})
-    return to_onnx(Part(networks, name), rows, ["prediction"])
+    return to_onnx(NetworkAlone(networks, name), rows, ["prediction"])
 
 
 def text_encoder_to_onnx(model: Model, text_encoder: nn.Module) -> ir.Model:
@@ -214,4 +216,4 @@ def text_encoder_to_onnx(model: Model, text_encoder: nn.Module) -> ir.Model:
     rows = len(model.tokenizer_files)
     tokens = torch.zeros(rows, model.tokens, dtype=torch.int64)
     outputs = ["tokens_TD", "pooled_P"] if model.pooled else ["tokens_TD"]
-    return to_onnx(Text(text_encoder), {"tokens_NT": (tokens, {})}, outputs)
+    return to_onnx(TextEncoderAlone(text_encoder), {"tokens_NT": (tokens, {})}, outputs)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engines.errors import BackendUnavailable, ModelUnavailable, quoted
-from engines.hub.errors import Wanted, failures, refusal
+from engines.hub.errors import HubRequest, failures, refusal
 from engines.hub.layout import lacking, pickled_parts, wanted_files
 
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
@@ -71,7 +71,7 @@ def fetch_file(repo_id: str, filename: str | None = None) -> Path:
         cached = None if filename is not None else _only_cached_file(library, repo_id)
         if cached is not None:
             return cached
-        wanted = Wanted(
+        wanted = HubRequest(
             f"{repo_id}/{filename or '*.safetensors'}",
             f"hf download {repo_id} {filename or 'FILE'} --local-dir FOLDER",
             "give the path of the file instead",
@@ -102,13 +102,13 @@ def _fetch(repo_id: str, parts: Sequence[str] | None, *, weights: bool) -> Path:
     return folder
 
 
-def _wanted(library: ModuleType, repo_id: str, *, weights: bool) -> Wanted:
+def _wanted(library: ModuleType, repo_id: str, *, weights: bool) -> HubRequest:
     command = f"hf download {repo_id}"
     if weights:
         command += " --local-dir FOLDER"
-        return Wanted(f"model {quoted(repo_id)}", command, "give the folder: --model FOLDER")
+        return HubRequest(f"model {quoted(repo_id)}", command, "give the folder: --model FOLDER")
     copied = f"models--{repo_id.replace('/', '--')}"
-    return Wanted(
+    return HubRequest(
         f"the configuration of {quoted(repo_id)}",
         f"{command} --include *.json *.txt",
         f"copy {copied} from the hub's cache there to {library.constants.HF_HUB_CACHE}",

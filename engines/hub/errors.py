@@ -24,7 +24,7 @@ def failures(library: ModuleType) -> tuple[type[Exception], ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HubRequest:
     """What is asked of the hub, in the words of a refusal.
 
     what     a model, or a file
@@ -38,7 +38,11 @@ class Wanted:
 
 
 def refusal(
-    library: ModuleType, repo_id: str, wanted: Wanted, error: Exception, partly: str | None = None
+    library: ModuleType,
+    repo_id: str,
+    wanted: HubRequest,
+    error: Exception,
+    partly: str | None = None,
 ) -> ModelUnavailable:
     """Why something of `repo_id` cannot be had, with the fix.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding
-from engines.prompts.syntax import Part, parse
+from engines.prompts.syntax import BlendPart, parse
 from engines.prompts.tokens import Chunk, PromptTokens
 
 _CACHED = 64  # embeddings; a look and its crossfade partners, many times over
@@ -70,7 +70,7 @@ class PromptEncoder:
             embedding.pooled_P.flags.writeable = False
         return embedding
 
-    def _encode_part(self, part: Part) -> Embedding:
+    def _encode_part(self, part: BlendPart) -> Embedding:
         chunks = self._reader.chunks(part.text, self._capacity)
         encoded = [self._encode_tokens(chunk.tokens_NT) for chunk in chunks]
         tokens = [one.tokens_TD for one in encoded]
@@ -93,7 +93,7 @@ class PromptEncoder:
         return tokens_TD + (weights_T[:, None] - 1.0) * from_empty_TD
 
 
-def _weights(part: Part, chunk: Chunk, tokens: int) -> NDArray[np.float32]:
+def _weights(part: BlendPart, chunk: Chunk, tokens: int) -> NDArray[np.float32]:
     """The weight of every token of a chunk: that of its first character; 1 for what is no text."""
     begins = list(accumulate((len(span.text) for span in part.spans), initial=0))[:-1]
     weights_T = np.ones(tokens, np.float32)

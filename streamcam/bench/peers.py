@@ -37,7 +37,7 @@ from streamcam.provision.build import open_engine
 OURS = "streamcam"
 
 Say = Callable[[str], None]
-Request = dict[str, object]
+PeerRequest = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class OurEngine:
         return {name: median(one[name] for one in timed) for name in timed[-1]} if timed else {}
 
 
-def open_peer(name: str, request: Request, scratch: Path, say: Say) -> PeerProcess:
+def open_peer(name: str, request: PeerRequest, scratch: Path, say: Say) -> PeerProcess:
     """A peer that has loaded its model; its environment is made first, if need be."""
     script = peer_script(name)
     return PeerProcess(prepare(script, cache_folder("peers"), say), script, request, scratch)
@@ -95,7 +95,7 @@ def compare(
     names: Sequence[str],
     seconds: float,
     say: Say,
-    open_peer: Callable[[str, Request, Path, Say], PeerProcess] = open_peer,
+    open_peer: Callable[[str, PeerRequest, Path, Say], PeerProcess] = open_peer,
 ) -> Comparison:
     """Measure for about `seconds`, and what loading takes.
 
@@ -164,7 +164,7 @@ def fitted_frames(spec: EngineSpec) -> list[NDArray[np.uint8]]:
 
 def request_for(
     spec: EngineSpec, params: Params, frames: list[NDArray[np.uint8]], scratch: Path
-) -> Request:
+) -> PeerRequest:
     """What a peer is asked for (engines/bench/peers), with its arrays in `scratch`.
 
     Raises `PeerUnavailable` for a model that the peers cannot run as we do.

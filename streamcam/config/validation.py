@@ -14,12 +14,12 @@ from streamcam.config.toml_file import display
 from streamcam.errors import UnknownChoice, UsageError, quoted
 
 Schema = Mapping[str, Any]
-Model = TypeVar("Model", bound=BaseModel)
+Validated = TypeVar("Validated", bound=BaseModel)
 
 _SHOWN = 40  # characters of a wrong value that an error repeats
 
 
-def validate(model: type[Model], table: Mapping[str, Any], path: Path) -> Model:
+def validate(model: type[Validated], table: Mapping[str, Any], path: Path) -> Validated:
     """`table`, which was read from `path`, as a `model`.
 
     Raises `UsageError`: one line with file, key, value and what is allowed, for the first

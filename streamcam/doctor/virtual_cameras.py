@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from streamcam.capture.camera.holders import holders
 from streamcam.capture.camera.permission import ALLOW_ON_LINUX
 from streamcam.doctor import Finding, State, v4l2
-from streamcam.sink.virtualcam.devices import MODPROBE, Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import MODPROBE, VirtualDevice, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 
 _TOPIC = "virtual camera"
@@ -45,7 +45,7 @@ def check() -> Iterator[Finding]:
         yield Finding(_TOPIC, "virtual camera", "problem", text, how_to_get_one())
 
 
-def _looked_at(device: Device) -> Finding:
+def _looked_at(device: VirtualDevice) -> Finding:
     try:
         can = v4l2.capabilities(device.path) & _BOTH
     except PermissionError:

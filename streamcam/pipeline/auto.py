@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from streamcam import capture, sink
 from streamcam.errors import UsageError, quoted
 from streamcam.sink.pipewire.presence import pipewire_obstacle
-from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import VirtualDevice, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 from streamcam.sink.window.display import require_display
 
@@ -96,7 +96,7 @@ def choose_outputs(choices: Sequence[str], say: Say, *, web: bool = True) -> tup
     return ("window",)
 
 
-def _virtual_camera(chosen: Device, among: int) -> str:
+def _virtual_camera(chosen: VirtualDevice, among: int) -> str:
     which = "the virtual camera" if among == 1 else f"the first free one of {among} virtual cameras"
     other = "" if among == 1 else " virtualcam:NAME"
     return (

@@ -22,7 +22,7 @@ from engines.errors import EngineFailed
 _CLOSED = "the engine is closed; build another one"
 
 
-class Text(Protocol):
+class TextEncoders(Protocol):
     """A model's text encoders, ready on the device. `encode` from any thread."""
 
     def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding: ...
@@ -41,7 +41,7 @@ class DeviceRunner:
         stream: DeviceStream,
         buffers: FrameBuffers,
         phases: Sequence[Callable[[], None]],
-        text: Text | None,
+        text: TextEncoders | None,
     ) -> None:
         """`phases`: one function for each of `buffers.phases`, in the order of frames; queues the
         step over the buffers."""

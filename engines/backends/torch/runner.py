@@ -20,7 +20,7 @@ from engines.backends.torch.accumulation import (
 )
 from engines.backends.torch.buffers import CopiedBuffers
 from engines.backends.torch.cuda import CudaStream, capture, open_stream
-from engines.backends.torch.device_runner import DeviceRunner, Text
+from engines.backends.torch.device_runner import DeviceRunner, TextEncoders
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.memory import limit_to_free
 from engines.backends.torch.memory import needs as needs  # part of the contract
@@ -57,7 +57,7 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
 
 class TorchRunner(DeviceRunner):
     def __init__(
-        self, step: FrameStep, shapes: Shapes, placement: Placement, text: Text | None
+        self, step: FrameStep, shapes: Shapes, placement: Placement, text: TextEncoders | None
     ) -> None:
         """`step` is on the device already. Warms it up, and captures or compiles it.
 

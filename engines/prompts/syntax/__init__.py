@@ -50,7 +50,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlendPart:
     """One prompt of a blend; `share` of it in the whole, above 0 and at most 1."""
 
     spans: tuple[Span, ...]
@@ -62,7 +62,7 @@ class Part:
         return "".join(span.text for span in self.spans)
 
 
-def parse(prompt: str) -> tuple[Part, ...]:
+def parse(prompt: str) -> tuple[BlendPart, ...]:
     """The parts of a prompt, whose shares add up to 1; a plain prompt is one part of one span.
 
     Raises `InvalidPrompt` naming place and fix.
@@ -107,13 +107,13 @@ class _Reader:
         else:
             self._spans.append(Span(found[1:] if kind == "escaped" else found, 1.0))
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[BlendPart, ...]:
         """What was read. Raises `InvalidPrompt` for what is not finished."""
         self._end_part(len(self._prompt))
         whole = sum(share for _, share in self._parts)
         if whole <= 0:
             self._refuse(0, "all shares are 0; give one part a share above 0.")
-        return tuple(Part(spans, share / whole) for spans, share in self._parts if share > 0)
+        return tuple(BlendPart(spans, share / whole) for spans, share in self._parts if share > 0)
 
     def _read_weight(self, match: re.Match[str]) -> None:
         """ ":1.3)", or a colon before the last word in brackets that is no weight."""

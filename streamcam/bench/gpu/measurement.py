@@ -20,12 +20,12 @@ from engines.devices import card_of
 from engines.errors import BackendUnavailable, EngineError
 from engines.families import open_model
 from engines.survey import NvidiaCard
-from streamcam.bench.gpu.part import AppFigures, Figures, Part, options_of
+from streamcam.bench.gpu.part import AppFigures, Figures, SuitePart, options_of
 from streamcam.bench.gpu.power import PowerMeter
 from streamcam.bench.paced_run import AppRun, bundled_clip, run_app
 from streamcam.bench.peers import (
     OurEngine,
-    Request,
+    PeerRequest,
     fitted_frames,
     open_peer,
     params_for,
@@ -48,7 +48,7 @@ _POWER_SECONDS = 5.0
 
 Say = Callable[[str], None]
 Build = Callable[[EngineSpec], Engine]
-OpenPeer = Callable[[str, Request, Path, Say], PeerProcess]
+OpenPeer = Callable[[str, PeerRequest, Path, Say], PeerProcess]
 
 
 class Measurement:
@@ -60,7 +60,7 @@ class Measurement:
 
     def __init__(
         self,
-        part: Part,
+        part: SuitePart,
         say: Say,
         absent: Mapping[str, str] = MappingProxyType({}),
         build: Build = build_engine,

@@ -18,7 +18,7 @@ _GUIDANCE = 1.2  # a scale at which every mode of guidance acts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SuitePart:
     """What is run.
 
     app     the whole app is measured as well, with the fastest of our engines
@@ -87,7 +87,7 @@ class Figures:
         return asdict(self)
 
 
-def options_of(part: Part, say: Callable[[str], None]) -> Options:
+def options_of(part: SuitePart, say: Callable[[str], None]) -> Options:
     """The preset anime with what the part says, to nowhere."""
     preset = load_preset("anime").model_copy(
         update={

@@ -29,7 +29,7 @@ from engines.survey import NvidiaCard, nvidia_cards, packages
 from engines.whole import whole_file
 from streamcam import __version__
 from streamcam.bench.gpu.measurement import PEERS, Measurement
-from streamcam.bench.gpu.part import FIRST, Part, options_of
+from streamcam.bench.gpu.part import FIRST, SuitePart, options_of
 from streamcam.errors import UsageError
 
 _LIMIT = 480.0  # seconds that one part may take
@@ -39,15 +39,15 @@ _STEPS = (1, 4, 2)
 _MODES: tuple[GuidanceMode, ...] = ("none", "self", "full")
 
 Say = Callable[[str], None]
-Report = dict[str, Any]
-Measure = Callable[[Part, float, Say], Report]
+SuiteReport = dict[str, Any]
+Measure = Callable[[SuitePart, float, Say], SuiteReport]
 
 
 class PartFailed(Exception):
     """A part brought nothing. The message says why."""
 
 
-def parts() -> list[Part]:
+def parts() -> list[SuitePart]:
     """All of them; those first that say most, for whoever has a card only for a while."""
     turbo, square = "sd-turbo-random", (512, 512)
     first = [
@@ -63,13 +63,13 @@ def parts() -> list[Part]:
         _part("nano", (1280, 720), 1, "none"),
         _part("sdxs-random", square, 1, "self"),
     ]
-    unique: dict[str, Part] = {}
+    unique: dict[str, SuitePart] = {}
     for part in (*first, *grid, *others):
         unique.setdefault(part.name, part)
     return list(unique.values())
 
 
-def run_suite(file: Path, seconds: float, say: Say, measure: Measure | None = None) -> Report:
+def run_suite(file: Path, seconds: float, say: Say, measure: Measure | None = None) -> SuiteReport:
     """Measure every part that `file` does not have yet; it is written anew after each one.
 
     seconds  of measuring each part; what loading and compiling take comes on top
@@ -103,12 +103,12 @@ def run_suite(file: Path, seconds: float, say: Say, measure: Measure | None = No
 
 
 def measure_in_child(
-    part: Part,
+    part: SuitePart,
     seconds: float,
     say: Say,
     absent: Mapping[str, str] = MappingProxyType({}),
     limit: float = _LIMIT,
-) -> Report:
+) -> SuiteReport:
     """The figures of one part, from a process of its own; `absent` as Measurement has it.
 
     Raises `PartFailed`.
@@ -131,7 +131,7 @@ def measure_in_child(
         ours.close()
 
 
-def _follow(messages: Connection, say: Say, deadline: float) -> Report:
+def _follow(messages: Connection, say: Say, deadline: float) -> SuiteReport:
     while (left := deadline - monotonic()) > 0:
         if not messages.poll(min(_LOOK, left)):
             continue
@@ -144,7 +144,7 @@ def _follow(messages: Connection, say: Say, deadline: float) -> Report:
     raise TimeoutError
 
 
-def _measure(part: Part, seconds: float, absent: dict[str, str], answers: Connection) -> None:
+def _measure(part: SuitePart, seconds: float, absent: dict[str, str], answers: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     try:
         found = Measurement(part, lambda line: answers.send(("say", line)), absent).run(seconds)
@@ -154,7 +154,7 @@ def _measure(part: Part, seconds: float, absent: dict[str, str], answers: Connec
         answers.send(("figures", found.as_dict()))
 
 
-def _made_ready(todo: list[Part], say: Say) -> dict[str, str]:
+def _made_ready(todo: list[SuitePart], say: Say) -> dict[str, str]:
     """Write the models and install the peers, which takes longer than a part may.
 
     Why a peer cannot be had, by name. Raises `EngineError` for a model that cannot be written.
@@ -173,12 +173,14 @@ def _made_ready(todo: list[Part], say: Say) -> dict[str, str]:
 
 def _part(
     model: str, size: tuple[int, int], steps: int, mode: GuidanceMode, *, app: bool = False
-) -> Part:
+) -> SuitePart:
     width, height = size
-    return Part(model=model, width=width, height=height, steps=steps, guidance_mode=mode, app=app)
+    return SuitePart(
+        model=model, width=width, height=height, steps=steps, guidance_mode=mode, app=app
+    )
 
 
-def _conditions() -> Report:
+def _conditions() -> SuiteReport:
     """What all figures of a file have in common. Raises `UsageError` without a card."""
     try:
         card = running_card() if nvidia_cards() else None
@@ -201,14 +203,14 @@ def running_card() -> NvidiaCard:
         return pool.submit(card_of, FIRST).result()
 
 
-def _named(card: NvidiaCard) -> Report:
+def _named(card: NvidiaCard) -> SuiteReport:
     return {"name": card.name, "driver": card.driver, "memory": card.memory, "uuid": card.uuid}
 
 
-def _opened(file: Path, conditions: Report) -> Report:
+def _opened(file: Path, conditions: SuiteReport) -> SuiteReport:
     """The report in `file`, or an empty one. Raises `UsageError`."""
     try:
-        report: Report = json.loads(file.read_text("utf-8"))
+        report: SuiteReport = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         report = {**conditions, "parts": {}, "failed": {}}
         _write(file, report)  # now rather than after minutes
@@ -227,7 +229,7 @@ def _opened(file: Path, conditions: Report) -> Report:
     return report
 
 
-def _write(file: Path, report: Report) -> None:
+def _write(file: Path, report: SuiteReport) -> None:
     try:
         with whole_file(file) as unfinished:
             unfinished.write_text(json.dumps(report, indent=2) + "\n", "utf-8")

@@ -18,7 +18,7 @@ from streamcam.capture.camera import permission
 from streamcam.capture.camera.device import (
     API,
     INTERFACE,
-    Device,
+    VideoCapture,
     negotiate,
     open_device,
     reaches,
@@ -121,7 +121,7 @@ class CameraSource:
     sound = False
 
     def __init__(
-        self, device: Device, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK
+        self, device: VideoCapture, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._device = device
         self._camera = camera

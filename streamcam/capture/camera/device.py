@@ -35,7 +35,7 @@ _FASTEST = 1000  # frames per second; a clock's rate, such as 90000, is none
 _TO_RGB = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}  # by channels
 
 
-class Device(Protocol):
+class VideoCapture(Protocol):
     """What is used of `cv2.VideoCapture`."""
 
     def isOpened(self) -> bool:
@@ -63,7 +63,7 @@ class Device(Protocol):
         ...
 
 
-def open_device(index: int) -> Device:
+def open_device(index: int) -> VideoCapture:
     """Open a camera. If that fails the device is not `isOpened`.
 
     OpenCV is silent from here on: what it has to say about cameras, at any later time, it also
@@ -79,7 +79,7 @@ def open_device(index: int) -> Device:
     return cv2.VideoCapture(index, API)
 
 
-def negotiate(device: Device, wanted: Wanted) -> float:
+def negotiate(device: VideoCapture, wanted: Wanted) -> float:
     """Ask for size and rate; the rate that was granted, or the wanted one if the driver says what
     is none. Compressed if it needs to be: USB 2 carries 1280x720 ten times a second otherwise.
     """
@@ -91,7 +91,7 @@ def negotiate(device: Device, wanted: Wanted) -> float:
     return fps if 0 < fps < _FASTEST else wanted.fps
 
 
-def _ask(device: Device, wanted: Wanted) -> tuple[tuple[int, int], float]:
+def _ask(device: VideoCapture, wanted: Wanted) -> tuple[tuple[int, int], float]:
     device.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width)
     device.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
     device.set(cv2.CAP_PROP_FPS, wanted.fps)
@@ -99,13 +99,13 @@ def _ask(device: Device, wanted: Wanted) -> tuple[tuple[int, int], float]:
     return (int(width), int(height)), device.get(cv2.CAP_PROP_FPS)
 
 
-def release(device: Device) -> None:
+def release(device: VideoCapture) -> None:
     """Close the camera, once more if need be. What the driver says of one that is gone is lost."""
     with suppress(Exception):
         device.release()
 
 
-def retrieved(device: Device, into: NDArray[Any] | None) -> NDArray[Any] | None:
+def retrieved(device: VideoCapture, into: NDArray[Any] | None) -> NDArray[Any] | None:
     """The grabbed picture, decoded `into` an earlier one if that fits; None if it is damaged.
 
     (height, width) or (height, width, channels): OpenCV gives BGR, other drivers' backends grey

@@ -37,7 +37,7 @@ _CURSOR_EMBEDDED = 2  # drawn into the picture
 _PERSISTENT = 2  # until the user revokes it
 _GRANTED, _REFUSED = 0, 1
 
-Options = dict[str, tuple[str, Any]]  # name: D-Bus type and value
+VarDict = dict[str, tuple[str, Any]]  # name: D-Bus type and value
 
 
 class NoPortal(Exception):
@@ -147,7 +147,7 @@ class ScreenCast:
             "CreateSession", "a{sv}", (), {"session_handle_token": ("s", "streamcam")}
         )
         self._session = _text(created, "session_handle")
-        wish: Options = {
+        wish: VarDict = {
             "types": ("u", _MONITOR),
             "multiple": ("b", False),
             "persist_mode": ("u", _PERSISTENT),
@@ -169,9 +169,9 @@ class ScreenCast:
         method: str,
         signature: str,
         arguments: tuple[Any, ...],
-        options: Options,
+        options: VarDict,
         patience: float | None = _ANSWER,
-    ) -> Options:
+    ) -> VarDict:
         """Call a method that answers with a signal; what the signal says."""
         self._tokens += 1
         options = options | {"handle_token": ("s", f"streamcam{self._tokens}")}
@@ -184,7 +184,7 @@ class ScreenCast:
             raise Failed(f"{method} was ended by the desktop")
         return results
 
-    def _response(self, request: str, method: str, patience: float | None) -> tuple[int, Options]:
+    def _response(self, request: str, method: str, patience: float | None) -> tuple[int, VarDict]:
         deadline = None if patience is None else monotonic() + patience
         try:
             while True:
@@ -240,7 +240,7 @@ def _is(signal: Message, path: str, member: str) -> bool:
     return (fields[HeaderFields.path], fields[HeaderFields.member]) == (path, member)
 
 
-def _text(results: Options, name: str) -> str:
+def _text(results: VarDict, name: str) -> str:
     return str(results.get(name, ("s", ""))[1])
 
 

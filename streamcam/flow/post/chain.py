@@ -10,7 +10,7 @@ from streamcam.frames import Frame, Pixels
 from streamcam.frames.geometry import Box, Placement, Size, View
 
 
-class Step(Protocol):
+class PictureStep(Protocol):
     """One change to a picture. Used by the thread "post" alone."""
 
     def apply(self, pixels: Pixels) -> Pixels:
@@ -32,7 +32,7 @@ class Chain:
         self._view = view
         self._mirror = mirror
         self._from: tuple[Size, Placement | None] | None = None  # what _steps were made for
-        self._steps: list[Step] = []
+        self._steps: list[PictureStep] = []
         self._seen: Pixels | None = None
         self._made: Pixels | None = None
 
@@ -49,12 +49,12 @@ class Chain:
         self._seen, self._made = pixels, made
         return made
 
-    def _plan(self, source: Size, placement: Placement | None) -> list[Step]:
+    def _plan(self, source: Size, placement: Placement | None) -> list[PictureStep]:
         size = self._view.size
         at = placement or self._view.place(source)
         part, shown, whole = at.placed, at.shown, Box(0, 0, *size)
         mirror_first = self._mirror and part.width * part.height < size[0] * size[1]
-        steps: list[Step] = []
+        steps: list[PictureStep] = []
         if mirror_first:  # on the smaller picture it costs a tenth
             steps.append(Mirror(part))
             source, part = part.size, Box(0, 0, *part.size)

@@ -13,7 +13,7 @@ from streamcam.errors import SinkFailed, UsageError, quoted, told
 from streamcam.frames import Frame
 from streamcam.sink import VIDEO_SUFFIXES, Format
 from streamcam.sink.record.encoder import Encoder
-from streamcam.sink.record.part import Part
+from streamcam.sink.record.part import PartFile
 from streamcam.sink.record.timeline import timeline_for
 
 _FORMATS = (62, 12)  # libavformat of FFmpeg 8.1: with B pictures, files of those before are damaged
@@ -40,7 +40,7 @@ class Recording:
         """Raises `UsageError` if somebody records to `path` now, `OSError` and what PyAV raises."""
         self.paced = form.realtime
         self._path = path
-        self._part = part = Part(Path(os.path.realpath(path)))
+        self._part = part = PartFile(Path(os.path.realpath(path)))
         self._closed = False
         try:
             self._encoder = Encoder(part, path.suffix.lower(), form, timeline_for(form, clock))

@@ -15,7 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from streamcam.frames import Frame
 from streamcam.sink import Format
-from streamcam.sink.record.part import Part
+from streamcam.sink.record.part import PartFile
 from streamcam.sink.record.timeline import Timeline
 
 # A piece of the file that is written at once ends with the first of these: what a cut costs,
@@ -47,7 +47,7 @@ class Encoder:
     Whatever PyAV raises comes out as it is. What it writes stays in `file` until that commits it.
     """
 
-    def __init__(self, file: Part, suffix: str, form: Format, timeline: Timeline) -> None:
+    def __init__(self, file: PartFile, suffix: str, form: Format, timeline: Timeline) -> None:
         name, options = _CONTAINERS[suffix]
         self._timeline = timeline
         # B pictures shrink the file by a quarter and take a third of the encoder's time. But an

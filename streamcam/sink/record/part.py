@@ -1,4 +1,4 @@
-"""Part: the file of a recording while it grows, and how it takes the place of what it becomes."""
+"""PartFile: the file of a recording while it grows, and how it takes its name in the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEAD = 8
 _FOLDERS = {os.open, os.rename, os.stat, os.unlink} <= os.supports_dir_fd
 
 
-class Part:
+class PartFile:
     """Written by a muxer through `write`, `seek` and `tell`, which keep it in memory until
     `commit`: so the file on the disk ends between two fragments, whenever it is cut off.
 

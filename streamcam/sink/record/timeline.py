@@ -34,7 +34,7 @@ class Timeline(Protocol):
         ...
 
 
-class Live:
+class LiveTimeline:
     """A grid of `fps` that follows the clock, so sound recorded beside it stays in step for hours.
 
     A tick that comes far too early adds no picture, and one that was missed leaves a gap, in
@@ -67,7 +67,7 @@ class Live:
         return (now - self._began) * float(self.rate)
 
 
-class Constant:
+class ConstantTimeline:
     """The frames' own times, on a grid of exactly `rate`."""
 
     steady = True
@@ -88,7 +88,7 @@ class Constant:
         return self._last + self._lasts
 
 
-class Variable:
+class VariableTimeline:
     """The frames' own times. One without follows on the one before it, which lasts as long as it
     says, or else a period of `fps`."""
 
@@ -113,8 +113,8 @@ class Variable:
 def timeline_for(form: Format, clock: Callable[[], float]) -> Timeline:
     """The one for such pictures. `clock`: seconds, for live ones."""
     if form.realtime:
-        return Live(form.fps, clock)
-    return Variable(form.fps) if form.rate is None else Constant(form.rate)
+        return LiveTimeline(form.fps, clock)
+    return VariableTimeline(form.fps) if form.rate is None else ConstantTimeline(form.rate)
 
 
 def _ticks(seconds: float | None, rate: Fraction) -> int:

@@ -14,13 +14,13 @@ import numpy as np
 from streamcam.errors import SinkFailed, UsageError, quoted
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
-from streamcam.sink.virtualcam.devices import OBS, Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import OBS, VirtualDevice, how_to_get_one, list_devices
 from streamcam.sink.virtualcam.i420 import ToI420
 from streamcam.sink.virtualcam.loopback import loopback_obstacle, revive
 from streamcam.sink.virtualcam.readers import watch_readers
 from streamcam.sink.virtualcam.taken import how_to_free, is_taken
 
-__all__ = ["Device", "VirtualCamera", "list_devices", "open_sink"]
+__all__ = ["VirtualCamera", "VirtualDevice", "list_devices", "open_sink"]
 
 # What each backend of pyvirtualcam is given: the format it passes on as it is, or the nearest that
 # OpenCV can make (without the interpreter lock, into the same buffer each time). pyvirtualcam's own
@@ -42,7 +42,7 @@ _CODES = {"UYVY": cv2.COLOR_RGB2YUV_UYVY, "RGBA": cv2.COLOR_RGB2RGBA}
 _OBS = "obs"  # the name of its process
 
 
-class Camera(Protocol):
+class PyVirtualCam(Protocol):
     """The part of `pyvirtualcam.Camera` that is used."""
 
     @property
@@ -62,7 +62,7 @@ class Camera(Protocol):
 class VirtualCamera:
     """Converts each picture to the format of its `camera`, which it owns, and sends it.
 
-    device  what was opened, as `Device.path` names it
+    device  what was opened, as `VirtualDevice.path` names it
 
     Linux's pixels are Y'CbCr, and the driver does not say by which matrix. V4L2's rule, and so
     browsers and most programs, takes BT.601; OBS takes BT.709 for every size, in which 601's green
@@ -76,7 +76,7 @@ class VirtualCamera:
     finishes: str | None = None
 
     def __init__(
-        self, camera: Camera, pixel_format: str, form: Format, passed_over: str = ""
+        self, camera: PyVirtualCam, pixel_format: str, form: Format, passed_over: str = ""
     ) -> None:
         """`passed_over`: why other devices were not taken, for the label."""
         self._code = _CODES.get(pixel_format)
@@ -87,7 +87,7 @@ class VirtualCamera:
         self._to_i420 = ToI420(form.width, form.height)
         if passed_over:
             self.label += f", as {passed_over}"
-        self._camera: Camera | None = camera
+        self._camera: PyVirtualCam | None = camera
         self._converted: Pixels = np.empty(_SHAPES[pixel_format](form.width, form.height), np.uint8)
 
     @property
@@ -127,15 +127,17 @@ class VirtualCamera:
 class Opener(Protocol):
     """Opens a device (None: any) for pictures in `pixel_format`. `RuntimeError` says why not."""
 
-    def __call__(self, backend: str, pixel_format: str, device: str | None, form: Format) -> Camera:
+    def __call__(
+        self, backend: str, pixel_format: str, device: str | None, form: Format
+    ) -> PyVirtualCam:
         """The opened camera."""
         ...
 
 
-def _open_camera(backend: str, pixel_format: str, device: str | None, form: Format) -> Camera:
+def _open_camera(backend: str, pixel_format: str, device: str | None, form: Format) -> PyVirtualCam:
     import pyvirtualcam
 
-    camera: Camera = pyvirtualcam.Camera(
+    camera: PyVirtualCam = pyvirtualcam.Camera(
         form.width,
         form.height,
         form.fps,
@@ -185,7 +187,7 @@ def _claimed(sink: VirtualCamera, form: Format) -> VirtualCamera:
     return sink
 
 
-def _candidates(argument: str, devices: list[Device], platform: str) -> list[str | None]:
+def _candidates(argument: str, devices: list[VirtualDevice], platform: str) -> list[str | None]:
     """What to open, in order. None leaves the choice to pyvirtualcam."""
     if argument:
         named = os.path.realpath(argument) if argument.startswith("/") else argument
@@ -196,8 +198,11 @@ def _candidates(argument: str, devices: list[Device], platform: str) -> list[str
 
 
 def _open_or_revive(
-    opening: Callable[[str | None], Camera], device: str | None, known: list[Device], form: Format
-) -> Camera:
+    opening: Callable[[str | None], PyVirtualCam],
+    device: str | None,
+    known: list[VirtualDevice],
+    form: Format,
+) -> PyVirtualCam:
     if device is None:
         return opening(device)
     if hindrance := loopback_obstacle(device, form):
@@ -211,7 +216,7 @@ def _open_or_revive(
     return opening(device)
 
 
-def _no_camera(argument: str, devices: list[Device], reasons: list[str]) -> str:
+def _no_camera(argument: str, devices: list[VirtualDevice], reasons: list[str]) -> str:
     names = {name for device in devices for name in (device.path, device.label)}
     if argument and devices and not {argument, os.path.realpath(argument)} & names:
         known = ", ".join(f"{device.path} ({device.label})" for device in devices)

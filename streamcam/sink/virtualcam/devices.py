@@ -20,7 +20,7 @@ MODPROBE = "sudo modprobe v4l2loopback devices=1 card_label=streamcam exclusive_
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class VirtualDevice:
     """One virtual camera.
 
     path   what `--output virtualcam:PATH` takes: "/dev/video10", "OBS Virtual Camera"
@@ -31,7 +31,7 @@ class Device:
     label: str
 
 
-def list_devices(sysfs: Path = _SYSFS) -> list[Device]:
+def list_devices(sysfs: Path = _SYSFS) -> list[VirtualDevice]:
     """The virtual cameras of this machine that pictures can be sent to, free or not."""
     if sys.platform == "win32":
         return _registered()
@@ -40,14 +40,16 @@ def list_devices(sysfs: Path = _SYSFS) -> list[Device]:
     return _loopbacks(sysfs)
 
 
-def _loopbacks(sysfs: Path) -> list[Device]:
+def _loopbacks(sysfs: Path) -> list[VirtualDevice]:
     """v4l2loopback devices, known by an attribute that no other driver has."""
     found = [entry for entry in sysfs.glob("video*") if (entry / "max_openers").exists()]
     found.sort(key=lambda entry: int(entry.name.removeprefix("video")))
-    return [Device(f"/dev/{entry.name}", (entry / "name").read_text().strip()) for entry in found]
+    return [
+        VirtualDevice(f"/dev/{entry.name}", (entry / "name").read_text().strip()) for entry in found
+    ]
 
 
-def _registered() -> list[Device]:
+def _registered() -> list[VirtualDevice]:
     """Windows: DirectShow filters, by the class ids that OBS and Unity Capture register."""
     found: list[str] = []
     if sys.platform == "win32":
@@ -59,14 +61,14 @@ def _registered() -> list[Device]:
             except OSError:  # not installed
                 continue
             found.append(OBS if key == _OBS_CLASS else name)
-    return [Device(name, name) for name in found]
+    return [VirtualDevice(name, name) for name in found]
 
 
-def _extensions() -> list[Device]:
+def _extensions() -> list[VirtualDevice]:
     """macOS: the camera extension that OBS 30 installs when its virtual camera first starts."""
     pattern = "*/com.obsproject.obs-studio.mac-camera-extension.systemextension"
     present = any(Path("/Library/SystemExtensions").glob(pattern))
-    return [Device(OBS, OBS)] if present else []
+    return [VirtualDevice(OBS, OBS)] if present else []
 
 
 def how_to_get_one() -> str:

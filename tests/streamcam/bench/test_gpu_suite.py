@@ -13,14 +13,14 @@ from engines.errors import BackendUnavailable, PeerUnavailable
 from engines.survey import NvidiaCard
 from streamcam.bench.gpu import suite
 from streamcam.bench.gpu.measurement import Measurement
-from streamcam.bench.gpu.part import Part
+from streamcam.bench.gpu.part import SuitePart
 from streamcam.bench.gpu.power import PowerMeter
 from streamcam.bench.gpu.suite import PartFailed, measure_in_child, parts, run_suite
 from streamcam.cli.bench import suite_rows
 from streamcam.errors import UsageError
 
 CARD = NvidiaCard("NVIDIA RTX 4090", "580.1", 24564, 564, "8.9", 1, "GPU-8f2c")
-NANO = Part(model="nano", width=256, height=144, steps=1, guidance_mode="self", app=True)
+NANO = SuitePart(model="nano", width=256, height=144, steps=1, guidance_mode="self", app=True)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from streamcam.capture.screen import Screen
 from streamcam.cli import main
 from streamcam.errors import UsageError
 from streamcam.presets import load_preset
-from streamcam.sink.virtualcam.devices import Device
+from streamcam.sink.virtualcam.devices import VirtualDevice
 
 
 def test_presets_are_one_line_each(command, tmp_path) -> None:
@@ -59,7 +59,7 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     screens = [Screen(1, 0, 0, 1920, 1080, primary=True)]
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: cameras)
     monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: screens)
-    virtual = [Device("/dev/video9", "out")]
+    virtual = [VirtualDevice("/dev/video9", "out")]
     for where in ("sink.virtualcam.devices", "pipeline.auto"):
         monkeypatch.setattr(f"streamcam.{where}.list_devices", lambda: virtual)
     monkeypatch.setattr("streamcam.sink.pipewire.presence.pipewire_obstacle", lambda: None)

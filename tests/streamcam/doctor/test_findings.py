@@ -31,7 +31,7 @@ from streamcam.doctor import (
 from streamcam.errors import UsageError
 from streamcam.obstacles import Obstacle
 from streamcam.provision import limits
-from streamcam.sink.virtualcam.devices import Device
+from streamcam.sink.virtualcam.devices import VirtualDevice
 from streamcam.web.runtime import Running
 
 FREE, STUCK = v4l2.CAN_OUTPUT, 0
@@ -171,7 +171,7 @@ def webcam(monkeypatch):
     listed = [Camera(0, "HD Webcam", "/dev/video0", "V4L2"), Camera(9, "out", "/dev/video9", "")]
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: listed)
     monkeypatch.setattr(
-        "streamcam.pipeline.auto.list_devices", lambda: [Device("/dev/video9", "out")]
+        "streamcam.pipeline.auto.list_devices", lambda: [VirtualDevice("/dev/video9", "out")]
     )
     modes = [v4l2.Mode("MJPG", 160 * i, 90 * i, 30.0) for i in range(1, 9)]
     monkeypatch.setattr(v4l2, "modes", lambda _: modes)
@@ -267,7 +267,9 @@ def test_no_screen_says_why(monkeypatch):
 
 
 def looked_at(monkeypatch, can, holders=()):
-    monkeypatch.setattr(virtual_cameras, "list_devices", lambda: [Device("/dev/video9", "out")])
+    monkeypatch.setattr(
+        virtual_cameras, "list_devices", lambda: [VirtualDevice("/dev/video9", "out")]
+    )
     asked = raising(can) if isinstance(can, OSError) else lambda _: can | 1 << 24
     monkeypatch.setattr(v4l2, "capabilities", asked)
     monkeypatch.setattr(virtual_cameras, "holders", lambda _: list(holders))

@@ -7,9 +7,9 @@ from streamcam.capture.screen import Screen
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.obstacles import Obstacle
 from streamcam.pipeline import auto
-from streamcam.sink.virtualcam.devices import Device
+from streamcam.sink.virtualcam.devices import VirtualDevice
 
-OUT = Device("/dev/video9", "streamcam")
+OUT = VirtualDevice("/dev/video9", "streamcam")
 LOOPBACK = Camera(9, "streamcam", "/dev/video9", "V4L2")
 WEBCAM = Camera(2, "HD Webcam", "/dev/video2", "V4L2")
 SCREEN = Screen(1, 0, 0, 1920, 1080, primary=True)
@@ -69,7 +69,7 @@ def test_our_own_virtual_camera_is_no_camera(machine, said) -> None:
 
 
 def test_a_camera_without_a_name_is_rather_a_real_one(machine, said) -> None:
-    obs = Device("/dev/video1", "OBS Virtual Camera")
+    obs = VirtualDevice("/dev/video1", "OBS Virtual Camera")
     shown = Camera(1, obs.label, obs.path, "V4L2")
     machine(cameras=[shown, WEBCAM], devices=[obs])
     assert auto.choose_source("camera", said.append) == "camera:2"
@@ -149,9 +149,9 @@ def test_no_recording_replaces_the_source_or_another_one(tmp_path, monkeypatch) 
             auto.check_files("demo", pair)
 
 
-OBS = Device("OBS Virtual Camera", "OBS Virtual Camera")
+OBS = VirtualDevice("OBS Virtual Camera", "OBS Virtual Camera")
 OBS_CAMERA = Camera(3, "OBS Virtual Camera", "", "DSHOW")
-PHONE = Device("/dev/video7", "DroidCam")
+PHONE = VirtualDevice("/dev/video7", "DroidCam")
 PHONE_CAMERA = Camera(7, "DroidCam", "/dev/video7", "V4L2")
 
 

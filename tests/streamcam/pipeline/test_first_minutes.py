@@ -22,12 +22,12 @@ from streamcam.doctor import cameras, engine, machine, screens, virtual_cameras
 from streamcam.errors import UsageError
 from streamcam.pipeline import auto
 from streamcam.sink.virtualcam import devices, taken
-from streamcam.sink.virtualcam.devices import Device
+from streamcam.sink.virtualcam.devices import VirtualDevice
 
 README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 WEBCAM = Camera(0, "HD Webcam", "/dev/video0", "fake")
-OBS = Device("OBS Virtual Camera", "OBS Virtual Camera")
-UNITY = Device("Unity Video Capture", "Unity Video Capture")
+OBS = VirtualDevice("OBS Virtual Camera", "OBS Virtual Camera")
+UNITY = VirtualDevice("Unity Video Capture", "Unity Video Capture")
 
 
 class Stranger:

@@ -16,7 +16,7 @@ from streamcam.flow.delivery import Delivery
 from streamcam.frames import Frame, Ring
 from streamcam.sink import Format
 from streamcam.sink.record import Recording, open_sink
-from streamcam.sink.record.timeline import Live
+from streamcam.sink.record.timeline import LiveTimeline
 
 LIVE = Format(96, 64, 30)
 FILE = Format(96, 64, 30, realtime=False)
@@ -73,7 +73,10 @@ def test_a_missed_tick_leaves_a_gap_and_an_early_one_adds_nothing(tmp_path, fram
 def test_a_live_recording_follows_the_clock(ticks):
     moments = [0.0, *np.cumsum(ticks) / 30]
     now = [0.0]
-    live, frame = Live(30, clock=lambda: now[0]), Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0)
+    live, frame = (
+        LiveTimeline(30, clock=lambda: now[0]),
+        Frame(np.zeros((4, 4, 3), np.uint8), 0, 0.0),
+    )
     places = [-1]
     for now[0] in moments:
         place = live.place(frame)

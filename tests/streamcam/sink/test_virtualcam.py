@@ -10,7 +10,7 @@ from foreign_systems import Kernel
 from streamcam.errors import SinkFailed, UsageError
 from streamcam.sink import Format, virtualcam
 from streamcam.sink.virtualcam import VirtualCamera, devices, open_sink, taken
-from streamcam.sink.virtualcam.devices import Device, how_to_get_one, list_devices
+from streamcam.sink.virtualcam.devices import VirtualDevice, how_to_get_one, list_devices
 
 FORM = Format(48, 32, 30)
 STUCK = "'v4l2loopback' backend: Device /dev/video10 is not a video output device."
@@ -39,7 +39,7 @@ def test_the_camera_shows_the_colours(pixel_format, frames, make_camera, same_co
     ],
 )
 def test_each_backend_gets_the_format_it_passes_on(machine, camera, platform, pairs):
-    machine(Device("/dev/video10", "streamcam"))
+    machine(VirtualDevice("/dev/video10", "streamcam"))
     opener = Opener(camera, **{"/dev/video10": "no", "obs": "no", "unitycapture": "no"})
     with pytest.raises(UsageError):
         open_sink("", FORM, opener, platform)
@@ -84,7 +84,7 @@ class Opener:
         return self.camera
 
 
-LOOPBACKS = [Device("/dev/video10", "streamcam"), Device("/dev/video11", "second")]
+LOOPBACKS = [VirtualDevice("/dev/video10", "streamcam"), VirtualDevice("/dev/video11", "second")]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_link_to_a_device_is_followed(machine, camera, tmp_path):
     device.touch()
     link = tmp_path / "by-path"
     link.symlink_to(device)
-    machine(Device(str(device), "streamcam"))
+    machine(VirtualDevice(str(device), "streamcam"))
     assert f"virtual camera {device} " in open_sink(str(link), FORM, Opener(camera), "linux").label
 
 
@@ -145,7 +145,7 @@ def test_obs_s_camera_is_left_to_obs_while_it_sends_there(machine, camera, monke
     kernel = Kernel({"OBSVirtualCamVideo"})
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(taken, "_kernel32", lambda: kernel)
-    machine(Device(devices.OBS, devices.OBS))
+    machine(VirtualDevice(devices.OBS, devices.OBS))
     absent = "No camera registered with this name."
     opener = Opener(camera, **{"unitycapture": absent, devices.OBS: absent})
     with pytest.raises(
@@ -158,7 +158,10 @@ def test_obs_s_camera_is_left_to_obs_while_it_sends_there(machine, camera, monke
 
 def test_the_other_camera_of_two_says_why_it_was_taken(machine, camera, monkeypatch):
     monkeypatch.setattr(virtualcam, "is_taken", lambda path: path == devices.OBS)
-    machine(Device(devices.OBS, devices.OBS), Device("Unity Video Capture", "Unity Video Capture"))
+    machine(
+        VirtualDevice(devices.OBS, devices.OBS),
+        VirtualDevice("Unity Video Capture", "Unity Video Capture"),
+    )
     label = open_sink("", FORM, Opener(camera), "win32").label
     assert "(RGBA), as OBS Virtual Camera is taken" in label
 
@@ -173,7 +176,7 @@ def test_nobody_can_tell_of_unity_s_camera_or_a_mac_s(monkeypatch):
 
 
 def test_windows_tries_obs_and_then_unity_capture(machine, camera):
-    machine(Device("Unity Video Capture", "Unity Video Capture"))
+    machine(VirtualDevice("Unity Video Capture", "Unity Video Capture"))
     opener = Opener(camera, obs="OBS Virtual Camera device not found!")
     assert open_sink("", FORM, opener, "win32").label.endswith("(RGBA)")
     assert [(backend, device) for backend, _, device in opener.asked] == [
@@ -257,13 +260,13 @@ def test_loopback_devices_are_told_from_cameras(tmp_path):
         if loopback:
             (tmp_path / name / "max_openers").write_text("10\n")
     assert devices._loopbacks(tmp_path) == [
-        Device("/dev/video9", "streamcam"),
-        Device("/dev/video11", "second"),
+        VirtualDevice("/dev/video9", "streamcam"),
+        VirtualDevice("/dev/video11", "second"),
     ]
 
 
 def test_this_machine_can_be_asked():
-    assert all(isinstance(device, Device) for device in list_devices())
+    assert all(isinstance(device, VirtualDevice) for device in list_devices())
 
 
 def test_no_device_is_invented(tmp_path):

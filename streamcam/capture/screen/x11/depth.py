@@ -17,7 +17,7 @@ _BLUE, _GREEN, _RED = 0, 8, 16  # where in 32 bits a colour begins, so that the 
 Words = NDArray[np.uint32]
 
 
-class Picture(NamedTuple):
+class ScreenShot(NamedTuple):
     """A part of the desktop, as mss gives one: BGRA bytes in `raw`, good until the next one."""
 
     raw: Pixels
@@ -47,7 +47,7 @@ class DepthReader:
         self._bgra: Words = np.zeros((0, 0), np.uint32)  # used again for a picture of its size
         self._part: Words = np.zeros((0, 0), np.uint32)
 
-    def take(self, box: dict[str, int]) -> Picture:
+    def take(self, box: dict[str, int]) -> ScreenShot:
         """A rectangle of the desktop."""
         layout, width, height = self._layout, box["width"], box["height"]
         if self._bgra.shape != (height, width):
@@ -63,7 +63,7 @@ class DepthReader:
                 self._upper_bits(codes)
             else:
                 np.take(self._table, codes, out=self._bgra, mode="clip")
-        return Picture(self._bgra.view(np.uint8), width, height)
+        return ScreenShot(self._bgra.view(np.uint8), width, height)
 
     def _upper_bits(self, codes: Words) -> None:
         """Of pixels whose colours have eight bits or more each, the upper eight."""

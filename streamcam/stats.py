@@ -11,7 +11,7 @@ from typing import Protocol
 
 from streamcam.notices import NoticeBoard
 
-_WINDOW = 2.0  # seconds over which a rate is taken
+_RATE_SECONDS = 2.0  # seconds over which a rate is taken
 _SAMPLES = 512  # durations kept for a percentile
 
 
@@ -149,7 +149,7 @@ class Stats:
 
     def _rate(self, name: str, now: float) -> float:
         marks = self._marks.get(name, ())
-        recent = [mark for mark in marks if now - mark <= _WINDOW]
+        recent = [mark for mark in marks if now - mark <= _RATE_SECONDS]
         if len(recent) < 2:
             return 0.0
         return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)

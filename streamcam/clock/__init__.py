@@ -9,7 +9,7 @@ from threading import Event
 
 # The last part of a wait is slept through: time.sleep is exact everywhere, while a timed wait
 # on an Event comes up to 16 ms late on Windows. It bounds the answer to `stop` as well.
-_EXACT = 0.02
+_EXACT_SECONDS = 0.02
 
 NEVER = Event()  # the stop of whom nobody stops
 
@@ -43,8 +43,8 @@ class Ticker:
             self.missed += skipped
             self.deadline += skipped * self.period
         rest = -late
-        if rest > _EXACT:
-            stop.wait(rest - _EXACT)
+        if rest > _EXACT_SECONDS:
+            stop.wait(rest - _EXACT_SECONDS)
             rest = self.deadline - self.clock()
         if stop.is_set():
             return False

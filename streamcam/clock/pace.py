@@ -11,8 +11,8 @@ from streamcam.clock import NEVER, Ticker
 LONGEST_WAIT = 0.5
 
 _LATE_ALLOWED = 2  # of this many late pictures in a row, one is shown
-_CATCH_UP = 0.2  # seconds late from which the decoder is asked to leave pictures out
-_GIVE_UP = 1.0  # seconds late from which playback goes on from where it is
+_CATCH_UP_SECONDS = 0.2  # seconds late from which the decoder is asked to leave pictures out
+_GIVE_UP_SECONDS = 1.0  # seconds late from which playback goes on from where it is
 
 
 class Clock(Protocol):
@@ -88,10 +88,10 @@ class FrameSchedule:
         if self._origin is None:
             self._origin = now - media_time
         late = now - self._origin - media_time
-        if late > _GIVE_UP:
+        if late > _GIVE_UP_SECONDS:
             self._origin += late
             late = 0.0
-        self.behind = late > _CATCH_UP
+        self.behind = late > _CATCH_UP_SECONDS
         self._late_in_a_row = self._late_in_a_row + 1 if late > self._period else 0
         if self._late_in_a_row % _LATE_ALLOWED == 1:
             self.skipped += 1

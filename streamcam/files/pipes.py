@@ -16,7 +16,7 @@ from streamcam.errors import UsageError
 _STDIN = 0
 _STDIN_NAMES = frozenset({"-", "pipe:", "pipe:0", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
-_KNOCK = 0.05  # seconds between looks for somebody who opens a FIFO for writing
+_FIFO_POLL_SECONDS = 0.05  # seconds between looks for somebody who opens a FIFO for writing
 
 
 def is_stdin(choice: str) -> bool:
@@ -85,7 +85,7 @@ class Pipe:
             if data or self._begun or self.ends:
                 self._begun = True
                 return data
-            time.sleep(_KNOCK)
+            time.sleep(_FIFO_POLL_SECONDS)
         return b""
 
     def give_up(self) -> None:

@@ -11,7 +11,7 @@ from streamcam.errors import flat
 from streamcam.stage import Closable, Stage
 
 PATIENCE = 2.0  # seconds that threads have to end, unless they finish a file
-_JOIN_STEP = 0.02  # seconds between looks at what else has to be done while threads end
+_JOIN_POLL_SECONDS = 0.02  # seconds between looks at what else has to be done while threads end
 
 
 class Loss(Enum):
@@ -112,7 +112,7 @@ class Stages:
             finishing = [entry.finishes for entry in running if entry.finishes]
             if not farewell.wait_for(finishing):
                 break
-            running[0].stage.join(_JOIN_STEP)
+            running[0].stage.join(_JOIN_POLL_SECONDS)
         return [entry.stage.name for entry in running]
 
     @property

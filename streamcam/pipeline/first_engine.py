@@ -13,7 +13,7 @@ from streamcam.options import Options, view_for
 from streamcam.provision.build import build_engine, open_engine
 from streamcam.provision.prompts import encode_looks
 
-_HEAD_START = 0.15  # seconds for a source to be refused before an engine is built for it
+_HEAD_START_SECONDS = 0.15  # seconds for a source to be refused before an engine is built for it
 
 
 class FirstEngine:
@@ -37,7 +37,7 @@ class FirstEngine:
     def work(self) -> None:
         """Build it, once."""
         try:
-            wait_for([self._source], _HEAD_START)
+            wait_for([self._source], _HEAD_START_SECONDS)
             engine, line = open_engine(self._options, self._aspect, self._build)
             self._own(engine.close)
             encode_looks(self._options.preset, engine.encode)

@@ -17,7 +17,7 @@ _SLEPT_SECONDS = 1.0  # seconds between looks after which it was the machine tha
 _HELD_SECONDS = 3.0  # seconds for which the last picture stays before a card says why
 # A frame that takes so many times its usual time is never coming back, within these bounds.
 _TIMES_USUAL = 50
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 10.0  # seconds
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 10.0
 _FIRST_FRAME_SECONDS = 60.0  # an engine's first frame, in which drivers load and compile
 # Seconds without a word from a build after which its device is asked, again and again: reading and
 # compiling may take minutes, and only the device knows whether it is still at work.

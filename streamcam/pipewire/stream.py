@@ -12,7 +12,7 @@ from typing import TypeVarTuple
 from streamcam.pipewire import library as pw
 from streamcam.pipewire import pods
 
-_ANSWER = 5.0  # seconds that PipeWire may take to begin
+_TIMEOUT_SECONDS = 5.0  # seconds that PipeWire may take to begin
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -149,8 +149,8 @@ class Stream:
         if result < 0:
             raise Unreachable(os.strerror(-result).lower())
         self._library.pw_thread_loop_start(self._loop)
-        if not self._settled.wait(_ANSWER):
-            raise Unreachable(f"it did not answer within {_ANSWER:g} seconds")
+        if not self._settled.wait(_TIMEOUT_SECONDS):
+            raise Unreachable(f"it did not answer within {_TIMEOUT_SECONDS:g} seconds")
         if self._lost is not None:
             raise Unreachable(self._lost)
 

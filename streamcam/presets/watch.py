@@ -12,9 +12,9 @@ from streamcam.presets.find import read_preset
 from streamcam.presets.model import Preset
 
 # Milliseconds. A save is often several events (truncate, write, rename): they are taken
-# together once it is quiet for _QUIET, at the latest after _TOGETHER.
-_QUIET, _TOGETHER = 60, 400
-_LOOK_UP = 250  # how often `stop` is looked at
+# together once it is quiet for _QUIET_MS, at the latest after _TOGETHER_MS.
+_QUIET_MS, _TOGETHER_MS = 60, 400
+_POLL_MS = 250  # how often `stop` is looked at
 
 
 def watch_preset(
@@ -48,10 +48,10 @@ def _saves(path: Path, on_error: Callable[[StreamcamError], None], stop: Event) 
         for changes in watch(
             *{place.parent for place in places},
             watch_filter=lambda _, changed: Path(changed).name in {p.name for p in places},
-            debounce=_TOGETHER,
-            step=_QUIET,
+            debounce=_TOGETHER_MS,
+            step=_QUIET_MS,
             stop_event=stop,
-            rust_timeout=_LOOK_UP,
+            rust_timeout=_POLL_MS,
             yield_on_timeout=True,
             recursive=False,
             raise_interrupt=False,

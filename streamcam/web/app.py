@@ -26,7 +26,7 @@ from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
 _READ = ["GET", "HEAD"]
-_SNAPSHOT_TIMEOUT_SECONDS = 2.0  # seconds
+_SNAPSHOT_TIMEOUT_SECONDS = 2.0
 
 
 class Choice(BaseModel):

@@ -13,7 +13,7 @@ from streamcam.web.runtime import Running
 
 _TIMEOUT_SECONDS = 10.0  # seconds; the first connection loads the server's code, on a busy machine
 _NAMES_TIMEOUT_SECONDS = 3.0  # to learn its name, while others may have to be covered
-_BRIEF = 1.0  # for a program that seems dead
+_DEAD_TIMEOUT_SECONDS = 1.0  # for a program that seems dead
 
 
 class NotReached(StreamcamError):
@@ -53,7 +53,7 @@ class Instance:
         if self.running.alive:
             return True
         try:
-            answer = _ask(self.running, "/api/instance", patience=_BRIEF)
+            answer = _ask(self.running, "/api/instance", patience=_DEAD_TIMEOUT_SECONDS)
         except StreamcamError:
             return False
         return bool(answer.get("pid") == self.running.pid)

@@ -14,7 +14,7 @@ from platformdirs import user_runtime_path
 
 from engines.whole import whole_file
 
-_ALIKE = 2.0  # seconds by which two readings of one process's birth may differ
+_SAME_BIRTH_SECONDS = 2.0  # seconds by which two readings of one process's birth may differ
 
 
 def runtime_folder() -> Path:
@@ -72,7 +72,10 @@ class Running:
             return False
         except (psutil.Error, OSError):
             return True  # it is there, and we may not look at it
-        return any(abs(one - other) < _ALIKE for one, other in zip(born, self.born, strict=True))
+        return any(
+            abs(one - other) < _SAME_BIRTH_SECONDS
+            for one, other in zip(born, self.born, strict=True)
+        )
 
     def forget(self, folder: Path) -> None:
         """Remove its file, unless another program has written its own since."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8737
 _TRIES = 20  # ports to look at, if none was asked for
 _POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
-_CUT_OFF = 0.4  # seconds that open connections have to end by themselves
+_CUT_OFF_SECONDS = 0.4  # seconds that open connections have to end by themselves
 _BACKLOG = 64
 # What the system keeps for a viewer who reads slowly: about two pictures, so that what comes
 # after is new. The default holds seconds of video.
@@ -172,7 +172,7 @@ class WebServer:
                 proxy_headers=False,
                 server_header=False,
                 backlog=_BACKLOG,
-                timeout_graceful_shutdown=_CUT_OFF,  # type: ignore[arg-type]  # fractions work
+                timeout_graceful_shutdown=_CUT_OFF_SECONDS,  # type: ignore[arg-type]  # fractions work
             )
         )
         if not self._stop.is_set():

@@ -28,8 +28,8 @@ from engines.errors import BackendUnavailable, BuildAbandoned, EngineError
 from engines.families import open_model
 from engines.model import Model
 
-_LOOK = 0.1  # seconds between looks at whether the build is still wanted
-_TELL = 1.0  # seconds between two words on how long it takes
+_POLL_SECONDS = 0.1  # seconds between looks at whether the build is still wanted
+_PROGRESS_SECONDS = 1.0  # seconds between two words on how long it takes
 _SHOWN = 400  # characters of what a process said that broke
 
 Message = dict[str, Any]
@@ -91,11 +91,11 @@ def _follow(messages: SimpleQueue[Message | None], watch: Watch) -> Message | No
     stage, told = "starting", 0.0
     while watch.wanted():
         now = perf_counter()
-        if now - told >= _TELL:
+        if now - told >= _PROGRESS_SECONDS:
             told = now
             watch.tell(f"{stage}, {now - began:.0f} s")
         try:
-            message = messages.get(timeout=_LOOK)
+            message = messages.get(timeout=_POLL_SECONDS)
         except Empty:
             continue
         if message is None or "stage" not in message:

@@ -19,7 +19,7 @@ from engines.backends.torch.stream import STAGES, DeviceStream
 from engines.outages import captures
 
 _WARM_UPS = 3  # calls before a capture: libraries allocate workspaces, cuDNN picks its kernels
-_SPIN = 200e-6  # seconds to look for a frame's end before the thread sleeps until it
+_SPIN_SECONDS = 200e-6  # seconds to look for a frame's end before the thread sleeps until it
 _URGENT = -1  # a stream priority; lower goes first
 
 # Streams of closed engines, by device and priority, for the next: cuBLAS never frees the
@@ -81,7 +81,7 @@ class CudaStream(DeviceStream):
         last = self._events[slot][-1]
         # To be woken takes 20 to 100 µs, and more on Windows, where asking also sends off what
         # its driver has gathered: as long as a small model's kernels at the end of a frame.
-        until = perf_counter() + _SPIN
+        until = perf_counter() + _SPIN_SECONDS
         while perf_counter() < until:
             if last.query():  # type: ignore[no-untyped-call]
                 return

@@ -10,7 +10,7 @@ from threading import Thread
 from time import perf_counter
 
 _EVERY_MS = 100
-_SETTLE = 1.5  # seconds: the driver's figure is a mean over the second before it
+_SETTLE_SECONDS = 1.5  # seconds: the driver's figure is a mean over the second before it
 
 
 class PowerMeter:
@@ -20,7 +20,7 @@ class PowerMeter:
     """
 
     def __init__(
-        self, card: str = "0", command: str = "nvidia-smi", settle: float = _SETTLE
+        self, card: str = "0", command: str = "nvidia-smi", settle: float = _SETTLE_SECONDS
     ) -> None:
         """`card`: its number or UUID, as the driver has it."""
         self.watts: float | None = None

@@ -32,8 +32,8 @@ from streamcam.bench.gpu.measurement import PEERS, Measurement
 from streamcam.bench.gpu.part import FIRST, SuitePart, options_of
 from streamcam.errors import UsageError
 
-_LIMIT = 480.0  # seconds that one part may take
-_LOOK = 0.5
+_PART_SECONDS = 480.0  # seconds that one part may take
+_POLL_SECONDS = 0.5
 _SIZES = ((512, 512), (640, 368), (1280, 720))  # 368: sides are multiples of 16
 _STEPS = (1, 4, 2)
 _MODES: tuple[GuidanceMode, ...] = ("none", "self", "full")
@@ -107,7 +107,7 @@ def measure_in_child(
     seconds: float,
     say: Say,
     absent: Mapping[str, str] = MappingProxyType({}),
-    limit: float = _LIMIT,
+    limit: float = _PART_SECONDS,
 ) -> SuiteReport:
     """The figures of one part, from a process of its own; `absent` as Measurement has it.
 
@@ -133,7 +133,7 @@ def measure_in_child(
 
 def _follow(messages: Connection, say: Say, deadline: float) -> SuiteReport:
     while (left := deadline - monotonic()) > 0:
-        if not messages.poll(min(_LOOK, left)):
+        if not messages.poll(min(_POLL_SECONDS, left)):
             continue
         kind, content = messages.recv()
         if kind == "figures":

@@ -32,9 +32,9 @@ from streamcam.errors import SourceLost, UsageError, quoted, words
 from streamcam.frames import Frame, FramePool
 
 _OURS = "streamcam"  # in the name of our own virtual camera
-_FIRST_PICTURE = 5.0  # seconds a camera may take for its first picture
-_SILENCE = 2.0  # seconds without a picture after which a camera counts as lost
-_PAUSE = 0.02  # seconds between attempts: an unplugged camera fails at once, every time
+_FIRST_PICTURE_SECONDS = 5.0  # seconds a camera may take for its first picture
+_SILENCE_SECONDS = 2.0  # seconds without a picture after which a camera counts as lost
+_RETRY_SECONDS = 0.02  # seconds between attempts: an unplugged camera fails at once, every time
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +181,9 @@ class CameraSource:
         return frame
 
     def _missed(self) -> None:
-        if self._clock.now() - self._last_at > _SILENCE:
+        if self._clock.now() - self._last_at > _SILENCE_SECONDS:
             raise SourceLost(f"{self._camera} was unplugged or stopped delivering")
-        self._clock.sleep(_PAUSE)
+        self._clock.sleep(_RETRY_SECONDS)
 
     def _start(self, wanted: Wanted) -> float:
         if not self._device.isOpened():
@@ -192,7 +192,7 @@ class CameraSource:
 
     def _first_shape(self) -> tuple[int, int]:
         """(height, width) of what really comes, which is not always what was agreed."""
-        until = self._clock.now() + _FIRST_PICTURE
+        until = self._clock.now() + _FIRST_PICTURE_SECONDS
         while self._clock.now() < until:
             picture = retrieved(self._device, None) if self._device.grab() else None
             if picture is not None:
@@ -200,7 +200,7 @@ class CameraSource:
                 height, width = picture.shape[:2]
                 to_rgb(picture, np.empty((height, width, 3), np.uint8))  # can all that follow be?
                 return height, width
-            self._clock.sleep(_PAUSE)
+            self._clock.sleep(_RETRY_SECONDS)
         raise UsageError(f"{self._camera} delivers no picture: {why_closed(self._camera.path)}.")
 
 

@@ -14,7 +14,7 @@ from streamcam.obstacles import Obstacle
 
 _NOT_ASKED, _FORBIDDEN, _GRANTED = 0, 1, 3  # of AVAuthorizationStatus; 2: its user said no
 _TIMEOUT_SECONDS = 60.0  # seconds for the user to answer macOS's question
-_PAUSE = 0.1
+_POLL_SECONDS = 0.1
 
 # Where Windows keeps the three switches of Settings → Privacy & security → Camera, the first for
 # everybody on the machine. Each is "Allow" or "Deny". See https://learn.microsoft.com/windows/
@@ -67,7 +67,7 @@ def ask(stop: Event) -> None:
         media.AVMediaTypeVideo, lambda _granted: answered.set()
     )
     until = monotonic() + _TIMEOUT_SECONDS
-    while not (answered.wait(_PAUSE) or stop.is_set()) and monotonic() < until:
+    while not (answered.wait(_POLL_SECONDS) or stop.is_set()) and monotonic() < until:
         pass
 
 

@@ -32,8 +32,10 @@ from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 
-_LOOK = 1.0  # seconds between looks at where the monitors are; each takes about one millisecond
-_BLACK = 1.0  # seconds of nothing but black after which that is said
+_MONITOR_SECONDS = (
+    1.0  # seconds between looks at where the monitors are; each takes about one millisecond
+)
+_BLACK_SECONDS = 1.0  # seconds of nothing but black after which that is said
 
 
 def open_source(argument: str, wanted: Wanted) -> Source:
@@ -116,8 +118,10 @@ class ScreenSource:
         self._pace = Pace(wanted.fps, clock)
         self._clock = clock
         self._connect = connect
-        self._next_look = clock.now() + _LOOK
-        self._black_until: float | None = clock.now() + _BLACK  # None: there was something to see
+        self._next_look = clock.now() + _MONITOR_SECONDS
+        self._black_until: float | None = (
+            clock.now() + _BLACK_SECONDS
+        )  # None: there was something to see
         self._open = True
         self._seq = 0
 
@@ -168,7 +172,7 @@ class ScreenSource:
         One that became larger could still be captured as it was: as a corner of itself. Raises
         `SourceLost` if it is not there now. What else is wrong the next picture tells.
         """
-        self._next_look = self._clock.now() + _LOOK
+        self._next_look = self._clock.now() + _MONITOR_SECONDS
         try:
             grabber = self._connect()
         except UsageError:

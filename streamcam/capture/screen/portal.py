@@ -31,7 +31,7 @@ _PORTAL = "org.freedesktop.portal"
 _DESKTOP = f"{_PORTAL}.Desktop"
 _PLACE = "/org/freedesktop/portal/desktop"
 _SCREEN_CAST = DBusAddress(_PLACE, _DESKTOP, f"{_PORTAL}.ScreenCast")
-_ANSWER = 25.0  # seconds for a call; the first one may have to start the portal
+_TIMEOUT_SECONDS = 25.0  # seconds for a call; the first one may have to start the portal
 _MONITOR = 1
 _CURSOR_EMBEDDED = 2  # drawn into the picture
 _PERSISTENT = 2  # until the user revokes it
@@ -170,7 +170,7 @@ class ScreenCast:
         signature: str,
         arguments: tuple[Any, ...],
         options: VarDict,
-        patience: float | None = _ANSWER,
+        patience: float | None = _TIMEOUT_SECONDS,
     ) -> VarDict:
         """Call a method that answers with a signal; what the signal says."""
         self._tokens += 1
@@ -208,7 +208,7 @@ class ScreenCast:
 
     def _call(self, message: Message) -> tuple[Any, ...]:
         try:
-            reply = self._bus.send_and_get_reply(message, timeout=_ANSWER)
+            reply = self._bus.send_and_get_reply(message, timeout=_TIMEOUT_SECONDS)
             answer: tuple[Any, ...] = unwrap_msg(reply)
         except DBusErrorResponse as error:
             said = error.data[0] if error.data else error.name

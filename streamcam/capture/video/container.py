@@ -21,9 +21,9 @@ from streamcam.capture.video.faults import reason
 from streamcam.errors import StreamcamError, UsageError, quoted
 from streamcam.files.pipes import Pipe
 
-_OPEN_TIMEOUT = 10.0  # seconds for a connection, and again for its first pictures
-_READ_TIMEOUT = 20.0  # seconds for a packet: HLS and DASH come in pieces of several seconds
-_PAGE_TIMEOUT = 5.0  # seconds for a look at what is no video
+_OPEN_TIMEOUT_SECONDS = 10.0  # seconds for a connection, and again for its first pictures
+_READ_TIMEOUT_SECONDS = 20.0  # seconds for a packet: HLS and DASH come in pieces of several seconds
+_PAGE_TIMEOUT_SECONDS = 5.0  # seconds for a look at what is no video
 _NOT_VIDEO = frozenset({"tty"})  # FFmpeg reads any text file as a film of a terminal
 _NOT_FILM = Disposition.attached_pic | Disposition.timed_thumbnails  # covers of albums, previews
 _HTML_KINDS = frozenset({"text/html", "application/xhtml+xml"})
@@ -87,7 +87,9 @@ def _connect(address: Address, pipe: Pipe | None) -> InputContainer:
         options = {"rtsp_transport": "tcp"}
     elif address.target.startswith("http"):
         options = {"reconnect": "1"}  # a file that breaks off goes on where it did
-    return _open(address.target, options=options, timeout=(_OPEN_TIMEOUT, _READ_TIMEOUT))
+    return _open(
+        address.target, options=options, timeout=(_OPEN_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS)
+    )
 
 
 def _open(
@@ -155,7 +157,7 @@ def _refusal(address: Address, error: Exception) -> str:
 def _is_page(url: str) -> bool:
     """Whether a server answers with HTML. Asked once, when FFmpeg found no video."""
     try:
-        with urlopen(Request(url), timeout=_PAGE_TIMEOUT) as answer:
+        with urlopen(Request(url), timeout=_PAGE_TIMEOUT_SECONDS) as answer:
             kind: str = answer.headers.get_content_type()
             begin: bytes = answer.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     except Exception:  # noqa: BLE001  # no page, then: FFmpeg's own reason stands

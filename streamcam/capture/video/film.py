@@ -16,9 +16,11 @@ from streamcam.clock.pace import Clock
 from streamcam.errors import SourceLost, UsageError
 
 # Live streams begin with what their server has kept: a group of pictures, some seconds at most.
-_BURST = 10.0  # seconds ahead of the clock at which a stream turns out to be a film
-_SHORTEST_FILM = 1.0  # seconds of one that is over, in half the time, and turns out to be one
-_STILL = 0.5  # seconds between two looks at a single picture on the network
+_BURST_SECONDS = 10.0  # seconds ahead of the clock at which a stream turns out to be a film
+_SHORTEST_FILM_SECONDS = (
+    1.0  # seconds of one that is over, in half the time, and turns out to be one
+)
+_STILL_SECONDS = 0.5  # seconds between two looks at a single picture on the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Film:
         if held is not None:
             lasts = self._last_one(held, begin)
             if count == 1 and self.decoder.remote:
-                lasts = max(lasts or 0.0, _STILL)
+                lasts = max(lasts or 0.0, _STILL_SECONDS)
             yield self._placed(held, lasts)
 
     def _pictures(self) -> Iterator[VideoFrame]:
@@ -120,7 +122,7 @@ class Film:
         """Live: nobody knows when the next one comes. Too much at once is no live stream."""
         shot = self._placed(picture, None)
         if self.decoder.length is Length.UNKNOWN:
-            self.paced = shot.time - (self._clock.now() - self._began_at) > _BURST
+            self.paced = shot.time - (self._clock.now() - self._began_at) > _BURST_SECONDS
         return shot
 
     def _placed(self, picture: VideoFrame, lasts: float | None) -> Shot:
@@ -156,7 +158,7 @@ class Film:
             raise SourceLost(f"{decoder.name}: who wrote into it has ended")
         if decoder.length is Length.UNKNOWN and not self.paced:
             took = self._clock.now() - self._began_at
-            self.paced = last.time >= _SHORTEST_FILM and last.time > 2 * took
+            self.paced = last.time >= _SHORTEST_FILM_SECONDS and last.time > 2 * took
         if decoder.length is Length.ENDLESS or not self.paced:
             raise SourceLost(f"{decoder.name}: the stream ended")
 

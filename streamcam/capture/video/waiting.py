@@ -19,13 +19,15 @@ from streamcam.errors import SourceLost
 from streamcam.frames import Channel, RingClosed
 
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
-_CLOSING = 0.2  # seconds that the end of a reader is waited for, so that a device is free again
+_CLOSE_SECONDS = (
+    0.2  # seconds that the end of a reader is waited for, so that a device is free again
+)
 # A stream that sends ten pictures a second and then none for two seconds is broken. One camera
 # sends a picture in three seconds, and that is all right: so the limit follows what was seen.
-_SHORTEST_SILENCE = 2.0
-_LONGEST_SILENCE = 20.0  # also that of films, HLS and DASH, which come in pieces of seconds
-_FIRST_SILENCE = 10.0  # before this many pictures have shown what is usual:
-_USUAL = 10
+_SHORTEST_SILENCE_SECONDS = 2.0
+_LONGEST_SILENCE_SECONDS = 20.0  # also that of films, HLS and DASH, which come in pieces of seconds
+_FIRST_SILENCE_SECONDS = 10.0  # before this many pictures have shown what is usual:
+_USUAL_COUNT = 10
 _TOLERANCE = 3  # times the longest silence seen
 
 
@@ -74,7 +76,7 @@ class Silence:
     """
 
     def __init__(self, clock: Clock, *, live: bool) -> None:
-        self.limit = _FIRST_SILENCE if live else _LONGEST_SILENCE
+        self.limit = _FIRST_SILENCE_SECONDS if live else _LONGEST_SILENCE_SECONDS
         self._clock = clock
         self._live = live
         self._heard = 0
@@ -85,9 +87,9 @@ class Silence:
         """A picture has come."""
         self._heard += 1
         self._longest = max(self._longest, self._clock.now() - self._since)
-        if self._live and self._heard >= _USUAL:
-            allowed = max(_SHORTEST_SILENCE, _TOLERANCE * self._longest)
-            self.limit = min(allowed, _LONGEST_SILENCE)
+        if self._live and self._heard >= _USUAL_COUNT:
+            allowed = max(_SHORTEST_SILENCE_SECONDS, _TOLERANCE * self._longest)
+            self.limit = min(allowed, _LONGEST_SILENCE_SECONDS)
 
     def begin(self) -> None:
         """From now on, somebody listens."""
@@ -137,7 +139,7 @@ class ReadAhead:
         twice."""
         self._shots.close()
         self._film.decoder.give_up()
-        self._thread.join(_CLOSING)
+        self._thread.join(_CLOSE_SECONDS)
 
     def _work(self) -> None:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from streamcam.presets import Preset
 
-_LIVE_EVERY, _PLAIN_EVERY = 0.2, 5.0  # seconds
+_LIVE_SECONDS, _PLAIN_SECONDS = 0.2, 5.0
 
 
 class Status(Protocol):
@@ -43,7 +43,7 @@ class PlainStatus:
     def __init__(self, terminal: Terminal, clock: Callable[[], float] = perf_counter) -> None:
         self._terminal = terminal
         self._clock = clock
-        self._next = clock() + _PLAIN_EVERY
+        self._next = clock() + _PLAIN_SECONDS
         self._notice = ""
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class PlainStatus:
             if now.notice:
                 self._terminal.say(f"notice: {now.notice}")
         if self._clock() >= self._next:
-            self._next = self._clock() + _PLAIN_EVERY
+            self._next = self._clock() + _PLAIN_SECONDS
             self._terminal.say(plain_line(now))
 
 
@@ -99,7 +99,7 @@ class LiveStatus:
     def show(self, now: Snapshot, preset: Preset) -> None:
         if perf_counter() < self._next:
             return
-        self._next = perf_counter() + _LIVE_EVERY
+        self._next = perf_counter() + _LIVE_SECONDS
         lines = live_lines(now, preset, self._console.width, with_keys=self._with_keys)
         from rich.text import Text
 

@@ -20,7 +20,7 @@ from streamcam.errors import UsageError, quoted
 from streamcam.sink.record.locks import try_lock
 
 _MOST = 1000  # unfinished recordings of one name
-_MOMENT = 0.1  # seconds that a program which has just made its file has to lock it
+_LOCK_SECONDS = 0.1  # seconds that a program which has just made its file has to lock it
 # As it is: with its own line ends on Windows, and no pipe is waited for, no link followed.
 _PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -99,7 +99,7 @@ def _keep_others_from(path: Path, target: Path, claimed: Claim) -> bool:
     if file is None:
         return True
     if os.fstat(file).st_size == 0:
-        time.sleep(_MOMENT)
+        time.sleep(_LOCK_SECONDS)
     held = try_lock(file)
     there = _is(path, file)
     if there and held:

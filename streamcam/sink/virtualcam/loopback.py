@@ -13,8 +13,8 @@ from streamcam.sink import Format
 
 _SYSFS = Path("/sys/class/video4linux")
 _OLD_PICTURES = 8  # more than the driver keeps for a new reader
-_QUIET = 0.7  # seconds without a picture after which nobody sends any
-_PAUSE = 0.02
+_SILENT_SECONDS = 0.7  # seconds without a picture after which nobody sends any
+_POLL_SECONDS = 0.02
 
 
 def loopback_obstacle(path: str, form: Format, sysfs: Path = _SYSFS) -> str:
@@ -59,11 +59,11 @@ def _pictures_arrive(path: str) -> bool:
         for _ in range(_OLD_PICTURES):
             if not _picture_waits(device):
                 break
-        until = time.perf_counter() + _QUIET
+        until = time.perf_counter() + _SILENT_SECONDS
         while time.perf_counter() < until:
             if _picture_waits(device):
                 return True
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
     except OSError:  # since 0.13 there is one reader at a time, and writers are kept apart
         return False
     finally:

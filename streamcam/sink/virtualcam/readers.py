@@ -20,7 +20,7 @@ _EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, len
 _ALL = 4096  # bytes read at once: 256 events
 # Who reads is looked up when nobody has come or gone for so long, as programs that list cameras
 # open each for a moment; but not later than so long after a change. Seconds.
-_QUIET, _LATEST = 0.3, 0.9
+_QUIET_SECONDS, _LATEST_SECONDS = 0.3, 0.9
 
 
 class Readers:
@@ -72,7 +72,9 @@ class Readers:
         with self._lock:
             self._counted()
             now, changes = self._clock(), self._changes
-            due = changes and (now - changes[-1] >= _QUIET or now - changes[0] >= _LATEST)
+            due = changes and (
+                now - changes[-1] >= _QUIET_SECONDS or now - changes[0] >= _LATEST_SECONDS
+            )
         if due:
             names = self._look()
             with self._lock:

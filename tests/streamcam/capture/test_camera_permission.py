@@ -74,7 +74,7 @@ def test_a_question_is_waited_for_a_minute_at_most(mac, monkeypatch):
     media = mac(0)
     times = iter([0.0, 59.0, 60.0, 61.0])
     monkeypatch.setattr(permission, "monotonic", lambda: next(times))
-    monkeypatch.setattr(permission, "_PAUSE", 0.0)
+    monkeypatch.setattr(permission, "_POLL_SECONDS", 0.0)
     permission.ask(Event())
     assert media.questions == 1
     with pytest.raises(UsageError, match="macOS asks whether this terminal may use the camera"):

@@ -227,7 +227,7 @@ def test_how_long_a_stream_may_be_silent_follows_what_was_seen(clock, live, gap,
 @pytest.mark.slow
 def test_a_slow_camera_is_no_broken_one(serve, monkeypatch):
     """One picture in 0.3 s, where 0.2 s without one are a loss for cameras that are quicker."""
-    monkeypatch.setattr(waiting, "_SHORTEST_SILENCE", 0.2)
+    monkeypatch.setattr(waiting, "_SHORTEST_SILENCE_SECONDS", 0.2)
     service = Service(parts_of_mjpeg(14), kind=MJPEG, pause=0.3, endless=True)
     source = open_source(serve(service, "slow"), Wanted())
     frames = []

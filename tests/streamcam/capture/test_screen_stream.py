@@ -200,7 +200,7 @@ def test_what_cannot_be_opened_leaves_nothing(pipewire, remote, missing, reason)
 
 
 def test_a_screen_without_a_format_is_given_up(pipewire, remote, monkeypatch):
-    monkeypatch.setattr(stream_module, "_ANSWER", 0.05)
+    monkeypatch.setattr(stream_module, "_TIMEOUT_SECONDS", 0.05)
     pipewire.video = None
     with pytest.raises(Unreachable, match="did not answer within"):
         ScreenStream(pipewire, remote, 42, 30)

@@ -279,7 +279,7 @@ def test_a_missing_page_is_refused(make_film, serve):
 
 
 def test_a_live_stream_that_falls_silent_is_lost(make_film, serve, monkeypatch):
-    monkeypatch.setattr(waiting, "_SHORTEST_SILENCE", 0.3)
+    monkeypatch.setattr(waiting, "_SHORTEST_SILENCE_SECONDS", 0.3)
     data = make_film("live.ts", times=30).read_bytes()
     over = threading.Event()
     url = serve(partial(Live, data=data, over=over), "live.ts")
@@ -291,7 +291,7 @@ def test_a_live_stream_that_falls_silent_is_lost(make_film, serve, monkeypatch):
 
 
 def test_a_live_stream_that_never_says_anything_is_refused(serve, monkeypatch):
-    monkeypatch.setattr(container, "_OPEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(container, "_OPEN_TIMEOUT_SECONDS", 0.3)
     over = threading.Event()
     url = serve(partial(Live, data=b"", over=over), "live.ts")
     with pytest.raises(UsageError, match="no answer in time"):

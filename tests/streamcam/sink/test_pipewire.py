@@ -199,7 +199,7 @@ def test_a_closed_camera_takes_no_picture(pipewire, stream, frames):
 def test_a_camera_that_cannot_be_opened_leaves_nothing(
     pipewire, machine, monkeypatch, setting, reason
 ):
-    monkeypatch.setattr(stream_module, "_ANSWER", 0.05)
+    monkeypatch.setattr(stream_module, "_TIMEOUT_SECONDS", 0.05)
     for name, value in setting.items():
         setattr(pipewire, name, value)
     with pytest.raises(Unreachable, match=reason):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamcam.pipeline import Options, Pipeline
     from streamcam.web.server import WebServer
 
-_POLL = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
+_POLL_SECONDS = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
 
 
 def run_request(request: Request) -> None:
@@ -141,7 +141,7 @@ class _Session:
         left = self._deadline - perf_counter()
         if self._signals.requested.is_set() or left <= 0:
             return True
-        return self._pipeline.wait(min(_POLL, left))
+        return self._pipeline.wait(min(_POLL_SECONDS, left))
 
     def _show(self, status: Status) -> None:
         now = self._pipeline.stats.snapshot()

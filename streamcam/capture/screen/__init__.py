@@ -32,9 +32,7 @@ from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 
-_MONITOR_SECONDS = (
-    1.0  # seconds between looks at where the monitors are; each takes about one millisecond
-)
+_MONITOR_SECONDS = 1.0  # between looks at where the monitors are; each takes about 1 ms
 _BLACK_SECONDS = 1.0  # seconds of nothing but black after which that is said
 
 

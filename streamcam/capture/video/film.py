@@ -17,9 +17,7 @@ from streamcam.errors import SourceLost, UsageError
 
 # Live streams begin with what their server has kept: a group of pictures, some seconds at most.
 _BURST_SECONDS = 10.0  # seconds ahead of the clock at which a stream turns out to be a film
-_SHORTEST_FILM_SECONDS = (
-    1.0  # seconds of one that is over, in half the time, and turns out to be one
-)
+_SHORTEST_FILM_SECONDS = 1.0  # a longer stream that came in half its time was a film
 _STILL_SECONDS = 0.5  # seconds between two looks at a single picture on the network
 
 

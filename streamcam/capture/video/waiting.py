@@ -19,9 +19,7 @@ from streamcam.errors import SourceLost
 from streamcam.frames import Channel, RingClosed
 
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
-_CLOSE_SECONDS = (
-    0.2  # seconds that the end of a reader is waited for, so that a device is free again
-)
+_CLOSE_SECONDS = 0.2  # that the end of a reader is waited for, so that a device is free again
 # A stream that sends ten pictures a second and then none for two seconds is broken. One camera
 # sends a picture in three seconds, and that is all right: so the limit follows what was seen.
 _SHORTEST_SILENCE_SECONDS = 2.0

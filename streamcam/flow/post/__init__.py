@@ -13,9 +13,7 @@ from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.resolve import Level
 from streamcam.stats import Stats
 
-_POLL_SECONDS = (
-    0.1  # seconds that a wait for a picture lasts before what is wanted is looked at again
-)
+_POLL_SECONDS = 0.1  # that a wait for a picture lasts before `finish` is looked at again
 _SLOW = 1.5  # periods without a frame of the camera after which a picture is shown without one
 
 

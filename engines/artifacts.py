@@ -136,7 +136,7 @@ def evict(kind: str, limit: int, keep: Collection[Path] = ()) -> list[Artifact]:
         if one.path in keep:
             continue
         with suppress(OSError):
-            aside = one.path.rename(beside(one.path))  # at once: nobody finds half of it
+            aside = one.path.rename(beside(one.path))  # at once: no program finds half of it
             left -= one.bytes
             gone.append(one)
             if aside.is_dir():

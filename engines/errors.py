@@ -6,7 +6,7 @@ EngineError
 │   └── PromptTooLong   a prompt beyond the engine's capacity (bad input)
 ├── ModelUnavailable    a model folder lacks a file, or is of no known family (bad input)
 ├── BackendUnavailable  the backend or device is not on this machine (bad input)
-├── BuildAbandoned      nobody wanted the engine any more
+├── BuildAbandoned      the caller of a build did not want the engine any more
 ├── PeerUnavailable     a program to compare with cannot be installed or run (bad input)
 └── EngineFailed        a running engine broke; rebuilding may help
 """
@@ -56,7 +56,7 @@ class BackendUnavailable(EngineError):
 
 
 class BuildAbandoned(EngineError):
-    """Whoever waited for an engine lost interest while it was being built."""
+    """The caller did not want the engine any more while it was being built."""
 
 
 class PeerUnavailable(EngineError):

@@ -1,4 +1,4 @@
-"""Outages: what has failed for good in this process, so that nobody tries it again.
+"""Outages: what has failed for good in this process and is not tried again.
 
 A GPU whose context met an illegal address, that hangs, or that was unplugged gives this process
 nothing but errors from then on, whatever is built on it. A TensorRT engine that broke would break

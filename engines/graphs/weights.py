@@ -59,7 +59,7 @@ def share_weights(model: ir.Model, tensors: Stored, folder: Path) -> ir.Model:
     A Linear layer's weight may be stored transposed; the graph then turns it, and widens what is
     float32. What is stored nowhere (constants of the graph itself) stays inside.
 
-    folder  where the model's files are, for whoever reads the weights through `model`
+    folder  where the model's files are, for code that reads the weights through `model`
     """
     graph = model.graph
     heads = {id(graph): graph[0]}  # for each graph, the node that casts are put before

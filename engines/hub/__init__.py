@@ -116,7 +116,7 @@ def _wanted(library: ModuleType, repo_id: str, *, weights: bool) -> HubRequest:
 
 
 def _download(library: ModuleType, repo_id: str, files: list[str], *, weights: bool) -> Path:
-    """The weights last: whoever finds them in the cache finds what describes them, too."""
+    """The weights last: where the cache has them, it has what describes them, too."""
     heavy = [escape(file) for file in files if file.endswith(".safetensors")]
     light = [escape(file) for file in files if not file.endswith(".safetensors")]
     folder = library.snapshot_download(repo_id, allow_patterns=light)

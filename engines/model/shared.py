@@ -24,10 +24,10 @@ class Shared(Generic[Value]):
         self._loading: dict[Hashable, Lock] = {}
 
     def take(self, key: Hashable, load: Callable[[], Value]) -> Value:
-        """The value of `key`, from `load` if nobody holds it. Raises what `load` raises.
+        """The value of `key`, from `load` if no engine holds it. Raises what `load` raises.
 
-        Who asks for what another thread is loading waits for that; for other keys nobody waits, as
-        a device that hangs would keep all.
+        A thread waits while another one loads the same key. Threads with other keys do not wait:
+        a device that hangs would stop them all.
         """
         with self._lock:
             loading = self._loading.setdefault(key, Lock())

@@ -20,7 +20,7 @@ from streamcam.files.kind import kind_of
 from streamcam.files.pipes import is_pipe
 from streamcam.frames import Frame
 
-_FILES = ("image", "video")  # choices that nobody has to name: the file itself is given
+_FILES = ("image", "video")  # choices that users need not name: they give the file itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Wanted:
     fps            frames per second asked of cameras and screens
     realtime       True: deliver at the pace of the clock. False (files): as fast as read
     loop           files start again at their end; False: they end with `EOFError`
-    stop           set when nobody wants the source any more: opening it need not be waited for
+    stop           set when the run ends: opening the source need not go on
     """
 
     width: int = 1280
@@ -49,7 +49,7 @@ class Source(Protocol):
     width, height  of its frames, pixels; they change when its frames do
     fps          nominal frames per second
     rate         exact frames per second of a file whose pictures all last equally long; None where
-                 they do not, where nobody knows, and of what is live
+                 they do not, where that is not known, and for what is live
     notice       what people should know now about what it delivers; "" if all is well
     sound        there is sound, too, which no source takes along
     """

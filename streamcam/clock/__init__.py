@@ -11,7 +11,7 @@ from threading import Event
 # on an Event comes up to 16 ms late on Windows. It bounds the answer to `stop` as well.
 _EXACT_SECONDS = 0.02
 
-NEVER = Event()  # the stop of whom nobody stops
+NEVER = Event()  # a `stop` that is never set
 
 
 class Ticker:

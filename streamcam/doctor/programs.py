@@ -1,4 +1,4 @@
-"""Other programs: OBS, whoever has the page's port, a streamcam that runs already."""
+"""Other programs: OBS, the one that has the page's port, a streamcam that runs already."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a file or a pipe holds that somebody gives as a source."""
+"""What a file or a pipe holds that a user gives as a source."""

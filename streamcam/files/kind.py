@@ -55,7 +55,7 @@ def kind_of(path: Path) -> str:
             head = data[:_HEAD]
             _refuse(head, path)
             single = _is_single(head, data, path)
-    except (OSError, ValueError):  # not to be read, or empty: whoever opens it says so
+    except (OSError, ValueError):  # not to be read, or empty: opening it says so
         single = None
     if single is None:
         single = path.suffix.lower() in _SUFFIXES

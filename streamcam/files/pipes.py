@@ -16,7 +16,7 @@ from streamcam.errors import UsageError
 _STDIN = 0
 _STDIN_NAMES = frozenset({"-", "pipe:", "pipe:0", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
-_FIFO_POLL_SECONDS = 0.05  # seconds between looks for somebody who opens a FIFO for writing
+_FIFO_POLL_SECONDS = 0.05  # between looks for a program that opens a FIFO for writing
 
 
 def is_stdin(choice: str) -> bool:
@@ -46,12 +46,12 @@ class Pipe:
     """Reads a pipe, for PyAV, which takes any object with a `read`.
 
     name    the pipe for people
-    ends    what its last writer leaves is the end: nobody can open it for writing again, unlike
-            a FIFO with a name
+    ends    the end of its last writer is its end: no program can open it for writing again,
+            unlike a FIFO with a name
     """
 
     def __init__(self, choice: str, stop: Event) -> None:
-        """Raises `UsageError` for a terminal, and `OSError`. Waits for nobody.
+        """Raises `UsageError` for a terminal, and `OSError`. Waits for no writer.
 
         stop  ends every wait; reading answers with the end of the pipe then
         """
@@ -80,7 +80,7 @@ class Pipe:
                 continue
             try:
                 data = os.read(self._fd, size)
-            except BlockingIOError:  # somebody else was quicker
+            except BlockingIOError:  # another reader was quicker
                 continue
             if data or self._begun or self.ends:
                 self._begun = True

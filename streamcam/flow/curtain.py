@@ -28,7 +28,7 @@ class Curtain:
 
     live    the picture
     freeze  the last picture that was shown stays
-    card    a card that says that somebody will be back
+    card    a card that says "Back in a moment"
     off     black
     """
 

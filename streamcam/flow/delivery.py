@@ -129,7 +129,7 @@ class Delivery:
             self._sink.close()
         except StreamcamError:
             raise
-        except RingClosed:  # the main thread, whose sink it is, works for nobody any more
+        except RingClosed:  # the main thread, which the sink needs, serves no more
             return
         except Exception as error:
             raise SinkFailed(f"{self._sink.label} cannot be closed: {told(error)}") from error

@@ -48,7 +48,7 @@ class MainThread:
     def call(self, function: Callable[[], None]) -> None:
         """Have `function` called; returns or raises what it does. From any other thread.
 
-        Raises `RingClosed` once nobody serves any more.
+        Raises `RingClosed` once the main thread does not serve any more.
         """
         done: Future[None] = Future()
         self._calls.put((function, done))

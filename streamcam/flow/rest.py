@@ -1,4 +1,4 @@
-"""Rest: the engine sleeps while nobody sees the picture, whatever the policy says."""
+"""Rest: the engine sleeps while no output is watched, whatever the policy says."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ class Rest:
         return not self._asleep and self._gate.passes(pixels)
 
     def wake(self) -> None:
-        """A look that nobody sees can wait."""
+        """Does not end the rest: a look that is not shown can wait."""
         self._gate.wake()

@@ -68,7 +68,7 @@ class Stages:
 
     def replace(self, name: str, work: Callable[[], None]) -> None:
         """Run `work` in place of the stage of that name, whose own raises `Abandoned` once it
-        returns. Nobody waits for it any more."""
+        returns. `stop` does not wait for that one."""
         for entries in (*self._way, self._beside):
             for number, entry in enumerate(entries):
                 if entry.stage.name == name:
@@ -148,8 +148,8 @@ class _Entry:
 class Farewell:
     """Of one end. Used by the main thread.
 
-    given_up  what was not finished, since somebody did not want to wait for it. None of that is
-              waited for; it may be set
+    given_up  what was not finished, since the user did not want to wait for it. `Stages.stop`
+              waits for none of these; may be set
     """
 
     def __init__(
@@ -161,8 +161,8 @@ class Farewell:
         """
         meanwhile  called again and again, for what others need from the main thread
         say        told what is being waited for, once it has taken long
-        hurry      called again and again: whether somebody has asked since the last call not to
-                   wait; that counts once they know what they would wait for
+        hurry      called again and again: whether the user has asked since the last call not to
+                   wait. Heeded only after `say` has told them what is waited for
         """
         self.given_up: list[str] = []
         self._meanwhile = meanwhile

@@ -28,7 +28,7 @@ class MadeOf:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. Whoever holds it may read it on any thread; nobody writes to it any more.
+    """One picture. Any thread may read it; no thread writes to it any more.
 
     pixels       (height, width, 3) uint8, RGB, C-contiguous; any size, which may change from one
                  frame of a source to the next

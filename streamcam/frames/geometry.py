@@ -17,7 +17,7 @@ Size = tuple[int, int]
 Fit = Literal["crop", "letterbox"]
 
 # Shapes that differ by less stand for one: 1366x768, 848x480 and 1920x1088 for 16:9. Neither a line
-# of bars nor a cut is made of them. A film of 1.85:1 differs by 4 %, and nobody wants it squeezed.
+# of bars nor a cut is made of them. A film of 1.85:1 differs by 4 %, and is not to be squeezed.
 _SAME = 0.01
 # Engine sizes are multiples of 16, so 16:9 video meets 1.71 to 1.82. The way in stretches by up to
 # this much and the way out undoes it.

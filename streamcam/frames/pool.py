@@ -1,4 +1,4 @@
-"""FramePool: picture buffers, used again once nobody holds them, so frames cost no allocation."""
+"""FramePool: picture buffers, used again once no code refers to them: frames allocate nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class FramePool:
     """Hands out (height, width, 3) uint8 buffers of one size. `take` belongs to one thread.
 
     A buffer is free again when the pool holds the only reference: numpy views, Frames and
-    queues all count, so a picture that someone still shows is never overwritten. The pool
+    queues all count, so a picture that a sink still shows is never overwritten. The pool
     grows to as many buffers as are in flight at once, which the bounded queues keep small.
     """
 
@@ -22,7 +22,7 @@ class FramePool:
         self._buffers: list[Pixels] = []
 
     def take(self) -> Pixels:
-        """A buffer that nobody else refers to: black if it is new, else as it was left."""
+        """A buffer that no other code refers to: black if it is new, else as it was left."""
         for index in range(len(self._buffers)):
             if _references(self._buffers, index) == _FREE:
                 return self._buffers[index]

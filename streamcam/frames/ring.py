@@ -28,7 +28,7 @@ class Queue(Protocol[T]):
         ...
 
     def close(self) -> None:
-        """No more puts; wakes everybody who waits. Items inside can still be read."""
+        """No more puts; wakes every thread that waits. Items inside can still be read."""
         ...
 
 
@@ -40,7 +40,7 @@ class Inlet(Protocol[In]):
         ...
 
     def close(self) -> None:
-        """No more puts; wakes everybody who waits."""
+        """No more puts; wakes every thread that waits."""
         ...
 
 

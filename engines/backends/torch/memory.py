@@ -39,7 +39,7 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """What can be allocated, with what torch keeps and does not use; None if nobody knows."""
+    """What can be allocated, with what torch keeps and does not use; None if it is not known."""
     memory = memory_of(str(device))
     if memory is None:
         return None

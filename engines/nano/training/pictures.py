@@ -1,6 +1,6 @@
 """The pictures that the model learns from: those of Debian packages, with their licences.
 
-Pictures of people are left out: what ships was learnt from nobody's face.
+Pictures of people are left out: the shipped model has learnt from no face.
 Nothing is downloaded here; `missing` says what to install (README.md beside this file).
 """
 

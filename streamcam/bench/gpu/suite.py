@@ -48,7 +48,7 @@ class PartFailed(Exception):
 
 
 def parts() -> list[SuitePart]:
-    """All of them; those first that say most, for whoever has a card only for a while."""
+    """All of them. Those that say most come first, as a card may be there only for a while."""
     turbo, square = "sd-turbo-random", (512, 512)
     first = [
         _part(turbo, square, 1, "none", app=True),
@@ -197,8 +197,8 @@ def _conditions() -> SuiteReport:
 
 
 def running_card() -> NvidiaCard:
-    """The one that torch takes first, which need not be the driver's first. Asked by a process of
-    its own, since whoever asks opens the card. Raises `BackendUnavailable`, OSError."""
+    """The one that torch takes first, which need not be the driver's first. A child
+    process asks, since asking opens the card. Raises `BackendUnavailable`, OSError."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(card_of, FIRST).result()
 

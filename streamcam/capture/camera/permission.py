@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 60.0  # seconds for the user to answer macOS's question
 _POLL_SECONDS = 0.1
 
 # Where Windows keeps the three switches of Settings → Privacy & security → Camera, the first for
-# everybody on the machine. Each is "Allow" or "Deny". See https://learn.microsoft.com/windows/
+# all users of the machine. Each is "Allow" or "Deny". See https://learn.microsoft.com/windows/
 # apps/develop/camera/camera-privacy-setting for what they do, which does not name the keys.
 CONSENT = (
     "SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\CapabilityAccessManager\\ConsentStore\\webcam"
@@ -56,7 +56,7 @@ def is_asked() -> bool:
 def ask(stop: Event) -> None:
     """Let macOS ask its user, once in the life of a terminal program, and wait for the answer.
 
-    OpenCV asks as well, but its camera fails at once, before anybody can answer, and on any
+    OpenCV asks as well, but its camera fails at once, before the user can answer, and on any
     thread but the main one. At most a minute; ends early when `stop` is set. From any thread.
     """
     if not is_asked():

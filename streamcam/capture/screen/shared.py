@@ -205,7 +205,7 @@ class SharedScreen:
         self._video = video
 
     def _ended(self) -> SourceLost:
-        """Whoever ended it may not want it to begin again without being asked."""
+        """Forgets the consent: the user who ended it is asked before it begins again."""
         self._consent.keep("")
         return SourceLost(f"{self._name} is not shared any more: the desktop ended it")
 

@@ -47,7 +47,7 @@ class ScreenStream(Stream):
         self._hook = pw.Hook()
         # Protected by PipeWire's lock:
         self._newest: pw.BufferPointer | None = None  # the compositor gets it back once it is read
-        # Never another node when this one goes: it would show what nobody agreed to.
+        # Never another node when this one goes: it would show what the user did not agree to.
         flags = pw.AUTOCONNECT | pw.MAP_BUFFERS | pw.DONT_RECONNECT
         rate = Fraction(fps).limit_denominator(1001)
         self._open(pw.INPUT, node, flags, pods.screen_format(rate))

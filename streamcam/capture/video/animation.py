@@ -33,7 +33,7 @@ class Animation:
     length = Length.FINITE
     gap = float("inf")
     took = 0.0
-    rate: Fraction | None = None  # their pictures may all last equally long, but nobody says so
+    rate: Fraction | None = None  # their pictures may all last equally long, but no file says so
     lasts: float | None = None  # they say so themselves
     pixel_aspect: Fraction | None = None
 
@@ -80,7 +80,7 @@ class Animation:
         self._next = self._time = 0
 
     def give_up(self) -> None:
-        """Nothing: nobody is waited for."""
+        """Does nothing: reading a file waits for no other program."""
 
     def close(self) -> None:
         """Release the pictures. May be called twice."""

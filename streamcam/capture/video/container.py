@@ -46,7 +46,7 @@ class Opened:
 
     @property
     def size(self) -> int:
-        """In bytes; 0 if nobody knows, for which PyAV 18 has a negative number and 19 None."""
+        """In bytes; 0 if it is not known (in PyAV 18 a negative number, in 19 None)."""
         return max(self.container.size or 0, 0)
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Opened:
 def open_video(address: Address, stop: Event) -> Opened:
     """Open `address`, and read so much of it that its streams are known.
 
-    stop  ends the wait for somebody who writes into a pipe
+    stop  ends the wait for a program that writes into a pipe
     Raises `UsageError` with the reason, whatever FFmpeg or PyAV raise.
     """
     with ExitStack() as closing:
@@ -97,7 +97,7 @@ def _open(
     options: dict[str, str] | None = None,
     timeout: tuple[float, float] | None = None,
 ) -> InputContainer:
-    """Titles that are not UTF-8 are in many an old film, and nobody here reads them."""
+    """Many old films have titles that are not UTF-8. No title is read here."""
     try:
         return av.open(file, "r", options=options, timeout=timeout, metadata_errors="replace")
     except TypeError:  # a PyAV that replaces by itself, and has no such parameter any more

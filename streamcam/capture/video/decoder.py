@@ -41,8 +41,8 @@ class Decoder:
     remote  it is on the network; `pipe`: another program writes it
     length  whether it has an end; `live`: it is shown as it arrives, as waiting for the times
             of its pictures would only add delay
-    ends    its end is the end for good: of a pipe that nobody else can write to
-    waits   reading it may wait for somebody else: for a network or another program
+    ends    its end is the end for good: of a pipe that no other program can write to
+    waits   reading it may wait for a network or another program
     fps     average frames per second
     rate    exact frames per second of a film whose pictures all last equally long, else None
     gap     seconds between two pictures that are still to be believed

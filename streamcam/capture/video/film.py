@@ -117,7 +117,7 @@ class Film:
             yield picture
 
     def _arrived(self, picture: VideoFrame) -> Shot:
-        """Live: nobody knows when the next one comes. Too much at once is no live stream."""
+        """Live: when the next one comes is not known. Too much at once is no live stream."""
         shot = self._placed(picture, None)
         if self.decoder.length is Length.UNKNOWN:
             self.paced = shot.time - (self._clock.now() - self._began_at) > _BURST_SECONDS

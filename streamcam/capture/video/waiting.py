@@ -90,7 +90,7 @@ class Silence:
             self.limit = min(allowed, _LONGEST_SILENCE_SECONDS)
 
     def begin(self) -> None:
-        """From now on, somebody listens."""
+        """The reader waits from now on."""
         self._since = self._clock.now()
 
     @property

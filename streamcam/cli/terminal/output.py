@@ -1,7 +1,7 @@
 """Output: a standard stream whose failing never ends what the program does.
 
-The disk under a log is full, whoever read a pipe has gone, a terminal's window is closed: who
-writes goes on, and the failure is kept. `open_streams` puts one in the place of sys.stdout and one
+The disk under a log is full, the program that read a pipe has ended, a terminal's window is closed:
+the program that writes goes on, and the failure is kept. `open_streams` puts one in the place of sys.stdout and one
 in that of sys.stderr, so that it holds for all who write: our lines, the help, rich's live display,
 the log lines of libraries.
 """

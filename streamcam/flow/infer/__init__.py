@@ -155,7 +155,7 @@ class InferWorker:
         return picture
 
     def _returned(self, restyler: Restyler, shift: object) -> None:
-        """The engine came back. Raises `Abandoned` if nobody waits for it any more."""
+        """The engine has returned. Raises `Abandoned` if the watchdog has left it meanwhile."""
         with self._lock:
             if shift is self._shift:
                 self._busy_since = None

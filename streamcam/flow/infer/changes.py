@@ -88,7 +88,7 @@ class Changes:
             return due
 
     def close(self) -> list[Engine]:
-        """No more changes come; an engine that nobody took."""
+        """No more changes come. Returns the engine that was not taken, if any."""
         with self._lock:
             self._closed = True
             unused, self._following = self._following, None

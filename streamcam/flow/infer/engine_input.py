@@ -31,8 +31,8 @@ class EngineInput:
     def __call__(self, pixels: Pixels) -> tuple[Pixels, Placement]:
         """`pixels` at the engine's size, and where in it they are.
 
-        The result is the frame itself or a buffer of a pool: whoever refers to it may read it for
-        as long as that lasts.
+        The result is the frame itself or a buffer of a pool. It keeps its content for as long as
+        any code refers to it.
         """
         size = (pixels.shape[1], pixels.shape[0])
         placement = self._placement

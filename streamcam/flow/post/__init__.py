@@ -23,7 +23,7 @@ class Camera:
 
     frames   its newest frame
     fps      of the outputs
-    watched  whether anybody sees the picture now
+    watched  whether any output is watched now
     """
 
     frames: Queue[Frame]
@@ -84,7 +84,7 @@ class PostWorker:
 
     def show(self, frame: Frame) -> None:
         """Show a frame as it is, in the size of the outputs, until the next one. From any thread;
-        for live runs, whose queues never make anybody wait."""
+        for live runs, whose queues never make a writer wait."""
         for outbox in self._outboxes:
             with suppress(RingClosed):
                 outbox.put(frame)

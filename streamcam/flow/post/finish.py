@@ -122,7 +122,7 @@ class Finish:
         if picture.made_of is None or placement is None:
             return None
         oldest = min(max(_TIMES * self._usual, _YOUNGEST), _OLDEST)
-        # A frame from before the picture has waited while nobody watched.
+        # A frame from before the picture has waited while no output was watched.
         if not 0.0 <= newest.captured_at - picture.captured_at <= oldest:
             return None
         if placement != self._view.place(newest.size, picture.size):

@@ -106,7 +106,7 @@ _FRAMES = [
 
 
 def prompt(looks: list[str], tones: list[str], random: Random) -> str:
-    """A prompt for one or two looks and any tones, as somebody might write it."""
+    """A prompt for one or two looks and any tones, as a user might write it."""
     parts = []
     for look in looks:
         said = random.sample(LOOKS[look], min(random.choices((1, 2, 3), (5, 3, 2))[0], 3))
@@ -131,5 +131,5 @@ def vocabulary() -> list[str]:
 
 
 def _unheard(random: Random) -> str:
-    """A word that nobody taught the model, which is to change nothing."""
+    """A word that the model was not taught. It is to change nothing."""
     return "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randint(3, 9)))

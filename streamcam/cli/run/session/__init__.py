@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.1  # seconds between looks at keys and signals: a key acts at 
 
 
 def run_request(request: Request) -> None:
-    """Run until the source ends, the time is over, or somebody stops it. Main thread only.
+    """Run until the source ends, the time is over, or the user stops it. Main thread only.
 
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """

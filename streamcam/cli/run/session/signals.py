@@ -8,7 +8,9 @@ from types import FrameType, TracebackType
 from typing import Self
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # of which a platform has some
-_SIGNALS_WITHOUT_EFFECT = 2  # signals that nobody heeds; one more ends the program at once
+_SIGNALS_WITHOUT_EFFECT = (
+    2  # signals while nothing looks at them; one more ends the program at once
+)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -29,12 +31,12 @@ class StopSignals:
     def __init__(self) -> None:
         self.requested = Event()
         self._interrupts = True
-        self._received = 0  # since somebody looked
+        self._received = 0  # since the last look at `requested`
         self._repeated = False
         self._before: dict[int, object] = {}
 
     def running(self) -> None:
-        """From now on somebody looks at `requested`."""
+        """From now on the main thread looks at `requested`."""
         self._interrupts = False
 
     def repeated(self) -> bool:

@@ -22,7 +22,7 @@ class Abandoned(Exception):
 
 
 class Stage:
-    """Runs `work` on a thread of its own, which whoever made it starts and joins.
+    """Runs `work` on a thread of its own, which its maker starts and joins.
 
     `work` loops until its queue raises `RingClosed`, which is a normal end. Any other
     exception is kept in `errors`. Either way the `ends` (the queues it reads and writes, the

@@ -11,7 +11,7 @@ from engines.prompts import crossfade
 SeedMix = dict[int, float]  # weight of each seed's noise; the squares add up to 1
 
 _MOST_SEEDS = 4  # in a mix, and so noises that are kept
-_UNSEEN = 0.01  # a weight below this changes no pixel that anybody sees
+_UNSEEN = 0.01  # a weight below this changes no pixel visibly
 _MAKING_ROOM = 0.25  # share of a fade over which a fifth seed's predecessor is let go
 
 

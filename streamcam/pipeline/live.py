@@ -179,7 +179,7 @@ class Live:
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
-        encode_looks(pending.preset, engine.encode)  # before anybody has to wait for it
+        encode_looks(pending.preset, engine.encode)  # before any frame has to wait for it
         following = self._growth.following(engine, pending) if last else None
         with self._lock:
             if pending is not self._pending:

@@ -39,7 +39,7 @@ _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
 
 class Opening:
     """Used by the main thread, once. What it ties together outlives it: "infer" asks on every frame
-    whether somebody watches.
+    whether an output is watched.
 
     Live, outputs come first: what they refuse is known at once. Then the source opens on its own
     thread while the engine is built on this one, and last the picture begins to flow. The outputs

@@ -40,7 +40,7 @@ class Pipeline:
     ) -> None:
         """
         say    called with lines for people: what was opened, and later what changed
-        hurry  whether somebody has asked, since the last call, not to wait until files are finished
+        hurry  whether the user has asked, since the last call, not to wait until files are finished
         """
         self.stats = Stats()
         self._options = options

@@ -22,7 +22,7 @@ from streamcam.stats import Stats
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """`watched`: whether anybody sees the picture now."""
+    """`watched`: whether any output is watched now."""
 
     infer: InferWorker
     post: PostWorker
@@ -48,7 +48,7 @@ def gate_opener(
 ) -> OpenGate:
     """The gate that the preset wants; for a file, where every frame counts, "always".
 
-    watched  whether anybody sees the picture: if not, the engine rests
+    watched  whether any output is watched: if none is, the engine rests
     """
     choice = preset.gate
     if not options.realtime:

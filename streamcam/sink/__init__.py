@@ -45,8 +45,8 @@ class Sink(Protocol):
                  now and then the last one again, marked as a repeat
     main_thread  True: `write` and `close` must run on the main thread (windows on macOS)
     reopen_as    what opens it again after `SinkFailed`, for `open_sink`; None: it is lost for good
-    watched      False: nobody sees the picture now. From any thread, once a frame. True where that
-                 cannot be told
+    watched      False: no program shows the picture now. From any thread, once a frame. True where
+                 that cannot be told
     finishes     what `close` completes and would be lost without it, for people: 'out.mp4'. It is
                  waited for however long it takes; None: there is nothing
     """

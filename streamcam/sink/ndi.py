@@ -40,8 +40,8 @@ class Sender(Protocol):
 class Ndi:
     """Sends a picture at every tick, from the one buffer that `sender` was opened with.
 
-    Whether anybody receives makes no difference to it, and nothing that a receiver does is an
-    error: NDI drops for the slow ones.
+    It sends whether there are receivers or not. No receiver can cause an error: NDI drops frames
+    for slow ones.
     """
 
     paced = True

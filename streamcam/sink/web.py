@@ -1,4 +1,4 @@
-"""Web: the picture as JPEG, for whoever watches the local page."""
+"""Web: the picture as JPEG, for the clients of the local page."""
 
 from __future__ import annotations
 

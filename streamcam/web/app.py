@@ -130,7 +130,7 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
 
     @app.api_route("/snapshot.jpg", methods=_READ)
     async def snapshot(request: Request) -> Response:
-        if request.method == "HEAD":  # a picture would be encoded for nobody
+        if request.method == "HEAD":  # no picture need be encoded
             return _head("image/jpeg")
         with sink.watch() as viewer:
             try:

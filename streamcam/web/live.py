@@ -64,7 +64,7 @@ def film(form: Format) -> Wrapping:
 class LivePicture(StreamingResponse):
     """New pictures for as long as the client listens, the program runs and the server serves.
 
-    One that takes them slowly misses those in between, and holds nobody else up.
+    A client that takes them slowly misses those in between and does not hold up the others.
     """
 
     def __init__(self, sink: WebSink, stopping: Event, wrapping: Wrapping) -> None:

@@ -104,7 +104,7 @@ def _load(path: Path) -> Running | None:
             str(found["preset"]),
             tuple(map(str, found["outputs"])),
         )
-    # Nobody knows what is in there: too deep for json, too large for int, a number for a list.
+    # The file may hold anything: too deep for json, too large for int, a number for a list.
     except Exception:  # noqa: BLE001
         return None
     fits = path.stem == str(running.pid) and 0 < running.port < 65_536 and running.token.isascii()

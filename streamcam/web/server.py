@@ -58,7 +58,7 @@ class WebServer:
     serves, and takes the port first if that has not happened. `sink` may be set in between.
     Whatever else goes wrong here ends no run: `notice` says it, or the notices of `controls`.
 
-    Until somebody connects it costs one socket: not even the server's code is loaded, so that
+    Until a client connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
     """
 
@@ -95,7 +95,7 @@ class WebServer:
             self.notice = f"port {asked_for} is taken; the page is at {self.url}"
 
     def _do_without(self, why: str) -> None:
-        """This machine gives nobody a port. Raises `UsageError` if somebody needs one."""
+        """This machine gives the program no port. Raises `UsageError` if the run needs one."""
         if self._site.explicit or "web" in self._site.outputs:
             raise UsageError(f"the page cannot be served on 127.0.0.1: {why}; use --no-web")
         self.notice = f"none, and streamcam switch and curtain will not find this program: {why}"
@@ -143,7 +143,7 @@ class WebServer:
             self._serve(listener)
         # The server is a guest in the run: what breaks it, its own sys.exit too, is told, no more.
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            listener.close()  # who asks is told at once that nobody answers
+            listener.close()  # clients are refused at once instead of waiting
             if not self._stop.is_set():
                 what = "the page has" if self._site.page else "streamcam switch and curtain have"
                 self._controls.stats.notices.put(

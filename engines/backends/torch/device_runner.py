@@ -1,4 +1,4 @@
-"""DeviceRunner: one frame over buffers on a device that torch drives. torch or TensorRT computes it."""
+"""DeviceRunner: one frame over buffers on a device that torch drives, for torch and TensorRT."""
 
 from __future__ import annotations
 

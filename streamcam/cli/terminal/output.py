@@ -1,9 +1,8 @@
 """Output: a standard stream whose failing never ends what the program does.
 
-The disk under a log is full, the program that read a pipe has ended, a terminal's window is closed:
-the program that writes goes on, and the failure is kept. `open_streams` puts one in the place of sys.stdout and one
-in that of sys.stderr, so that it holds for all who write: our lines, the help, rich's live display,
-the log lines of libraries.
+When the disk under a log is full, the program that read a pipe has ended or a terminal's window is
+closed, this program goes on and keeps the failure. `open_streams` replaces sys.stdout and
+sys.stderr, so it holds for our lines, the help, rich's live display and the log lines of libraries.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A camera in PipeWire's graph: everybody can see it, and it works only while somebody looks."""
+"""A camera in PipeWire's graph: every program can see it. It works only while one shows it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CameraStream(Stream):
         return self._state == pw.STREAMING
 
     def show(self, rgb: Pixels) -> None:
-        """Hand the picture to whoever watches. Raises `Broken`."""
+        """Hand the picture to the programs that show the camera. Raises `Broken`."""
         self.check()
         if not self.watched:
             return

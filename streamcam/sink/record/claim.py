@@ -1,7 +1,7 @@
 """Claim: who may record to a name. One at a time, and nothing that is there already is touched.
 
 A recording grows in `NAME.part` beside the file that it becomes. That file's lock says that
-somebody records to NAME, and ends with its process. What lies there without a lock (the rest of a
+a program records to NAME, and ends with its process. What lies there without a lock (the rest of a
 recording whose process was killed, a browser's download) stays as it is: its lock is taken, so
 that the next one is refused all the same, and the recording grows in `NAME.2.part`.
 """
@@ -53,7 +53,7 @@ class Claim:
 def claim(target: Path) -> Claim:
     """Make the file in which the recording grows that is to become `target`.
 
-    Raises `UsageError` if somebody records to it now, `OSError` if no file can be made there.
+    Raises `UsageError` if a program records to it now, `OSError` if no file can be made there.
     """
     claimed = Claim()
     try:

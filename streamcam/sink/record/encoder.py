@@ -100,7 +100,7 @@ class Encoder:
         self._file.close()
 
     def abandon(self) -> None:
-        """Free everything. Nobody reads any more what the muxer writes meanwhile."""
+        """Free everything. What the muxer writes meanwhile is not read any more."""
         self._waiting = None
         with suppress(Exception):
             self._file.close()

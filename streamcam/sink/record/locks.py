@@ -8,12 +8,12 @@ import sys
 if sys.platform == "win32":
     import msvcrt
 
-    # The lock lies where no recording reaches, since Windows lets nobody read a locked byte.
+    # The lock lies where no recording reaches, since Windows lets no program read a locked byte.
     _FAR = 1 << 60
 
     def try_lock(file: int) -> bool | None:
-        """Take the lock of an open file. True: it is ours now. False: somebody else has it. None:
-        this disk has no locks, as some network disks."""
+        """Take the lock of an open file. True: it is ours now. False: another process has it.
+        None: this disk has no locks, as some network disks."""
         before = os.lseek(file, 0, os.SEEK_CUR)
         try:
             os.lseek(file, _FAR, os.SEEK_SET)
@@ -30,8 +30,8 @@ else:
     import fcntl
 
     def try_lock(file: int) -> bool | None:
-        """Take the lock of an open file. True: it is ours now. False: somebody else has it. None:
-        this disk has no locks, as some network disks."""
+        """Take the lock of an open file. True: it is ours now. False: another process has it.
+        None: this disk has no locks, as some network disks."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

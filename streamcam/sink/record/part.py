@@ -14,7 +14,7 @@ from streamcam.sink.record.claim import claim
 # whole file whose last index is cut off, but not one that ends in zeros.
 _HEAD = 8
 
-# A folder that is held open is found again after somebody has renamed it.
+# A folder that is held open is found again after it was renamed.
 _FOLDERS = {os.open, os.rename, os.stat, os.unlink} <= os.supports_dir_fd
 
 
@@ -29,7 +29,7 @@ class PartFile:
     """
 
     def __init__(self, target: Path) -> None:
-        """Take `target`, a path without links. Raises `UsageError` if somebody records to it."""
+        """Take `target`, a path without links. Raises `UsageError` if a program records to it."""
         claimed = claim(target)
         self._claim, self._file = claimed, claimed.file
         self.path, self.passed = claimed.part, claimed.passed
@@ -98,7 +98,7 @@ class PartFile:
 
     @property
     def gone(self) -> bool:
-        """Somebody has deleted the file, as far as the system tells."""
+        """The file was deleted, as far as the system tells."""
         return self._counted and os.fstat(self._file).st_nlink == 0
 
     def finish(self) -> None:
@@ -168,7 +168,7 @@ class PartFile:
                 raise FileNotFoundError(errno.ENOENT, "somebody has moved its folder")
 
     def _release(self) -> None:
-        with suppress(OSError):  # this folder is Linux's; it knows where somebody has moved a file
+        with suppress(OSError):  # this folder is Linux's; it knows where a file was moved
             self.path = Path(f"/proc/self/fd/{self._file}").readlink()
         self._claim.release()
         if self._folder is not None:

@@ -13,7 +13,7 @@ from streamcam.sink import Format
 
 _SYSFS = Path("/sys/class/video4linux")
 _OLD_PICTURES = 8  # more than the driver keeps for a new reader
-_SILENT_SECONDS = 0.7  # seconds without a picture after which nobody sends any
+_SILENT_SECONDS = 0.7  # without a picture after which no program sends any
 _POLL_SECONDS = 0.02
 
 
@@ -36,13 +36,13 @@ def loopback_obstacle(path: str, form: Format, sysfs: Path = _SYSFS) -> str:
 
 
 def is_taken(path: str, sysfs: Path = _SYSFS) -> bool:
-    """Whether a program sends pictures to the device. Looks for at most a second, and only where
-    somebody has."""
+    """Whether a program sends pictures to the device. Waits up to a second for one, and only if a
+    program has set a format on the device."""
     return bool(_kept_size(path, sysfs)) and _pictures_arrive(path)
 
 
 def _kept_size(path: str, sysfs: Path) -> str:
-    """ "640x480", which its last writer gave it; "" once nobody had it open since."""
+    """ "640x480", which its last writer set; "" if no program has it open since."""
     try:
         kept = (sysfs / Path(path).name / "format").read_text()
     except OSError:  # no such device: opening it says so

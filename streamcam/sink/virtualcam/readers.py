@@ -18,8 +18,8 @@ from streamcam.open_files import PROC, holders_of
 _OPEN, _CLOSE_WRITE, _CLOSE_NOWRITE, _OVERFLOW = 0x20, 0x08, 0x10, 0x4000
 _EVENT = struct.Struct("iIII")  # struct inotify_event: watch, mask, cookie, length of a name
 _ALL = 4096  # bytes read at once: 256 events
-# Who reads is looked up when nobody has come or gone for so long, as programs that list cameras
-# open each for a moment; but not later than so long after a change. Seconds.
+# The readers are looked up once no program has opened or closed the device for so long, as programs
+# that list cameras open each for a moment; but at the latest so long after a change.
 _QUIET_SECONDS, _LATEST_SECONDS = 0.3, 0.9
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from streamcam.sink.virtualcam import loopback
 from streamcam.sink.virtualcam.devices import OBS
 
-_QUEUE = "OBSVirtualCamVideo"  # the shared memory that whoever sends to OBS's camera makes
+_QUEUE = "OBSVirtualCamVideo"  # the shared memory that a sender to OBS's camera makes
 _READ = 4  # FILE_MAP_READ
 
 

@@ -37,7 +37,7 @@ class Recording:
     def __init__(
         self, path: Path, form: Format, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Raises `UsageError` if a program records to `path` now, `OSError` and what PyAV raises."""
+        """Raises `UsageError` if a program records to `path`, `OSError` and what PyAV raises."""
         self.paced = form.realtime
         self._path = path
         self._part = part = PartFile(Path(os.path.realpath(path)))

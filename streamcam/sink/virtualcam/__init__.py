@@ -66,8 +66,8 @@ class VirtualCamera:
 
     Linux's pixels are Y'CbCr, and the driver does not say by which matrix. V4L2's rule, and so
     browsers and most programs, takes BT.601; OBS takes BT.709 for every size, in which 601's green
-    is 40 of 255 too dark. So they are BT.709 while every reader of the device is known to be OBS, else
-    BT.601. A reader that opens or closes the device is noticed within a second.
+    is 40 of 255 too dark. So they are BT.709 while every reader of the device is known to be OBS,
+    else BT.601. A reader that opens or closes the device is noticed within a second.
     pyvirtualcam does not report a failed write on Linux (it prints a line); elsewhere it does.
     """
 

@@ -60,7 +60,8 @@ def without_resolve(options: Options) -> Options:
 
 
 class LiveQuality:
-    """Compares what sinks got with what an engine of twice the size would have shown at once."""
+    """Compares the sinks' pictures with those that an engine of twice the size would show at
+    once."""
 
     def __init__(
         self,

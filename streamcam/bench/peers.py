@@ -103,7 +103,7 @@ def compare(
     `EngineError`.
     """
     for name in names:
-        peer_script(name)  # a typing error is told before anything is installed
+        peer_script(name)  # a mistyped name is refused before anything is installed
     cv2.setNumThreads(1)  # as in a run
     with ExitStack() as stack:
         engine, line = open_engine(options, lambda: options.format.width / options.format.height)

@@ -15,7 +15,7 @@ RANDOM_MODELS = {"sd-turbo-random": SD_TURBO, "sdxs-random": SDXS}
 def with_random_model(options: Options, say: Callable[[str], None]) -> Options:
     """The options with the folder of a random model in place of its name; it is written once.
 
-    Looks all differ from what a prompt says, but a frame costs what it costs with true weights.
+    Its pictures show nothing of a prompt, but a frame costs what it costs with true weights.
     Raises `EngineError`.
     """
     name = options.model or ""

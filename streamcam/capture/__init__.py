@@ -51,7 +51,7 @@ class Source(Protocol):
     rate         exact frames per second of a file whose pictures all last equally long; None where
                  they do not, where that is not known, and for what is live
     notice       what people should know now about what it delivers; "" if all is well
-    sound        there is sound, too, which no source takes along
+    sound        there is sound, too; no source delivers it
     """
 
     label: str

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (default: that of the process) and return the exit code.
 
     0 done, 1 it broke while running, 2 it was asked for something that cannot be. Every
-    expected error is one line on stderr; an unexpected one keeps its traceback. What cannot be
-    written is a failure of the commands that are there to print something, and of no other.
+    expected error is one line on stderr; an unexpected one keeps its traceback. A failed write to
+    stdout is a failure only of commands whose purpose is to print.
     """
     with open_streams() as stdout:
         code = _run(arguments)
@@ -89,7 +89,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def command() -> NoReturn:
-    """What the console script runs: `main`, and out.
+    """What the console script runs: `main`, then the end of the process.
 
     An engine's compiler that the run could not wait for is still at work on its thread. Python
     would end that thread in the middle of C++, which aborts the process, so the process ends first.

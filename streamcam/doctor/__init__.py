@@ -62,7 +62,8 @@ def healthy(findings: list[Finding]) -> bool:
 
 
 def _run(check: Check) -> list[Finding]:
-    """What a check finds. One that fails is a finding itself: the others are still wanted."""
+    """The findings of a check. A check that raises becomes a finding, and the other checks still
+    run."""
     found: list[Finding] = []
     try:
         found.extend(check())

@@ -18,10 +18,10 @@ from streamcam.stats import Stats
 class CaptureWorker:
     """Runs on the thread "capture", which alone opens, reads and closes the source.
 
-    Whatever a source raises while it is read, opened again or closed is a loss: nothing that a
-    library or a source of ours gets wrong may end a show. What is no `StreamcamError` is told with
-    its type and place. Where nothing is live there is nothing to keep up, and to begin a file
-    again would put it into the recording twice: there, a loss ends the work by what was raised.
+    Live, any exception that a source raises while it is read, opened again or closed is a loss: no
+    fault of a library or of our own may end a show. One that is no `StreamcamError` is reported
+    with its type and place. For a file a loss ends the work with the exception: to open the file
+    again would put its beginning into the recording twice.
 
     open_source  makes the source, and makes it again after a loss
     waiting      for viewers, while a lost source is being waited for. None: a loss ends the work
@@ -113,9 +113,8 @@ class CaptureWorker:
         self._queue.put(frame)
 
     def _reopened(self) -> Source | None:
-        """The source, opened again after ever longer pauses; None once `stop` is set.
-
-        One that its user does not share any more is waited for no longer, but the run goes on.
+        """The source, opened again after ever longer pauses; None once `stop` is set. A screen that
+        its user does not share any more is not opened again, but the run goes on.
         """
         backoff = Backoff()
         while not self._stop.wait(backoff.next()):

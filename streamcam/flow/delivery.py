@@ -58,14 +58,14 @@ class Delivery:
     """Moves frames from `queue` to `sink` until the queue is closed and empty or `stop` is set.
 
     Called once, on the thread of the sink (the main thread if `sink.main_thread`). Closes the
-    sink, however it ends. Whatever the sink raises comes out as `SinkFailed` with its name, and
-    what `close` raises after that beside it, in a group; a closed queue is a normal end.
+    sink, however it ends. Every exception of the sink comes out as `SinkFailed` with its name; if
+    `close` then raises too, both come out as a group. A closed queue is a normal end.
 
     A paced sink gets a picture at every tick of `form.fps` from the first picture on: the
-    newest, or the last good one again. Others get each frame once, and the last again (as a
-    repeat, ten times a second) while none comes: a curtain may have moved. When `form.realtime`
-    is False all get each frame once. One that fails and can be had again (`Sink.reopen_as`) is
-    opened anew after ever longer pauses. `stats` counts for the primary sink alone: "out" and
+    newest, or the last good one again. Other sinks get each frame once, and while none comes the
+    last one again, ten times a second, as a repeat: the curtain may have changed. When
+    `form.realtime` is False all get each frame once. A sink that fails and has a `reopen_as` is
+    opened again after ever longer pauses. `stats` counts for the primary sink alone: "out" and
     "motion" and "style" (latencies) for new pictures, "repeats" for those shown again.
     """
 

@@ -92,7 +92,8 @@ class MainThreadSink:
 
 
 def result_of(future: Future[T], late: Callable[[], None] | None = None) -> T:
-    """What another thread makes, waited for with chances for Ctrl-C. Raises what it raised.
+    """The result of another thread, waited for so that Ctrl-C gets through. Raises what that thread
+    raised.
 
     late  called once, if it is not there after two seconds
     """

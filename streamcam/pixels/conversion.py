@@ -29,7 +29,7 @@ _CINEMA = "xyz"  # formats that swscale brings to a screen by itself
 # greys 1.8 levels darker. With it they are exact, at 8.3 ms for 8.2 a picture of 1280x720; but only
 # bilinear, as bicubic takes 19 to 36.
 _FLAGS = "bilinear+full_chroma_int"
-_ANY_TIME = Fraction(1, 1000)  # of the graphs: times are of no interest here
+_ANY_TIME = Fraction(1, 1000)  # of the graphs, which use no times
 # What a picture is brought to, by whether it needs grading and whether it has an alpha channel.
 _TARGETS = {
     (False, False): "rgb24",
@@ -72,8 +72,8 @@ class Conversion:
         self._lying = _Buffers()  # what is still to be turned
 
     def pixels(self, picture: VideoFrame, lies: Orientation | None = None) -> Pixels:
-        """(height, width, 3) RGB, C-contiguous, for a Frame to keep. How it lies says the picture,
-        if `lies` does not.
+        """(height, width, 3) RGB, C-contiguous, for a Frame to keep. `lies`: its orientation; None
+        takes the picture's own.
 
         swscale writes into memory of its own, which a Frame can keep: the pixels are copied once
         more only if they are to be turned or graded, show paper, or have padded rows.

@@ -65,8 +65,8 @@ class Figures:
 
     sides      each program's frame times, ratios to the first of ours
     missing    why a program is not among them
-    memory     MiB by which the card's used memory grew while a program loaded its model; what an
-               engine before it in the same process gave back, it takes again
+    memory     MiB by which the card's used memory grew while a program loaded its model. Memory
+               that an earlier engine of the process gave back is used again and does not count
     stages     of each engine of ours, median milliseconds by the card's own clock
     watts      of the card while our fastest engine runs without a pause
     limit      what the card allows, and `shares`, how near each program comes to it, 0 … 1

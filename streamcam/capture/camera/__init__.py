@@ -191,7 +191,7 @@ class CameraSource:
         return negotiate(self._device, wanted)
 
     def _first_shape(self) -> tuple[int, int]:
-        """(height, width) of what really comes, which is not always what was agreed."""
+        """(height, width) of the first picture, which is not always what was agreed."""
         until = self._clock.now() + _FIRST_PICTURE_SECONDS
         while self._clock.now() < until:
             picture = retrieved(self._device, None) if self._device.grab() else None

@@ -66,8 +66,8 @@ class VideoCapture(Protocol):
 def open_device(index: int) -> VideoCapture:
     """Open a camera. If that fails the device is not `isOpened`.
 
-    OpenCV is silent from here on: what it has to say about cameras, at any later time, it also
-    tells by return values, and its lines on stderr would tear the status line.
+    Silences OpenCV for the rest of the process: its return values say the same, and its lines on
+    stderr would tear the status line.
     """
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     if sys.platform == "linux":
@@ -80,8 +80,8 @@ def open_device(index: int) -> VideoCapture:
 
 
 def negotiate(device: VideoCapture, wanted: Wanted) -> float:
-    """Ask for size and rate; the rate that was granted, or the wanted one if the driver says what
-    is none. Compressed if it needs to be: USB 2 carries 1280x720 ten times a second otherwise.
+    """Ask for size and rate. Returns the granted rate, or the wanted one if the driver's figure is
+    none. Compressed if it needs to be: USB 2 carries 1280x720 ten times a second otherwise.
     """
     device.set(cv2.CAP_PROP_BUFFERSIZE, _BUFFERS)
     size, fps = _ask(device, wanted)
@@ -100,7 +100,7 @@ def _ask(device: VideoCapture, wanted: Wanted) -> tuple[tuple[int, int], float]:
 
 
 def release(device: VideoCapture) -> None:
-    """Close the camera, once more if need be. What the driver says of one that is gone is lost."""
+    """Close the camera. May be called twice. Errors of a camera that is gone are ignored."""
     with suppress(Exception):
         device.release()
 

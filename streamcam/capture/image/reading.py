@@ -46,8 +46,8 @@ def read_picture(path: Path) -> Pixels:
         ) from error
     try:
         return _limited(_decoded(data))
-    # Whatever the libraries raise over bytes that they do not expect, and they raise nearly all
-    # there is, says that they cannot read this file.
+    # The libraries raise nearly any exception for bytes that they do not expect. Each one means
+    # that they cannot read this file.
     except Exception as error:
         raise UsageError(f"{path} is no picture, or damaged: give {_KNOWN}.") from error
 
@@ -71,7 +71,7 @@ def _by_pillow(data: bytes) -> Pixels:
         if _has_labels(data):
             return _by_ffmpeg(data, _lying(image))
         image.draft(None, (_LONGEST_SIDE, _LONGEST_SIDE))  # JPEGs can be read smaller
-        image.load()  # which stands a TIFF upright and says so
+        image.load()  # it turns a TIFF upright and drops the orientation
         shown = _rgb(_plain(image), image.info.get("icc_profile"))
         return orientation.apply(shown, _lying(image))
 
@@ -132,7 +132,7 @@ def _rgb(image: Image.Image, profile: bytes | None) -> Pixels:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Inside, Pillow warns of nothing and reads pictures of any size: there is a limit here."""
+    """Inside, Pillow warns of nothing and reads pictures of any size: _MOST_PIXELS is the limit."""
     most = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:

@@ -33,7 +33,7 @@ from streamcam.errors import SourceLost, UsageError
 from streamcam.frames import Frame, FramePool, Pixels
 
 _MONITOR_SECONDS = 1.0  # between looks at where the monitors are; each takes about 1 ms
-_BLACK_SECONDS = 1.0  # seconds of nothing but black after which that is said
+_BLACK_SECONDS = 1.0  # of black pictures after which a notice says so
 
 
 def open_source(argument: str, wanted: Wanted) -> Source:
@@ -119,7 +119,7 @@ class ScreenSource:
         self._next_look = clock.now() + _MONITOR_SECONDS
         self._black_until: float | None = (
             clock.now() + _BLACK_SECONDS
-        )  # None: there was something to see
+        )  # None: a picture was not black
         self._open = True
         self._seq = 0
 
@@ -156,7 +156,7 @@ class ScreenSource:
             release(self._grabber)
 
     def _shot(self) -> Shot:
-        """A picture; once more if it failed because the monitor is another one since."""
+        """A picture. Takes it again if the first attempt failed because the monitor has changed."""
         try:
             return shoot(self._grabber, self._box)
         except NoPicture:
@@ -168,7 +168,7 @@ class ScreenSource:
         """Look where the monitors are; whether ours has another place or size, and is followed.
 
         One that became larger could still be captured as it was: as a corner of itself. Raises
-        `SourceLost` if it is not there now. What else is wrong the next picture tells.
+        `SourceLost` if it is not there now. Any other fault shows when the next picture is taken.
         """
         self._next_look = self._clock.now() + _MONITOR_SECONDS
         try:

@@ -53,7 +53,7 @@ class Shot(Protocol):
 
 
 class Grabber(Protocol):
-    """What takes pictures of the desktop. Belongs to the thread that made it.
+    """Takes pictures of the desktop. Belongs to the thread that made it.
 
     xwayland  it is the X server of a Wayland session, which may show X programs no desktop
     """
@@ -121,7 +121,7 @@ class Desktop:
         except ScreenShotError:
             if self._server is None:
                 raise
-            # mss takes 24 bits a pixel, in one order, and says so before it can be asked more.
+            # mss refuses every screen but those of 24 bits a pixel in one order.
             self._reader = DepthReader(self._server)
             return self._server.monitors()
         monitors: Monitors = self._mss.monitors
@@ -137,7 +137,7 @@ class Desktop:
 
 
 def _x_server() -> XServer | None:
-    """None where there is none; what keeps mss from one as well, mss says."""
+    """None where there is none: mss meets the same fault and names it."""
     if sys.platform != "linux":
         return None
     try:
@@ -175,7 +175,7 @@ def is_hidden() -> bool:
 
 
 def release(grabber: Grabber) -> None:
-    """Let go of the display, once. One that broke off is gone already."""
+    """Let go of the display. Errors of a connection that broke are ignored."""
     with suppress(Exception):
         grabber.close()
 
@@ -217,7 +217,7 @@ def check_visible(grabber: Grabber, box: Screen) -> Shot:
 
 
 def is_black(picture: Pixels) -> bool:
-    """Whether there is nothing in it: 0 everywhere, as far as every fourth pixel tells."""
+    """Whether every fourth pixel each way is 0."""
     return not picture[::4, ::4, :3].any()
 
 

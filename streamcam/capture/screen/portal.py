@@ -65,7 +65,7 @@ class Shared(NamedTuple):
 
 
 class ScreenCast:
-    """A conversation with the portal, and the session that comes of it. For one thread.
+    """A screen cast session of the portal. For one thread.
 
     The screen is shared until `close`: the desktop then takes it away, as it does when this
     process ends.
@@ -220,7 +220,7 @@ class ScreenCast:
 
 @contextmanager
 def _as_failed() -> Iterator[None]:
-    """Whatever else goes wrong in a conversation, such as an answer of another shape, `Failed`."""
+    """Every other error in the dialogue, such as an answer of another shape, becomes `Failed`."""
     try:
         yield
     except (Refused, Failed):

@@ -24,7 +24,7 @@ _REASON_SECONDS = LONGEST_WAIT / 2  # seconds that the reason may come after the
 
 
 class Consent:
-    """What shows the desktop that its user has agreed: then it does not ask again.
+    """The token that shows the desktop that its user has agreed, so that it does not ask again.
 
     Each number (`screen`, `screen:2`) has its own, so each can stand for another monitor.
     """

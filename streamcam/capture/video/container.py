@@ -86,7 +86,7 @@ def _connect(address: Address, pipe: Pipe | None) -> InputContainer:
     if address.target.startswith("rtsp"):
         options = {"rtsp_transport": "tcp"}
     elif address.target.startswith("http"):
-        options = {"reconnect": "1"}  # a file that breaks off goes on where it did
+        options = {"reconnect": "1"}  # a transfer that breaks off is resumed
     return _open(
         address.target, options=options, timeout=(_OPEN_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS)
     )
@@ -100,7 +100,7 @@ def _open(
     """Many old films have titles that are not UTF-8. No title is read here."""
     try:
         return av.open(file, "r", options=options, timeout=timeout, metadata_errors="replace")
-    except TypeError:  # a PyAV that replaces by itself, and has no such parameter any more
+    except TypeError:  # newer PyAV replaces by itself and has no such parameter
         return av.open(file, "r", options=options, timeout=timeout)
 
 

@@ -63,7 +63,7 @@ class Decoder:
         self._decoded: deque[VideoFrame] = deque()
         self._ahead: deque[Packet[VideoStream]] = deque()
         self._packets: Iterator[Packet[VideoStream]] | None = None
-        self._over: Exception | None = None  # what comes once all that is decoded has been taken
+        self._over: Exception | None = None  # raised once all decoded pictures have been taken
         self._started = self._given_up = False
         self._skip: Literal["DEFAULT", "NONREF"] = "DEFAULT"
         self._begin: int | None = None  # timestamp of the very first picture
@@ -95,7 +95,7 @@ class Decoder:
     def next(self) -> VideoFrame:
         """The next picture. `EOFError` at the end, `SourceLost` if the connection broke.
 
-        What is damaged is passed over; where nothing else comes any more is the end.
+        Damaged packets are passed over. Where only those are left, the film is over.
         """
         refusals = 0
         while not self._decoded:
@@ -204,8 +204,8 @@ class Decoder:
         raise EOFError(f"{self.name}: the end")
 
     def _end(self, error: Exception) -> Exception:
-        """What it means that nothing more can be read: a file that is cut short ends there, and so
-        does what a server sends without its size, which FFmpeg cannot tell from a failure."""
+        """The exception for a read that failed. A file that is cut short ends there. So does a
+        transfer whose server did not state its size: FFmpeg cannot tell its end from a failure."""
         if self.remote and (self._opened.size or not is_input_output(error)):
             return SourceLost(f"{self.name}: {reason(error)}")
         return EOFError(f"{self.name}: {reason(error)}")

@@ -57,7 +57,7 @@ class Film:
             raise UsageError(
                 f"{decoder.name} holds no picture that can be read. {decoder.remedy}"
             ) from error
-        # What has come while FFmpeg found out what it is was made, or sent, in that time.
+        # The first pictures were made, or sent, while FFmpeg probed the stream.
         self._began_at = clock.now() - decoder.took
         self._shots = self._play()
 
@@ -85,7 +85,8 @@ class Film:
             self._timeline.restart()
 
     def _round(self) -> Iterator[Shot]:
-        """The film once. What need not be hurried is kept until it is known what follows it."""
+        """One round of the film. A paced picture is kept until the time of the one after it is
+        known."""
         held: VideoFrame | None = None
         count, begin = 0, None
         for picture in self._pictures():
@@ -148,7 +149,7 @@ class Film:
         return max(stated or 0.0, rest) if 0 < rest <= self.decoder.gap else stated
 
     def _check_end(self, last: Shot | None) -> None:
-        """Raise `SourceLost` if the end that was met is none to begin again at."""
+        """Raise `SourceLost` for an end that is a loss: that of a live stream or a pipe."""
         decoder = self.decoder
         if last is None:
             raise SourceLost(f"{decoder.name} cannot be read any more")
@@ -162,5 +163,6 @@ class Film:
 
 
 def _time(picture: VideoFrame) -> float | None:
-    """Its own time in seconds, which not every container gives it, whatever PyAV's stubs say."""
+    """The picture's own time in seconds, or None: some containers state none, whatever PyAV's stubs
+    say."""
     return picture.time

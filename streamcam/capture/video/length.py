@@ -91,7 +91,7 @@ def _is_stored(opened: Opened, address: Address) -> bool:
 
 
 def _is_whole_matroska(path: Path) -> bool:
-    """Whether the file is as long as its segment (the element of everything) says."""
+    """Whether the file is as long as its segment, its outermost element, says."""
     with path.open("rb") as file:
         head = file.read(4096)
         size = file.seek(0, 2)

@@ -1,7 +1,7 @@
 """Waiting for a network or another program, on threads that can be left behind.
 
 FFmpeg cannot be interrupted: it returns when something has come, or after its own time limits.
-Who reads a source has to see a stop within half a second.
+The thread that reads a source must see a stop within half a second.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from streamcam.frames import Channel, RingClosed
 
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
 _CLOSE_SECONDS = 0.2  # that the end of a reader is waited for, so that a device is free again
-# A stream that sends ten pictures a second and then none for two seconds is broken. One camera
-# sends a picture in three seconds, and that is all right: so the limit follows what was seen.
+# A stream that sends ten pictures a second and then none for two seconds is broken. A camera that
+# sends one picture in three seconds is not. So the limit follows the longest silence seen.
 _SHORTEST_SILENCE_SECONDS = 2.0
 _LONGEST_SILENCE_SECONDS = 20.0  # also that of films, HLS and DASH, which come in pieces of seconds
 _FIRST_SILENCE_SECONDS = 10.0  # before this many pictures have shown what is usual:

@@ -76,7 +76,7 @@ class LiveStatus:
         self._console = terminal.console
         self._with_keys = with_keys
         self._next = 0.0
-        # No thread of its own draws it: `show` does. What others print goes above it.
+        # `show` draws it, no thread of rich's. Lines that other code prints appear above it.
         self._live = Live(
             console=self._console,
             auto_refresh=False,

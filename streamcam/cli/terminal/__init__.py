@@ -34,7 +34,7 @@ class Terminal:
     """
 
     def __init__(self, *, optional: bool = False) -> None:
-        """`optional`: the command does something, and what it says of that may be lost."""
+        """`optional`: the command does more than print, and its lines may be lost."""
         if optional:
             make_optional()
         self.interactive = sys.stdout.isatty() and not _is_dumb()

@@ -24,9 +24,8 @@ class Output:
     """Writes to `stream`, and never raises because that fails. Used from any thread.
 
     failure   what the last write that failed raised
-    optional  True once the program does more than print: what is written then is beside the point,
-              and a reader who stands still (a full pipe, a terminal stopped by Ctrl-S) loses lines
-              instead of holding the program up
+    optional  True once the program does more than print. Then a reader that stands still (a full
+              pipe, a terminal stopped by Ctrl-S) loses lines instead of holding up the program
     """
 
     def __init__(self, stream: IO[str], failure: Exception | None = None) -> None:
@@ -48,7 +47,7 @@ class Output:
             self.write(line)
 
     def flush(self) -> None:
-        """Have it seen, if that is possible."""
+        """Flush the stream, if that is possible."""
         if self._taken():
             self._try(self._stream.flush)
 
@@ -84,7 +83,7 @@ class Output:
             self.failure = error
 
     def _taken(self) -> bool:
-        """Whether a line would be taken: at once, or soon if the reader has kept up so far."""
+        """Whether the stream takes a line: at once, or soon if its reader has kept up so far."""
         if not self.optional or sys.platform == "win32":  # select knows sockets alone there
             return True
         try:

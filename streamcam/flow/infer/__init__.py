@@ -83,8 +83,8 @@ class InferWorker:
         return self._changes.let_go()
 
     def busy(self) -> tuple[float, float | None]:
-        """Seconds that the frame in work has taken so far, and that one usually takes, which is
-        None for an engine's first."""
+        """Seconds that the current frame has taken so far, and that a frame usually takes: None
+        during an engine's first frame."""
         since, usual = self._busy_since, self._usual
         return (0.0 if since is None else perf_counter() - since), usual
 
@@ -142,10 +142,10 @@ class InferWorker:
             self._returned(restyler, shift)
             if self._broke is None:
                 raise
-            # Whatever it was, viewers go on seeing the last picture while another engine is built.
+            # Viewers go on seeing the last picture while another engine is built.
             self._broken = True
             self._broke(error)
-            self._busy_since = perf_counter()  # a device that hangs keeps who closes its engine
+            self._busy_since = perf_counter()  # closing an engine may hang as well
             _close(restyler.engine)
             self._returned(restyler, shift)
             return None

@@ -7,7 +7,7 @@ from streamcam.frames import Pixels
 
 _STEP = 8  # one pixel of so many is looked at, each way
 _FLAT = 4  # levels that a flat picture may span: a decoder's rounding
-_LEVELS_OF_A_PICTURE = 24  # levels that an input spans which deserves a picture
+_LEVELS_OF_A_PICTURE = 24  # levels that an input spans at least for its picture not to be flat
 _BLANK_IN_A_ROW = 3  # blank pictures in a row: one may be a look's own doing
 
 

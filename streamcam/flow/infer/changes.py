@@ -1,4 +1,4 @@
-"""Changes: what is to be different from the next frame on. Any thread asks, "infer" takes them."""
+"""Changes: what changes with the next frame. Any thread asks for them, "infer" applies them."""
 
 from __future__ import annotations
 

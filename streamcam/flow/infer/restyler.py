@@ -1,4 +1,4 @@
-"""Restyler: one engine with what belongs to it, from its first frame to its last."""
+"""Restyler: one engine with its gate and its frames in flight, from its first frame to its last."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Restyler:
     a frame that the gate spares goes out as the last picture again; such a frame equals the inputs
     in flight, so they take over its stamp and time never runs backwards. For a file every input
     gives exactly one output, in order: what the engine shows before its pipeline is full is
-    dropped, and `drain` follows the last frame; the gate must be "always". There a frame that waits
-    already is started before the one before it is done, so that a GPU never rests; live, a picture
-    goes out as soon as it is there, unless it is blank: then the one before it stays.
+    dropped, and `drain` follows the last frame; the gate must be "always". For a file, a frame that
+    waits is started before the one before it is done, so that a GPU never rests. Live, a picture
+    goes out as soon as it is there; a blank one is not shown, and the one before it stays.
     """
 
     def __init__(

@@ -82,9 +82,9 @@ class Finish:
         return _finished(picture, into)
 
     def current(self, picture: Frame, newest: Frame, shown: float = float("-inf")) -> Frame | None:
-        """What the camera's newest frame looks like, by the engine's newest picture.
+        """The camera's newest frame in the look of the engine's newest picture.
 
-        Where that cannot be told, the picture as it is; None if that was shown already, or is older
+        Where that cannot be made, the picture as it is; None if that was shown already, or is older
         than what was `shown`, seconds as `Frame.captured_at`.
         """
         began = thread_time()

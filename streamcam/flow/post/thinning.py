@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Of a period. Frames come early and late by this much, and still one a period is taken.
+# Of a period. Frames may be early or late by this much, and one a period is still taken.
 _EARLY = 0.3
 _LATE = 0.5
 

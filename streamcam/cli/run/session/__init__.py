@@ -65,7 +65,7 @@ def _opened(
     except KeyboardInterrupt:
         return None
     except Exception:
-        # A compiled module that is interrupted while it loads raises an error of its own.
+        # A compiled module that Ctrl-C interrupts while it loads raises an error of its own.
         if signals.requested.is_set():
             return None
         raise

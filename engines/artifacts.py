@@ -116,7 +116,8 @@ def clear() -> int:
 
 
 def mark_used(folder: Path) -> None:
-    """One with a manifest: `evict` takes it last. Nothing where that cannot be written."""
+    """`evict` then takes the folder, which has a manifest, last. Does nothing where it cannot be
+    written."""
     with suppress(OSError):
         os.utime(folder / MANIFEST)
 
@@ -125,7 +126,7 @@ def evict(kind: str, limit: int, keep: Collection[Path] = ()) -> list[Artifact]:
     """Delete what was not used for longest of a kind until the rest has at most `limit` bytes.
 
     keep  of the same kind: these stay, and count
-    Returns what went. What another program holds open on Windows stays.
+    Returns what was deleted. What another program holds open on Windows stays.
     """
     kept = [one for one in artifacts() if one.kind == kind]
     left = sum(one.bytes for one in kept)
@@ -154,7 +155,7 @@ def _used_at(one: Artifact) -> float:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file's whole content; remembered for as long as its size and date stay."""
+    """SHA-256 of a file's content; remembered for as long as its size and date stay."""
     path = path.resolve()
     state = path.stat()
     known = cache_folder("digests") / key_of(

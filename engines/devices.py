@@ -31,7 +31,7 @@ class TorchCard:
 
 
 def device_of(wanted: str) -> str:
-    """As `EngineSpec.device`: what a user wants, who writes
+    """As `EngineSpec.device`: what a user means by
 
     - a backend's own word: auto, CPU, GPU.1, cuda:1, mps
     - the number of an NVIDIA card as nvidia-smi and `streamcam doctor` count them

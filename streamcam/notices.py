@@ -11,7 +11,7 @@ class Notice:
     """What is the matter with one topic until it is settled, or until the topic's next notice.
 
     topic        "source", "engine", "device", "preset", "rest", "page" or "output NAME"
-    for_users    for the status line, the page and the log of who runs the program
+    for_users    for the status line, the page and the log
     for_viewers  a sentence for the card where no picture comes because of it; "" if one does
     """
 
@@ -28,8 +28,8 @@ class NoticeBoard:
         self._notices: dict[str, Notice] = {}  # by topic, the latest last; protected by _lock
 
     def put(self, notice: Notice) -> None:
-        """Put a notice up, in the place of its topic's last one. One without words for users takes
-        that down alone."""
+        """Put a notice up in the place of its topic's last one. A notice without words for users
+        only takes that one down."""
         with self._lock:
             self._notices.pop(notice.topic, None)
             if notice.for_users:

@@ -82,8 +82,8 @@ def view_for(preset: Preset, options: Options) -> View:
 
 
 def _own_size(opened: Opened | None) -> Size:
-    """The source's own size in even numbers, as video files need them; smaller, in its own shape,
-    where it is longer than any output may be."""
+    """The source's own size in even numbers, as video files need them; scaled down where its longer
+    side is beyond _LONGEST."""
     if opened is None:
         return LIVE_SIZE
     scale = min(1.0, _LONGEST / max(opened.width, opened.height))

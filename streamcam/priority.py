@@ -3,12 +3,12 @@
 An engine fills every core for most of a period. Its pool of threads and those that encode, send
 and show pictures then share the cores evenly, and a tick that waits for its share is late. So the
 pool gives way, as far as the system lets a program without privileges say so. The thread "infer"
-does not: it computes nothing, and what it holds while it waits for a core (Python's lock) all
-others would wait for.
+does not: it computes nothing, and all other threads would wait for Python's lock, which it holds
+while it waits for a core.
 
 Linux    a thread may lower its own priority (its "nice" value), and the threads that it starts
          inherit that: an engine's pool is lowered with the thread that builds it. Raising needs a
-         right that most users lack (RLIMIT_NICE); who has it gets it.
+         right that most users lack (RLIMIT_NICE); where they have it, it is used.
 Windows  a thread may raise its own priority; threads that it starts do not inherit it.
 macOS    a thread may raise its own quality of service class.
 """
@@ -30,8 +30,7 @@ _USER_INTERACTIVE = 0x21  # QOS_CLASS_USER_INTERACTIVE
 
 def giving_way(work: Callable[[], None]) -> Callable[[], None]:
     """`work` for a thread that goes, with all threads that it starts, after those that keep time.
-
-    Only Linux knows it; see above. It cannot be taken back, so the thread is to end with `work`.
+    Only on Linux; see above. It cannot be undone, so the thread must end with `work`.
     """
 
     def run() -> None:

@@ -23,7 +23,7 @@ class Snapshot:
     motion_latency_ms_p50, _p95  from the capture of the frame that is shown to the sink's write,
                                  new pictures only
     style_latency_ms_p50, _p95   likewise from the capture of the frame that the engine restyled:
-                                 what moves is as old as the one, how it looks as the other
+                                 motion is as old as the first, its look as the second
     engine_ms_p50, _p95          one Engine.run
     resolve_ms_p50               one picture made of the newest frame and the newest picture
     skipped                      share of frames that the gate spared

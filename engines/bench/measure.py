@@ -107,7 +107,7 @@ def peak_flops(cost: Cost, spec: EngineSpec) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What the device allows a frame at most: nothing computes or moves faster than it was seen to.
+    """The least time of a frame on the device: nothing computes or moves faster than was measured.
 
     flops        operations of the frame's convolutions and matrix products
     bytes        that must move at least once: every weight, and the frame in and out. What a

@@ -66,7 +66,7 @@ def _seeds(start: Params, end: Params, share: float) -> tuple[tuple[int, float],
         return None
     first, last = _mix_of(start), _mix_of(end)
     if len(first | last) > _MOST_SEEDS:
-        # First the faintest is let go, which takes the time of a fade, then the rest follows.
+        # First the faintest seed fades out, over _MAKING_ROOM of the time; then the rest turns.
         fewer = _without_faintest(first, keep=_MOST_SEEDS - len(last))
         if share < _MAKING_ROOM:
             return _tuple(turned(first, fewer, share / _MAKING_ROOM))

@@ -25,7 +25,8 @@ class ParamsBox:
     def __init__(self, encode: Encode, wanted: Look | Schedule) -> None:
         """Starts at `wanted`, without a fade. Raises `EngineError` if it cannot be encoded."""
         self._encode = encode
-        # Written by the reader only; a writer that sees the value before last is one frame off.
+        # Written by "infer" alone; a thread in `set` that reads the value before last is one frame
+        # off.
         self._shown: Params | None = None
         # Replaced as a whole, so neither reading nor replacing it needs a lock:
         self._tour: Tour

@@ -67,7 +67,7 @@ class Opening:
         self._patience = Patience(options.source, say)
         self._deliveries: list[Delivery] = []
         self._camera: Camera | None = None  # live
-        self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
+        self._unowned: list[Callable[[], None]] = []  # close what no thread owns yet
 
     def run(self) -> Live:
         """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
@@ -105,7 +105,7 @@ class Opening:
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)
         live = Live(options, (engine, box), workers, self._say)
-        frames.dropped = 0  # what came before there was an engine was never late
+        frames.dropped = 0  # frames from before the first engine are no drops
         work = keeping_time(infer.work)
         self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)
         self._unowned = []
@@ -115,7 +115,7 @@ class Opening:
         return live
 
     def close(self) -> list[Exception]:
-        """Close what no thread has taken over; what went wrong. The stages have ended."""
+        """Close what no thread has taken over. Returns the errors. The stages have ended."""
         unowned, self._unowned = self._unowned, []
         return call_all(reversed(unowned))
 

@@ -18,7 +18,7 @@ class Rescue:
         self._stages = stages
 
     def leave_engine(self, reason: str) -> None:
-        """The running engine does not return. What is being built may wait for it, for ever, so it
+        """The running engine does not return. What is being built may wait for it for ever, so that
         is left as well."""
         if self._infer.abandon():
             self._stages.replace("infer", keeping_time(self._infer.work))
@@ -26,8 +26,8 @@ class Rescue:
             self._live.mend(EngineFailed(reason, cause="hang"), build_left=build_left)
 
     def look_after_build(self) -> None:
-        """What is being built has said nothing for long: it is left if its device does not answer,
-        which may take seconds to find out."""
+        """The build has been silent for long. It is left if its device does not answer, which may
+        take seconds to find out."""
         if self._live.device_is_gone() and self._leave_build():
             self._live.build_again()
 

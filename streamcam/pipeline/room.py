@@ -11,7 +11,7 @@ from streamcam.provision.repair import Repair
 
 
 class Room:
-    """Of a run. Used by the threads "rebuild" and main: a device is asked."""
+    """Used by the threads "rebuild" and main, as it asks the device."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Room:
         repair: tuple[AbstractContextManager[object], Repair],
         device: str,
     ) -> None:
-        """`repair`, with the lock that protects it, sees to an engine if there will be none.
+        """`repair` is told when no engine runs; with the lock that protects it.
         `device`: where the first engine runs."""
         self._infer, self._stats = workers.infer, workers.stats
         self._say = say

@@ -13,7 +13,7 @@ from streamcam.pipeline.workers import Workers
 from streamcam.provision.shape import ShapeWatch
 
 _POLL_SECONDS = 0.1  # seconds between looks
-_SLEPT_SECONDS = 1.0  # seconds between looks after which it was the machine that slept
+_SLEPT_SECONDS = 1.0  # between looks; after longer ones the machine has slept
 _HELD_SECONDS = 3.0  # seconds for which the last picture stays before a card says why
 # A frame that takes so many times its usual time is never coming back, within these bounds.
 _TIMES_USUAL = 50
@@ -39,8 +39,8 @@ class Watchdog:
         stop: Event,
     ) -> None:
         """
-        shape    is asked to look, in between, whether the picture has got another one
-        rescue   leaves what hangs and sees to another
+        shape    is asked on each round whether the picture has another shape
+        rescue   leaves what hangs and asks for another
         size     of the outputs, which the cards have
         """
         self._infer, self._post = workers.infer, workers.post

@@ -28,7 +28,7 @@ class Broken(Exception):
 def _kept(
     callback: Callable[[Stream, *_Arguments], None],
 ) -> Callable[[Stream, int | None, *_Arguments], None]:
-    """`callback` for C to call: what it raises, which C would lose, the next `check` raises."""
+    """`callback` for C to call. C would lose what it raises, so the next `check` raises it."""
 
     def call(self: Stream, _user_data: int | None, *arguments: *_Arguments) -> None:
         try:
@@ -98,7 +98,7 @@ class Stream:
         """`_state` is another. Sets `_settled` when the stream is open."""
 
     def _format_changed(self, pod: int | None) -> None:
-        """Both sides agreed on a format, which lies at this address, or (None) on none any more."""
+        """Both sides agreed on the format at this address; None: there is no format any more."""
 
     def _remove_buffer(self, buffer: pw.BufferPointer) -> None:
         """The buffer is about to be freed."""

@@ -67,7 +67,7 @@ class Ndi:
         """Send the frame. Raises `SinkFailed` once closed."""
         if self._sender is None:
             raise SinkFailed(f"{self.label} is closed")
-        # NDI knows which YUV it wants at which size; its own way there costs the same.
+        # NDI converts to the YUV that it wants at this size; doing it here would cost the same.
         cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2RGBA, dst=self._picture)
         self._sender.send()
 

@@ -19,8 +19,8 @@ _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
 class WebSink:
     """Encodes each new picture once for all viewers, and only while there are any.
 
-    One thread writes; viewers come, wait and go on any thread and never hold it up: each gets
-    the newest picture, and a slow one misses those in between.
+    One thread writes. Viewers come, wait and go on any thread and never hold it up: each gets the
+    newest picture, and a slow viewer misses those in between.
     """
 
     label = "local web page"

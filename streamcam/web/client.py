@@ -39,8 +39,8 @@ class Instance:
 
     @property
     def names(self) -> set[str]:
-        """What a user may call it, case folded: its preset; an output as it was asked for, the kind
-        of it, or the device or file alone."""
+        """What a user may call it, case folded: its preset; an output as it was asked for, the
+        output's kind, or its device or file alone."""
         called = {self.preset}
         for output in self.running.outputs:
             kind, _, which = output.partition(":")
@@ -49,7 +49,8 @@ class Instance:
 
     @property
     def there(self) -> bool:
-        """Whether it runs: its process is there, or one that we cannot see answers for it."""
+        """Whether it runs: its process is there, or its port answers where the process cannot be
+        seen."""
         if self.running.alive:
             return True
         try:

@@ -19,7 +19,7 @@ _NAMES = ("127.0.0.1", "localhost", "[::1]")
 # A name in any case, with the dot that may end one, and a port; a browser leaves out port 80.
 _AUTHORITY = re.compile(r"([a-z0-9.]+?)\.?(?::([1-9][0-9]{0,4}))?|(\[::1\])(?::([1-9][0-9]{0,4}))?")
 _LARGEST_BODY = 16_384
-# Nothing of ours may be shown inside, or read by, a page that is not ours.
+# No other page may embed our page or read our answers.
 _ISOLATION = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",

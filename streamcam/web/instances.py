@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 
 
 def instances() -> list[Instance]:
-    """Those that run, the oldest first. What dead ones left behind is removed; one that does not
-    answer counts for as long as its process is there."""
+    """The programs that run, the oldest first. Files of dead ones are removed. A program that does
+    not answer counts for as long as its process is there."""
     try:
         folder = runtime_folder()
         found = [Instance(one, one.preset) for one in saved(folder)]
@@ -59,10 +59,10 @@ def listed(found: Sequence[Instance]) -> str:
 
 
 def tell(targets: Sequence[Instance], act: Callable[[Instance], None]) -> StreamcamError | None:
-    """Have all of them act, side by side: one that does not answer keeps no other waiting.
+    """Call `act` for each, on threads of their own: a program that does not answer delays no other.
 
-    Returns what to say of those that did not do it: a `UsageError` if they refuse, `NotReached`
-    if one of them may still show what it showed before. `act` is called on several threads.
+    Returns the error of those that failed: a `UsageError` if they refuse, `NotReached` if one of
+    them may still show what it showed before. `act` is called on several threads.
     """
 
     def attempt(one: Instance) -> StreamcamError | None:

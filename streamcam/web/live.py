@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.25  # seconds between looks at whether the server stops
 _BOUNDARY = "frame"
 _MULTIPART = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 _PART = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-# FFmpeg takes a multipart stream for 25 pictures a second. One that brings more piles up, to a
+# FFmpeg takes a multipart stream for 25 pictures a second. A stream that brings more piles up, to a
 # second of delay; so does one of 25 whose clock runs a little fast.
 _FFMPEG_RATE = 24.9
 
@@ -45,8 +45,8 @@ def multipart(headers: Mapping[str, str]) -> Wrapping:
     """Motion JPEG, as the program that sent these request headers can show it without delay.
 
     A browser shows a picture once it has the headers of the next one, so for browsers those go
-    out right behind it, without a length. Others read pictures by their length. Each way would
-    cost the other kind of program a picture's time of delay.
+    out right behind it, without a length. Other programs read pictures by their length. Each way
+    would delay the other kind of program by a picture.
     """
     if headers.get("sec-fetch-dest") in ("image", "document"):
         head = f"{_PART}\r\n".encode()

@@ -34,12 +34,12 @@ _BLOCK_HEAD = b"\x81\x00\x00\x80"
 # FFmpeg waits for as many bytes before it looks at any. A small dark JPEG has fewer, and in a still
 # scene no other comes.
 _PROBED = 2048
-# No picture comes while the scene stands still. Were the stamps to say for how long, OBS would keep
-# 0.45 s of pictures in stock from then on: they say that it was no longer than this. In seconds.
+# No picture comes while the scene stands still. If the stamps said for how long, OBS would buffer
+# 0.45 s of pictures from then on. So the stamps never advance by more than this, in seconds.
 _LONGEST_GAP = 0.1
-# OBS shows pictures as far apart as their stamps are: it stays as late as it once was, when it
-# opened the film (0.05 to 0.2 s), or when the machine was busy. Stamps that run a little slow let
-# it catch up: after 10 s it is 0.1 s less late, and then shows pictures as they come.
+# OBS shows pictures as far apart as their stamps are. So it stays as late as it was when it opened
+# the film (0.05 to 0.2 s) or when the machine was busy. Stamps that run a little slow let it catch
+# up: after 10 s it is 0.1 s less late, and then shows pictures as they come.
 _PACE = 0.99
 
 

@@ -30,10 +30,10 @@ class Running:
     """A program that runs, as its runtime file says.
 
     pid      its process
-    born     when that began, in seconds since 1970 and since the machine was started: of these one
-             stays the same when the machine's clock is set, which one depends on the system
+    born     when that began, in seconds since 1970 and since the machine was started. When the
+             machine's clock is set one of the two stays the same; which one depends on the system
     port     of its page, or of its controls alone; on 127.0.0.1
-    token    what they ask for
+    token    what both of them ask for
     preset   its preset when it started
     outputs  as they were asked for
     """
@@ -87,7 +87,7 @@ class Running:
 
 def saved(folder: Path) -> list[Running]:
     """What is saved, the oldest first. Some may have died without removing their file: a connection
-    tells, and `Running.alive`. What makes no sense is passed over. Raises `OSError`."""
+    tells, and `Running.alive`. Files that cannot be read are passed over. Raises `OSError`."""
     found = [_load(path) for path in folder.glob("[0-9]*.json")]
     return sorted((one for one in found if one is not None), key=lambda one: one.born)
 

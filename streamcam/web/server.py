@@ -29,8 +29,8 @@ _TRIES = 20  # ports to look at, if none was asked for
 _POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
 _CUT_OFF_SECONDS = 0.4  # seconds that open connections have to end by themselves
 _BACKLOG = 64
-# What the system keeps for a viewer who reads slowly: about two pictures, so that what comes
-# after is new. The default holds seconds of video.
+# Bytes that the system keeps for a viewer that reads slowly: about two pictures, so that the ones
+# after are new. The default holds seconds of video.
 _SEND_BUFFER = 256 * 1024
 
 
@@ -54,9 +54,9 @@ class Site:
 class WebServer:
     """The page for `controls`, with the picture of `sink` unless that is None.
 
-    `listen` takes the port, which may be refused, before anything else is opened; `start`
-    serves, and takes the port first if that has not happened. `sink` may be set in between.
-    Whatever else goes wrong here ends no run: `notice` says it, or the notices of `controls`.
+    `listen` takes the port, which may be refused, before anything else is opened; `start` serves,
+    and calls `listen` if that was not done. `sink` may be set in between. No other fault here ends
+    a run: `notice` names it, or the notices of `controls`.
 
     Until a client connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
@@ -82,7 +82,8 @@ class WebServer:
         return f"http://127.0.0.1:{self.port}/"
 
     def listen(self) -> None:
-        """Take the port; who connects waits for `start`. Raises `UsageError` if it is taken."""
+        """Take the port; clients that connect wait for `start`. Raises `UsageError` if it is
+        taken."""
         asked_for = self.port
         tries = 1 if self._site.explicit or not asked_for else _TRIES
         try:
@@ -141,7 +142,7 @@ class WebServer:
                 if self._stop.is_set():
                     return
             self._serve(listener)
-        # The server is a guest in the run: what breaks it, its own sys.exit too, is told, no more.
+        # A fault of the server, its sys.exit included, must not end the run: a notice names it.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             listener.close()  # clients are refused at once instead of waiting
             if not self._stop.is_set():

@@ -22,7 +22,7 @@ RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
 _LABELS = {RTX: "TensorRT-RTX", CLASSIC: "TensorRT"}
 _KEPT = 12  # lines of a log that an error may repeat
 _SHOWN = 600  # characters of them
-# Without a driver every line of the log is followed by one that says so.
+# Without a driver the log repeats that after every line.
 _NO_DRIVER = "cudaError 35"
 
 
@@ -89,7 +89,7 @@ def installed_flavours() -> list[str]:
 
 @cache
 def _open_log(module: Any) -> Any:  # noqa: ANN401  # the module has no types
-    """One for each module: TensorRT keeps the first that it is given for all that comes later."""
+    """One log for each module: TensorRT keeps the first that it is given."""
 
     class Log(module.ILogger):  # type: ignore[misc]  # a class of a module that is chosen
         """Keeps errors until they are taken; called by TensorRT on any of its threads."""

@@ -75,8 +75,9 @@ def _config(flavour: Flavour, builder: Any, architecture: str) -> Any:  # noqa: 
     if flavour.name == RTX:
         # Has no effect on the engine any more, and would look for a GPU.
         config.set_flag(trt.BuilderFlag.DISABLE_TIMING_CACHE)
-        # What is built so allocates nothing when it runs, or the build fails with the reason: the
-        # proof, on any machine, that a CUDA graph of it can be captured. Its size is the same.
+        # An engine built so allocates nothing when it runs, or the build fails with the reason.
+        # That proves, on any machine, that a CUDA graph of it can be captured. Its size is the
+        # same.
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if architecture == PORTABLE or flavour.name == CLASSIC:
         return config  # the other TensorRT builds for the card that it finds
@@ -93,7 +94,7 @@ def _config(flavour: Flavour, builder: Any, architecture: str) -> Any:  # noqa: 
 
 
 def _monitor(trt: Any, tell: Tell) -> Any:  # noqa: ANN401
-    """Tells of the outer phases of a build; there are thousands of inner ones."""
+    """Reports the outer phases of a build; there are thousands of inner ones."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # a class of a module that is chosen
         def __init__(self) -> None:

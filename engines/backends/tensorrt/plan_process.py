@@ -29,7 +29,7 @@ from engines.families import open_model
 from engines.model import Model
 
 _POLL_SECONDS = 0.1  # seconds between looks at whether the build is still wanted
-_PROGRESS_SECONDS = 1.0  # seconds between two words on how long it takes
+_PROGRESS_SECONDS = 1.0  # between two reports of the time it has taken
 _SHOWN = 400  # characters of what a process said that broke
 
 Message = dict[str, Any]
@@ -148,7 +148,7 @@ def main() -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform != "win32":
         os.nice(10)
-    # What libraries print is no message, also not what their C++ code prints.
+    # What libraries print, their C++ code included, must not mix with the messages.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:

@@ -155,7 +155,7 @@ def _graph_names(spec: EngineSpec) -> dict[str, str]:
 
 
 def _check_room(model: Model, flavour: Flavour) -> None:
-    """Before minutes of work, whether it can end well. Raises `BackendUnavailable`."""
+    """Checks memory and disk before minutes of work. Raises `BackendUnavailable`."""
     weights = sum(parameters(model)) * 2  # in float16, as the graphs have them
     memory = weights * _MEMORY_PER_WEIGHT + _MEMORY_AT_LEAST
     free_memory = psutil.virtual_memory().available

@@ -50,8 +50,8 @@ def check_spec(spec: EngineSpec) -> None:
 
 
 def needs(model: Model, spec: EngineSpec) -> Need | None:
-    """A plan holds its weights; how much it works with it says when it is
-    loaded. Raises `BackendUnavailable`."""
+    """A plan holds its weights. How much memory it works with is known when it is loaded. Raises
+    `BackendUnavailable`."""
     assert model.plans is not None
     device = _device(spec)
     free = free_bytes(device)
@@ -125,8 +125,8 @@ def _load_text(flavour: Flavour, model: Model, device: torch.device) -> PlannedT
 def _prepare(
     plan: PlanOnDevice, buffers: AlternatingBuffers, stream: CudaStream, *, graph: bool
 ) -> list[Callable[[], None]]:
-    """One function a phase: queues the step. Each has run as often as it takes until it runs as it
-    will: kernels are compiled, and graphs captured. All is done when this returns."""
+    """One function a phase, which queues the step. Each has run until its kernels are compiled and
+    its graph is captured, and that work is over when this returns."""
     runs = [plan.bind(buffers.bindings(phase)) for phase in range(buffers.phases)]
     calls = [partial(run, stream.handle) for run in runs]
     if graph and not plan.captures_itself:
@@ -136,7 +136,7 @@ def _prepare(
 
 
 def _execution(plan: PlanOnDevice, stream: CudaStream, asked: str, placement: Placement) -> str:
-    """What became of a graph: TensorRT-RTX goes on without one and says so to its log alone."""
+    """ "graph" or "eager": TensorRT-RTX goes on without a graph and says so in its log alone."""
     if not plan.captures_itself or plan.can_be_captured(stream.handle):
         return placement.execution
     reason = f"{placement.library} says that the engine cannot be captured as a CUDA graph"

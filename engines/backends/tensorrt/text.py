@@ -1,4 +1,4 @@
-"""PlannedText: a model's text encoders as a plan, for whatever thread asks."""
+"""PlannedText: a model's text encoders as a plan, for any thread."""
 
 from __future__ import annotations
 

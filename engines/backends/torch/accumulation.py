@@ -26,7 +26,7 @@ _ENOUGH = 40.0  # dB of PSNR: as near as float16 is asked to be to float32
 
 
 def is_faster(placement: Placement) -> bool:
-    """Whether it is worth a look on this device, in this arithmetic."""
+    """Whether this device is faster with sums in float16, in this arithmetic."""
     device = placement.device
     return (
         placement.captured
@@ -38,7 +38,7 @@ def is_faster(placement: Placement) -> bool:
 
 @contextmanager
 def half_accumulation(*, on: bool) -> Iterator[None]:
-    """While entered, matrix products that are launched or captured in this process add up so."""
+    """While entered, matrix products that this process launches or captures add up in float16."""
     matmul = torch.backends.cuda.matmul
     before = matmul.allow_fp16_accumulation
     matmul.allow_fp16_accumulation = on

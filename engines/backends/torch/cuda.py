@@ -104,8 +104,8 @@ def capture(calls: Sequence[Callable[[], None]], stream: CudaStream) -> list[Cal
     what it allocates lies in one pool that all graphs share. Call with `stream` current. The calls
     run a few times before they are captured. May run beside another engine's frames.
 
-    A graph holds addresses, no tensors: what a call refers to (weights, engines, contexts, scratch
-    memory) stays as long as the function that replays it, which keeps the call.
+    A graph holds addresses, no tensors. So the function that replays it keeps the call, and with it
+    all that the call refers to: weights, engines, contexts, scratch memory.
     """
     benchmark = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True  # the kernels that a graph keeps are chosen by timing
@@ -132,7 +132,7 @@ def warm_up(calls: Sequence[Callable[[], None]], stream: CudaStream) -> None:
     """
     for call in calls:
         call()
-    stream.stream.synchronize()  # compiling may take longer than who asks the device would wait
+    stream.stream.synchronize()  # compiling may take longer than an outage check waits
     with captures, without_collections():
         for call in calls:
             for _ in range(_WARM_UPS - 1):
@@ -148,7 +148,7 @@ def _captured(call: Callable[[], None], pool: Any) -> torch.cuda.CUDAGraph:  # n
         try:
             call()
         except BaseException:
-            with suppress(RuntimeError):  # the capture is void already; why, the caller hears
+            with suppress(RuntimeError):  # void already; the caller gets the first error
                 graph.capture_end()
             raise
         graph.capture_end()

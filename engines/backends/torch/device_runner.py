@@ -107,7 +107,7 @@ class DeviceRunner:
         return self._stream.stage_ms
 
     def close(self) -> None:
-        """What torch does not use then is there for other programs a moment later."""
+        """Memory that torch does not use then is free for other programs a moment later."""
         text, self._text = self._text, None
         buffers, self._buffers = self._buffers, None
         self._phases = []  # let go first: a device that failed raises below

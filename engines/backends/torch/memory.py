@@ -39,7 +39,8 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """What can be allocated, with what torch keeps and does not use; None if it is not known."""
+    """What can be allocated, including what torch keeps and does not use; None if it is not
+    known."""
     memory = memory_of(str(device))
     if memory is None:
         return None
@@ -47,15 +48,15 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def give_back(device: torch.device) -> None:
-    """Let others have what torch keeps and does not use. Stalls the device for a moment; never on a
-    thread of frames. Not while a graph is being captured: that is waited for."""
+    """Free the memory that torch keeps and does not use. Stalls the device for a moment; never on a
+    thread of frames. Waits while a graph is being captured."""
     if device.type == "cuda":
         with captures:
             torch.cuda.empty_cache()  # noqa: TID251  # the one place that may
 
 
 def give_back_later(device: torch.device) -> None:
-    """`give_back` on a thread of its own, for who closes an engine between two frames."""
+    """`give_back` on a thread of its own, for an engine that is closed between two frames."""
     if device.type == "cuda":
         Thread(target=_give_back, args=(device,), name="memory", daemon=True).start()
 
@@ -80,5 +81,5 @@ def _unused(device: torch.device) -> int:
 
 
 def _give_back(device: torch.device) -> None:
-    with suppress(RuntimeError):  # a device that failed has nothing to give; others say that it did
+    with suppress(RuntimeError):  # a failed device has nothing to free
         give_back(device)

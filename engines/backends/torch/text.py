@@ -1,4 +1,4 @@
-"""TextNetwork: a model's text encoders on the device, for whatever thread asks."""
+"""TextNetwork: a model's text encoders on the device, for any thread."""
 
 from __future__ import annotations
 

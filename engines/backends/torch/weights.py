@@ -33,7 +33,7 @@ def load_weights(model: Model, placement: Placement) -> Weights:
     """A model's weights on a device: those of an engine that runs, or read from its files.
 
     Size, steps and guidance shape no weight, so another engine of the model costs neither the
-    seconds that reading takes nor a second copy. Who is given them holds them.
+    seconds that reading takes nor a second copy. They stay for as long as a caller holds them.
 
     Raises what torch raises, `ModelUnavailable`.
     """

@@ -198,7 +198,7 @@ class CameraSource:
             if picture is not None:
                 self._decoded = picture
                 height, width = picture.shape[:2]
-                to_rgb(picture, np.empty((height, width, 3), np.uint8))  # can all that follow be?
+                to_rgb(picture, np.empty((height, width, 3), np.uint8))  # can they be converted?
                 return height, width
             self._clock.sleep(_RETRY_SECONDS)
         raise UsageError(f"{self._camera} delivers no picture: {why_closed(self._camera.path)}.")

@@ -19,7 +19,7 @@ from streamcam.pixels import orientation
 from streamcam.pixels.profile import image_to_screen
 
 _MILLISECOND = Fraction(1, 1000)
-_SHORTEST, _USUAL = 10, 100  # ms: as browsers, which take what is not longer for a mistake
+_SHORTEST, _USUAL = 10, 100  # ms: browsers show a shorter picture for the usual time
 _SLOWEST, _FASTEST = 1.0, 100.0  # pictures a second that are said
 _EXIF_ORIENTATION = 274
 _REMEDY = "Give another video or picture file."

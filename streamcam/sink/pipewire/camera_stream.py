@@ -67,7 +67,7 @@ class CameraStream(Stream):
     def _state_changed(self) -> None:
         if self._state != pw.STREAMING:
             with self._drawing:
-                self._drawn = False  # who looks next shall not see what was there before
+                self._drawn = False  # the next client must not see an old picture
         if self._state != pw.CONNECTING:
             self._settled.set()
 
@@ -77,11 +77,11 @@ class CameraStream(Stream):
             self._update(pods.camera_buffers(width * _YUY2_BYTES, height))
 
     def _process(self) -> None:
-        """A client can take a picture: because of `show` where this camera sets the pace of the
-        graph; else whenever the one that does wants it.
+        """A client can take a picture. If this camera drives the graph, `show` is the cause; else
+        the driver of the graph asks.
 
-        On the thread that runs the graph (RT_PROCESS), as the graph comes by: handed over from
-        PipeWire's main thread, a picture would miss it and wait for the next tick.
+        On the thread that runs the graph (RT_PROCESS): handed over from PipeWire's main thread, a
+        picture would miss this cycle and wait for the next tick.
         """
         stream = self._stream
         with self._drawing:
@@ -90,7 +90,7 @@ class CameraStream(Stream):
 
     def _hand_over(self, stream: int) -> None:
         buffer = self._library.pw_stream_dequeue_buffer(stream)
-        if not buffer:  # the clients have them all: this picture is not for them
+        if not buffer:  # clients hold all buffers: this picture is dropped
             return
         try:
             self._fill(buffer.contents.buffer.contents.datas[0])

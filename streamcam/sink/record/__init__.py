@@ -25,9 +25,9 @@ class Recording:
 
     Live recordings have a constant frame rate, which follows the clock. Others have the constant
     rate of `form.rate`, or every frame at its own `media_time`; the last picture lasts as long as
-    it says. Cut off by whatever it may be, the file can be played up to 0.8 seconds before that,
-    a rendered one to about two seconds of film. What an old file of that name holds stays until
-    then, and for good if the new one fails.
+    it says. However it is cut off, the file can be played up to 0.8 seconds before that, a rendered
+    one up to about two seconds of film. An old file of that name stays until then, and for good if
+    the new one fails.
     """
 
     main_thread = False

@@ -21,7 +21,7 @@ from streamcam.sink.record.locks import try_lock
 
 _MOST = 1000  # unfinished recordings of one name
 _LOCK_SECONDS = 0.1  # seconds that a program which has just made its file has to lock it
-# As it is: with its own line ends on Windows, and no pipe is waited for, no link followed.
+# Binary on Windows; waits for no pipe and follows no link.
 _PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -85,7 +85,7 @@ def _make(target: Path, claimed: Claim) -> bool:
         claimed.file = os.open(claimed.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _PLAIN, 0o666)
     except FileExistsError:
         return False
-    if try_lock(claimed.file) is False:  # by one who looked in the moment between, and records now
+    if try_lock(claimed.file) is False:  # another program was faster and records now
         raise _taken(target)
     return True
 
@@ -112,7 +112,7 @@ def _keep_others_from(path: Path, target: Path, claimed: Claim) -> bool:
 
 
 def _opened(path: Path) -> int | None:
-    """None for what is no file (a folder, a link), or none of ours, or not there."""
+    """None if there is no file, or what is there is a folder or a link, or may not be opened."""
     for access in (os.O_RDWR, os.O_RDONLY):
         with suppress(OSError):
             file = os.open(path, access | _PLAIN)

@@ -42,9 +42,8 @@ SUFFIXES = frozenset(_CONTAINERS)
 
 
 class Encoder:
-    """Holds each picture until the next one tells how long it lasts. Used by one thread.
-
-    Whatever PyAV raises comes out as it is. What it writes stays in `file` until that commits it.
+    """Holds each picture until the next one tells how long it lasts. Used by one thread. Raises
+    what PyAV raises. What it writes stays in `file` until that commits it.
     """
 
     def __init__(self, file: PartFile, suffix: str, form: Format, timeline: Timeline) -> None:

@@ -25,7 +25,7 @@ class PartFile:
     path    where it is until it is complete
     passed  what lay there already, and is left alone
     size    bytes on the disk
-    Used by one thread. Whatever the disk refuses is raised as `OSError`.
+    Used by one thread. Raises `OSError` for what the disk refuses.
     """
 
     def __init__(self, target: Path) -> None:
@@ -68,10 +68,10 @@ class PartFile:
     # -- for the recording ----------------------------------------------------------------------
 
     def commit(self, *, durable: bool = False) -> None:
-        """Write to the disk what the muxer has written; what follows first, then the changes.
+        """Write to the disk what the muxer has written: first what is appended, then the changes.
 
-        durable  wait until it is there, and until what follows is there before the changes: they
-                 may turn a file that can be played as it is into one that needs what follows
+        durable  wait until it is on the disk, and the appended part before the changes: these may
+                 make a file that can be played as it is need the appended part
         """
         ahead, changes = self._ahead, self._changes
         if not (ahead or changes or durable):

@@ -111,7 +111,7 @@ class VariableTimeline:
 
 
 def timeline_for(form: Format, clock: Callable[[], float]) -> Timeline:
-    """The one for such pictures. `clock`: seconds, for live ones."""
+    """The timeline for pictures of `form`. `clock`: seconds, for live ones."""
     if form.realtime:
         return LiveTimeline(form.fps, clock)
     return VariableTimeline(form.fps) if form.rate is None else ConstantTimeline(form.rate)

@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.02
 
 
 def loopback_obstacle(path: str, form: Format, sysfs: Path = _SYSFS) -> str:
-    """Why the device cannot take our pictures now; "" if nothing is known to be in the way.
+    """Why the device cannot take our pictures now; "" if nothing is known to prevent it.
 
     The driver itself keeps two writers apart only since 0.13. Before, and with exclusive_caps=0,
     both would be shown, in turns. And while any program shows a device, it keeps the size that

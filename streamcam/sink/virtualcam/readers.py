@@ -39,7 +39,7 @@ class Readers:
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._path, self._proc, self._clock = path, proc, clock
-        self._lock = Lock()  # or a count might read what has taken the place of a closed file
+        self._lock = Lock()  # else a count might read from a closed number
         library = ctypes.CDLL(None, use_errno=True)
         # Protected by _lock:
         self._events = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -52,7 +52,7 @@ class Readers:
             raise OSError(number, os.strerror(number), path)
         self._names = self._look()  # names of the processes, each as often as one has it open
         self._count = self._names.total()
-        self._hidden = 0  # of these, so many that the last look did not find
+        self._hidden = 0  # of these, so many were not found by the last look
         self._opened = self._closed = 0  # so often since the last look, by the kernel's account
         self._changes: list[float] = []  # times of the first and the last since the last look
 
@@ -63,7 +63,7 @@ class Readers:
 
     def all_are(self, program: str) -> bool:
         """Whether there are readers, and each is known to be a process of this name, or of one that
-        begins with it and a dash: the program's own helpers, which have what it has open.
+        begins with it and a dash: the program's own helpers, which inherit its open files.
 
         Follows a change within a second if it is called often. False if any reader is another or
         cannot be told, like another user's. A change costs a look at all processes, which takes
@@ -79,7 +79,7 @@ class Readers:
             names = self._look()
             with self._lock:
                 self._counted()
-                if self._changes is changes:  # or the look and the count may speak of two times
+                if self._changes is changes:  # else they are of different times
                     self._settle(names)
         with self._lock:
             known = bool(self._names) and not self._hidden
@@ -95,8 +95,8 @@ class Readers:
                 os.close(events)
 
     def _settle(self, names: Counter[str]) -> None:
-        # As many as the look left to be explained; but no more of them can have come or gone than
-        # the kernel has told of.
+        # As many as the look did not find; but no more of them can have come or gone than the
+        # kernel has reported.
         hidden = min(self._count - names.total(), self._hidden + self._opened)
         self._hidden = max(hidden, self._hidden - self._closed, 0)
         self._count = names.total() + self._hidden

@@ -21,8 +21,8 @@ _PLATFORM = "xcb"  # Qt's name for X11: the only platform that opencv-python car
 def require_display(environment: MutableMapping[str, str] = os.environ) -> None:
     """Raise `UsageError` if this session has no display that OpenCV's windows can use.
 
-    From then on Qt takes that display: where the session asks for another platform, as Wayland
-    desktops do with QT_QPA_PLATFORM, it would end the process at the first window.
+    Makes Qt take that display from then on: where the session asks for another platform, as Wayland
+    desktops do with QT_QPA_PLATFORM, Qt would end the process at the first window.
     """
     if sys.platform != "linux":
         return
@@ -53,9 +53,9 @@ def _answers(display: str) -> bool:
 
 
 def _require_platform() -> None:
-    """Load what Qt would load: it ends the process if a library is missing that this needs.
+    """Load Qt's plugin first: Qt ends the process if a library is missing that the plugin needs.
 
-    The wheel brings most of them. One built by a distribution has none inside, and is installed
+    The wheel brings most of them. An OpenCV that a distribution built brings none and is installed
     with all that it needs.
     """
     inside = Path(cv2.__file__).parent / "qt" / "plugins" / "platforms"

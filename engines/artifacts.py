@@ -54,7 +54,7 @@ def key_of(parts: Mapping[str, object]) -> str:
 @contextmanager
 def writing(place: Path) -> Iterator[Path]:
     """A path to write a file of the cache to: see `whole_file`."""
-    delete_left(place.parent)
+    _make_ready(place.parent)
     with whole_file(place) as unfinished:
         yield unfinished
 
@@ -65,10 +65,16 @@ def writing_folder(place: Path, content: Mapping[str, object]) -> Iterator[Path]
 
     An existing folder is replaced. Callers write over a damaged one only.
     """
-    delete_left(place.parent)
+    _make_ready(place.parent)
     with whole_folder(place, replaces=True) as unfinished:
         yield unfinished
         _write_manifest(unfinished, place.name, content)
+
+
+def _make_ready(kind: Path) -> None:
+    """Make the folder of a kind, and delete what ended programs left unfinished in it."""
+    kind.mkdir(parents=True, exist_ok=True)
+    delete_left(kind)
 
 
 def why_not_whole(folder: Path) -> str | None:

@@ -21,7 +21,8 @@ _TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.1
 def whole_file(place: Path) -> Iterator[Path]:
     """A path to write a file to that takes its `place` when the block ends, and not if it fails.
 
-    Two programs that write the same file at once both succeed; the last one stays.
+    Two programs that write the same file at once both succeed; the last one stays. The folder that
+    it lies in must be there.
     """
     unfinished = beside(place)
     try:
@@ -55,8 +56,7 @@ def whole_folder(place: Path, *, replaces: bool = False) -> Iterator[Path]:
 
 def beside(place: Path) -> Path:
     """Where this process writes what will be `place`. Deletes what programs that have ended left of
-    it, and makes the folder that it lies in."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    it."""
     delete_left(place.parent, place.name)
     return place.with_name(f".{os.getpid()}.{place.name}")
 

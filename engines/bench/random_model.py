@@ -116,6 +116,7 @@ def random_model(
         return folder
     say(f"model {name}: writing random weights to {folder}, once")
     try:
+        root.mkdir(parents=True, exist_ok=True)
         with whole_folder(folder) as unfinished:
             write(architecture, unfinished)
     except OSError as error:

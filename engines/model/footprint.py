@@ -22,7 +22,7 @@ _LIBRARIES = 1 << 28  # workspaces of cuDNN, cuBLAS and oneDNN
 
 def parameters(model: Model) -> tuple[int, int]:
     """How many numbers the networks' weights are, and those of the text encoders. Reads the files'
-    headers alone; a file that cannot be read counts as nothing, as who loads it says so."""
+    headers alone; a file that cannot be read counts as nothing, as loading it reports the error."""
     networks = text = 0
     for folder in {file.parent for file in model.files()}:
         count = sum(_elements(file) for file in _taken(sorted(folder.glob("*.safetensors"))))

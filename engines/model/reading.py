@@ -1,4 +1,4 @@
-"""Checkpoint: the weights of a model folder, read with torch's libraries but without their noise.
+"""Reading: the weights of a model folder, by torch's libraries but without their messages.
 
 Only the torch backend and the export use this file.
 """

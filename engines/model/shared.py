@@ -14,8 +14,7 @@ Value = TypeVar("Value")
 
 
 class Shared(Generic[Value]):
-    """Values by key, which the cache itself does not keep alive: who took one holds it. From any
-    thread."""
+    """Values by key. They live for as long as an engine that took one. From any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -121,7 +121,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Both. Latents leave it multiplied by `scaling_factor`.
+    """Encoder and decoder. Latents leave it multiplied by `scaling_factor`.
 
     At the family's timesteps the noise is 0.13 to 0.25 of a unit; a larger latent drowns it.
     """

@@ -17,8 +17,8 @@ class SeedNoise:
     """Noise of one shape. Used by one thread.
 
     Another mix gives another array object, so that a runner sees by its identity that it
-    changed. A mix is written into one of two buffers by turns: what was given is read until the
-    next one is given, and not after.
+    changed. A mix is written into one of two buffers by turns: the array stays valid until the next
+    call.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:

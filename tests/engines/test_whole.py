@@ -15,12 +15,18 @@ def names(folder):
 
 
 def test_a_file_is_not_there_before_it_is_whole(tmp_path):
-    place = tmp_path / "made" / "report.json"
+    place = tmp_path / "report.json"
     with whole_file(place) as unfinished:
         unfinished.write_bytes(b"half")
         assert not place.exists()
     assert place.read_bytes() == b"half"
-    assert names(place.parent) == ["report.json"]
+    assert names(tmp_path) == ["report.json"]
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "none" / "a.json") as unfinished:
+        unfinished.write_bytes(b"")
+    assert names(tmp_path) == []
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):

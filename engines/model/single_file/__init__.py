@@ -54,5 +54,6 @@ def _convert(file: Path, header: Header, kind: Kind, folder: Path) -> None:
         configuration = fetch_configuration(kind.repo_id)
     except ModelUnavailable as error:
         raise ModelUnavailable(f"model {file} is a {kind.name}, and {error}") from error
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as unfinished:
         convert(file, header, kind, configuration, unfinished)

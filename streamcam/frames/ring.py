@@ -44,33 +44,19 @@ class Inlet(Protocol[In]):
         ...
 
 
-class Ring(Generic[T]):
-    """Bounded queue that never blocks its writer: when full, the oldest item is dropped.
+class Bounded(Generic[T]):
+    """A queue of so many items at most: what Ring and Channel have alike, all but `put`."""
 
-    With the default capacity of 1 a reader always gets the newest item. `dropped` counts
-    what readers never saw.
-    """
+    dropped = 0
 
-    def __init__(self, capacity: int = 1) -> None:
+    def __init__(self, capacity: int) -> None:
         if capacity < 1:
-            raise ValueError(f"a ring holds at least one item, not {capacity}")
+            raise ValueError(f"a queue holds at least one item, not {capacity}")
         self.capacity = capacity
         self._changed = Condition()
         # Protected by _changed:
         self._items: deque[T] = deque()
         self._closed = False
-        self.dropped = 0
-
-    def put(self, item: T) -> None:
-        """Hand over an item without waiting. Raises `RingClosed`."""
-        with self._changed:
-            if self._closed:
-                raise RingClosed
-            if len(self._items) == self.capacity:
-                self._items.popleft()
-                self.dropped += 1
-            self._items.append(item)
-            self._changed.notify()
 
     def get(self, timeout: float | None = None) -> T | None:
         """The oldest item, or None after `timeout` seconds (None waits for ever)."""
@@ -86,3 +72,25 @@ class Ring(Generic[T]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+class Ring(Bounded[T]):
+    """Never blocks its writer: when it is full, the oldest item is dropped.
+
+    With the default capacity of 1 a reader always gets the newest item. `dropped` counts
+    what readers never saw.
+    """
+
+    def __init__(self, capacity: int = 1) -> None:
+        super().__init__(capacity)
+
+    def put(self, item: T) -> None:
+        """Hand over an item without waiting. Raises `RingClosed`."""
+        with self._changed:
+            if self._closed:
+                raise RingClosed
+            if len(self._items) == self.capacity:
+                self._items.popleft()
+                self.dropped += 1
+            self._items.append(item)
+            self._changed.notify()

@@ -12,9 +12,7 @@ from streamcam.frames import RingClosed
 class Closable(Protocol):
     """Anything with a `close` that may be called twice and from any thread."""
 
-    def close(self) -> None:
-        """Release it."""
-        ...
+    def close(self) -> None: ...
 
 
 class Abandoned(Exception):
@@ -39,7 +37,7 @@ class Stage:
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin. Called once."""
+        """Called once."""
         self._thread.start()
 
     def join(self, timeout: float | None = None) -> bool:

@@ -57,7 +57,6 @@ class NullEngine:
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
     ) -> None:
-        """All is done here."""
         self._pictures.append(self.run(frame_HWC, params, out_HWC))
 
     def finish(self) -> NDArray[np.uint8]:
@@ -73,7 +72,6 @@ class NullEngine:
         return True
 
     def stage_ms(self) -> Mapping[str, float]:
-        """It has no stages."""
         return {}
 
     def close(self) -> None: ...

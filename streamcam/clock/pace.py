@@ -31,11 +31,9 @@ class SystemClock:
     """The clock on the wall. `time.sleep` is exact to about a millisecond everywhere."""
 
     def now(self) -> float:
-        """`time.perf_counter()` seconds."""
         return time.perf_counter()
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass."""
         time.sleep(seconds)
 
 

@@ -42,15 +42,12 @@ class Reopening:
 
     @property
     def topic(self) -> str:
-        """Of the notice."""
         return f"output {self.name}"
 
     def put_up(self, text: str) -> None:
-        """The notice of this output."""
         self.notices.put(Notice(self.topic, f"{self.topic}: {text}"))
 
     def settle(self) -> None:
-        """It is back."""
         self.notices.settle(self.topic)
 
 
@@ -103,7 +100,7 @@ class Delivery:
             return True
 
     def __call__(self) -> None:
-        """Do it. Returns at the end."""
+        """Returns at the end of the work."""
         errors: list[Exception] = []
         try:
             if self._paced:

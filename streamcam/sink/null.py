@@ -21,12 +21,10 @@ class Null:
         self.written = 0
 
     def write(self, frame: Frame) -> None:
-        """Discard it."""
         del frame
         self.written += 1
 
-    def close(self) -> None:
-        """Nothing to release."""
+    def close(self) -> None: ...
 
 
 def open_sink(argument: str, form: Format) -> Null:

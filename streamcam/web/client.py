@@ -34,7 +34,6 @@ class Instance:
 
     @property
     def numbers(self) -> tuple[str, str]:
-        """Its process and its port."""
         return str(self.running.pid), str(self.running.port)
 
     @property

@@ -54,7 +54,6 @@ def addressed(to: str | None) -> list[Instance]:
 
 
 def listed(found: Sequence[Instance]) -> str:
-    """For people."""
     return "; ".join(map(str, found))
 
 

@@ -107,8 +107,7 @@ def _monitor(trt: Any, tell: Tell) -> Any:  # noqa: ANN401
                 tell(name[:1].lower() + name[1:])
 
         def step_complete(self, name: str, step: int) -> bool:
-            """Go on."""
-            return True
+            return True  # go on
 
         def phase_finish(self, name: str) -> None: ...
 

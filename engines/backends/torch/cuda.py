@@ -64,7 +64,6 @@ class CudaStream(DeviceStream):
         return torch.cuda.stream(self.stream)
 
     def host_memory(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Pinned."""
         return torch.empty(shape, dtype=dtype, pin_memory=True)
 
     def copy(self, target: Tensor, source: Tensor) -> None:

@@ -79,7 +79,6 @@ class DataSet:
         }
 
     def __len__(self) -> int:
-        """Rows."""
         return len(self.drawings["photo"])
 
     def pieces(self, styles: Sequence[str], places: Sequence[Place], side: int) -> Tensor:

@@ -42,14 +42,10 @@ class Shot(Protocol):
         ...
 
     @property
-    def width(self) -> int:
-        """Pixels."""
-        ...
+    def width(self) -> int: ...
 
     @property
-    def height(self) -> int:
-        """Pixels."""
-        ...
+    def height(self) -> int: ...
 
 
 class Grabber(Protocol):

@@ -73,7 +73,6 @@ def parse_region(argument: str) -> tuple[int, int, int, int] | None:
 
 
 def rectangle(box: Screen) -> dict[str, int]:
-    """For `Grabber.grab`."""
     return {"left": box.x, "top": box.y, "width": box.width, "height": box.height}
 
 

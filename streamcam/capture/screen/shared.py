@@ -57,9 +57,7 @@ class Cast(Protocol):
         """Whether the desktop has ended it."""
         ...
 
-    def close(self) -> None:
-        """Share no longer."""
-        ...
+    def close(self) -> None: ...
 
 
 class Pictures(Protocol):
@@ -71,9 +69,7 @@ class Pictures(Protocol):
         """The part that `fit` wants of a picture, if there is a new one. Raises `Broken`."""
         ...
 
-    def close(self) -> None:
-        """Take no more."""
-        ...
+    def close(self) -> None: ...
 
 
 def open_shared_screen(argument: str, wanted: Wanted) -> SharedScreen:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from threading import Event, Thread
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from streamcam.capture.video.faults import NO_ANSWER
 from streamcam.capture.video.film import Film, Shot
 from streamcam.clock.pace import LONGEST_WAIT, Clock
 from streamcam.errors import SourceLost
 from streamcam.frames import Channel, RingClosed
+from streamcam.stage import Closable
 
 _POLL_SECONDS = 0.1  # seconds between looks at the stop
 _CLOSE_SECONDS = 0.2  # that the end of a reader is waited for, so that a device is free again
@@ -29,15 +30,7 @@ _USUAL_COUNT = 10
 _TOLERANCE = 3  # times the longest silence seen
 
 
-class Closes(Protocol):
-    """What can be closed."""
-
-    def close(self) -> None:
-        """Release it."""
-        ...
-
-
-Opened = TypeVar("Opened", bound=Closes)
+Opened = TypeVar("Opened", bound=Closable)
 
 
 def opened_aside(open_it: Callable[[], Opened], stop: Event) -> Opened:

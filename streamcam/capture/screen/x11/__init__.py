@@ -60,7 +60,6 @@ class XServer:
     """
 
     def __init__(self) -> None:
-        """Connect."""
         try:
             self._libraries = xcb.load()
         except (OSError, AttributeError) as error:

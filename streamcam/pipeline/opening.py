@@ -10,7 +10,7 @@ from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
-from streamcam.flow.post import Camera, PostWorker
+from streamcam.flow.post import NewestFrames, PostWorker
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
@@ -66,7 +66,7 @@ class Opening:
         self._say = say
         self._patience = Patience(options.source, say)
         self._deliveries: list[Delivery] = []
-        self._camera: Camera | None = None  # live
+        self._camera: NewestFrames | None = None  # live
         self._unowned: list[Callable[[], None]] = []  # close what no thread owns yet
 
     def run(self) -> Live:
@@ -168,7 +168,7 @@ class Opening:
         into: Inlet[Frame] = frames
         if options.realtime:  # "post" shows the newest frame while "infer" is at work on another
             newest = self._queue(counted=False)
-            self._camera = Camera(newest, options.format.fps, self._watched)
+            self._camera = NewestFrames(newest, options.format.fps, self._watched)
             into = Fork(frames, newest)
         worker = CaptureWorker(
             lambda: options.open_source(options.source, wanted),

@@ -57,7 +57,7 @@ def multipart(headers: Mapping[str, str]) -> Wrapping:
 
 def film(form: Format) -> Wrapping:
     """Matroska. For one viewer: its time stamps begin with that one's first picture."""
-    made = matroska.Film(form.width, form.height, form.fps)
+    made = matroska.MatroskaFilm(form.width, form.height, form.fps)
     return Wrapping(matroska.MEDIA_TYPE, made.head, made.add)
 
 

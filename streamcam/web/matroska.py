@@ -43,7 +43,7 @@ _LONGEST_GAP = 0.1
 _PACE = 0.99
 
 
-class Film:
+class MatroskaFilm:
     """One viewer's film: its `head`, then `add` for each picture. Used by one thread at a time.
 
     Pictures are `width` x `height` pixels, `fps` a second at most. A JPEG of another size is

@@ -16,7 +16,7 @@ from streamcam.capture.screen import permission
 from streamcam.capture.screen.desktop import (
     Grabber,
     NoPicture,
-    Shot,
+    ScreenPicture,
     bgra,
     check_visible,
     connect,
@@ -155,7 +155,7 @@ class ScreenSource:
             self._open = False
             release(self._grabber)
 
-    def _shot(self) -> Shot:
+    def _shot(self) -> ScreenPicture:
         """A picture. Takes it again if the first attempt failed because the monitor has changed."""
         try:
             return shoot(self._grabber, self._box)

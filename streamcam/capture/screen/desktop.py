@@ -33,7 +33,7 @@ class NoPicture(Exception):
     """The screen cannot be captured now. The message says why."""
 
 
-class Shot(Protocol):
+class ScreenPicture(Protocol):
     """A picture of the screen: `height` x `width` BGRA bytes in `raw`, until the next one."""
 
     @property
@@ -61,11 +61,11 @@ class Grabber(Protocol):
         """The whole desktop, then each monitor: left, top, width, height, is_primary."""
         ...
 
-    def grab(self, box: dict[str, int], /) -> Shot:
+    def grab(self, box: dict[str, int], /) -> ScreenPicture:
         """Take a picture of a rectangle, without the mouse pointer. May raise any exception."""
         ...
 
-    def point(self, shot: Shot, box: dict[str, int]) -> None:
+    def point(self, shot: ScreenPicture, box: dict[str, int]) -> None:
         """Draw the pointer into a picture of `box`, if it is there. May raise any exception."""
         ...
 
@@ -94,11 +94,13 @@ class Desktop:
                 self.close()
             raise
 
-    def grab(self, box: dict[str, int], /) -> Shot:
-        shot: Shot = self._mss.grab(box) if self._reader is None else self._reader.take(box)
+    def grab(self, box: dict[str, int], /) -> ScreenPicture:
+        shot: ScreenPicture = (
+            self._mss.grab(box) if self._reader is None else self._reader.take(box)
+        )
         return shot
 
-    def point(self, shot: Shot, box: dict[str, int]) -> None:
+    def point(self, shot: ScreenPicture, box: dict[str, int]) -> None:
         pointer = None if self._server is None else self._server.pointer()
         if pointer is not None:
             draw(pointer, bgra(shot), box["left"], box["top"])
@@ -176,7 +178,7 @@ def release(grabber: Grabber) -> None:
         grabber.close()
 
 
-def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
+def shoot(grabber: Grabber, box: dict[str, int]) -> ScreenPicture:
     """Take a picture without the pointer, which shows on a black desktop as well.
 
     Raises `NoPicture`, also for a display that is gone.
@@ -189,7 +191,7 @@ def shoot(grabber: Grabber, box: dict[str, int]) -> Shot:
     return shot
 
 
-def point(grabber: Grabber, shot: Shot, box: dict[str, int]) -> None:
+def point(grabber: Grabber, shot: ScreenPicture, box: dict[str, int]) -> None:
     """Draw the pointer into a picture of `box`. Raises `NoPicture`."""
     try:
         grabber.point(shot, box)
@@ -197,7 +199,7 @@ def point(grabber: Grabber, shot: Shot, box: dict[str, int]) -> None:
         raise NoPicture(_said(error)) from error
 
 
-def check_visible(grabber: Grabber, box: Screen) -> Shot:
+def check_visible(grabber: Grabber, box: Screen) -> ScreenPicture:
     """A first picture. Raises `UsageError` if there is none to be had, and on Wayland, where
     X clients are shown a black desktop, if it is black all over.
     """
@@ -217,7 +219,7 @@ def is_black(picture: Pixels) -> bool:
     return not picture[::4, ::4, :3].any()
 
 
-def bgra(shot: Shot) -> Pixels:
+def bgra(shot: ScreenPicture) -> Pixels:
     """The picture as (height, width, 4), without a copy."""
     return np.frombuffer(shot.raw, np.uint8).reshape(shot.height, shot.width, 4)
 

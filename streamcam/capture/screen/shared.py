@@ -60,7 +60,7 @@ class Cast(Protocol):
     def close(self) -> None: ...
 
 
-class Pictures(Protocol):
+class ScreenPictures(Protocol):
     """What is used of `ScreenStream`."""
 
     video: Video
@@ -119,7 +119,7 @@ def _begin(cast: ScreenCast, consent: Consent, fps: float) -> ScreenStream:
         raise UsageError(f"the shared screen cannot be opened: {words(error)}") from error
 
 
-def _close(stream: Pictures) -> None:
+def _close(stream: ScreenPictures) -> None:
     with suppress(Exception):  # what broke off is closed
         stream.close()
 
@@ -137,7 +137,7 @@ class SharedScreen:
 
     def __init__(
         self,
-        shared: tuple[Cast, Pictures, Consent],
+        shared: tuple[Cast, ScreenPictures, Consent],
         argument: str,
         wanted: Wanted,
         clock: Clock = SYSTEM_CLOCK,

@@ -37,7 +37,7 @@ class _NoFilm(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenVideo:
     """An open video, the stream in it that is the film, and the pipe through which it comes."""
 
     container: InputContainer
@@ -56,7 +56,7 @@ class Opened:
             self.pipe.close()
 
 
-def open_video(address: Address, stop: Event) -> Opened:
+def open_video(address: Address, stop: Event) -> OpenVideo:
     """Open `address`, and read so much of it that its streams are known.
 
     stop  ends the wait for a program that writes into a pipe
@@ -68,7 +68,7 @@ def open_video(address: Address, stop: Event) -> Opened:
             if pipe is not None:
                 closing.callback(pipe.close)
             container = closing.enter_context(_connect(address, pipe))
-            opened = Opened(container, _film_in(container), pipe)
+            opened = OpenVideo(container, _film_in(container), pipe)
         except StreamcamError:
             raise
         except Exception as error:  # see faults

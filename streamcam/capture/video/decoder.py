@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamcam.capture.video.address import parse_address
-from streamcam.capture.video.container import Opened, open_video
+from streamcam.capture.video.container import OpenVideo, open_video
 from streamcam.capture.video.faults import is_disconnection, is_input_output, reason
 from streamcam.capture.video.length import SEGMENTED, Length, length_of, longest_gap, stated_length
 from streamcam.capture.video.timing import stated_rate
@@ -156,7 +156,7 @@ class Decoder:
             return error
         return None
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenVideo:
         opened = open_video(self._address, self._stop)
         # Threads that work on several pictures at once delay the newest one by as many.
         finite = length_of(opened, self._address) is Length.FINITE

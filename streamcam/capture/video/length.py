@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamcam.capture.video.address import Address
-from streamcam.capture.video.container import Opened
+from streamcam.capture.video.container import OpenVideo
 
 SEGMENTED = frozenset({"hls", "dash"})
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
@@ -40,7 +40,7 @@ class Length(Enum):
     UNKNOWN = "either"
 
 
-def length_of(opened: Opened, address: Address) -> Length:
+def length_of(opened: OpenVideo, address: Address) -> Length:
     container, form = opened.container, opened.container.format.name
     if form in _CAMERAS:
         return Length.ENDLESS
@@ -51,7 +51,7 @@ def length_of(opened: Opened, address: Address) -> Length:
     return Length.UNKNOWN
 
 
-def longest_gap(opened: Opened, length: Length) -> float:
+def longest_gap(opened: OpenVideo, length: Length) -> float:
     """Seconds between two pictures that are still to be believed.
 
     A screen recording may rest for hours; the duration that an MP4 states is no limit, as it may
@@ -64,7 +64,7 @@ def longest_gap(opened: Opened, length: Length) -> float:
     return _LONGEST_GAP
 
 
-def stated_length(opened: Opened, address: Address) -> float | None:
+def stated_length(opened: OpenVideo, address: Address) -> float | None:
     """Seconds from the first picture to the end of the last one, where pictures do not tell.
 
     Only Matroska and WebM need it: their last picture may last longer than it says itself. Of
@@ -78,7 +78,7 @@ def stated_length(opened: Opened, address: Address) -> float | None:
     return container.duration * _MICRO if _is_whole_matroska(Path(address.target)) else None
 
 
-def _is_stored(opened: Opened, address: Address) -> bool:
+def _is_stored(opened: OpenVideo, address: Address) -> bool:
     """Whether it is a file, here or on a server."""
     container, form = opened.container, opened.container.format.name
     if not (address.remote or address.pipe):

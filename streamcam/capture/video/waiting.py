@@ -30,15 +30,15 @@ _USUAL_COUNT = 10
 _TOLERANCE = 3  # times the longest silence seen
 
 
-Opened = TypeVar("Opened", bound=Closable)
+Resource = TypeVar("Resource", bound=Closable)
 
 
-def opened_aside(open_it: Callable[[], Opened], stop: Event) -> Opened:
+def opened_aside(open_it: Callable[[], Resource], stop: Event) -> Resource:
     """What `open_it` returns or raises; `SourceLost` at once if `stop` is set meanwhile.
 
     What it still opens after that is closed again.
     """
-    opening: Future[Opened] = Future()
+    opening: Future[Resource] = Future()
 
     def work() -> None:
         try:
@@ -55,7 +55,7 @@ def opened_aside(open_it: Callable[[], Opened], stop: Event) -> Opened:
     return opening.result()
 
 
-def _close_again(opening: Future[Opened]) -> None:
+def _close_again(opening: Future[Resource]) -> None:
     if opening.exception() is None:
         opening.result().close()
 

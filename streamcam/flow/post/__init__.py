@@ -18,7 +18,7 @@ _SLOW = 1.5  # periods without a frame of the camera after which a picture is sh
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class NewestFrames:
     """What a live run shows the newest frame of.
 
     frames   its newest frame
@@ -49,7 +49,7 @@ class PostWorker:
         outboxes: Sequence[Queue[Frame]],
         finish: Finish,
         stats: Stats,
-        camera: Camera | None = None,
+        camera: NewestFrames | None = None,
     ) -> None:
         """`stats` notes how long resolving takes, and which level runs: "resolve". `camera`: None
         for a file."""
@@ -98,7 +98,7 @@ class PostWorker:
             if not self._is_past(picture):
                 self._put(finish.with_its_frame(picture))
 
-    def _keep_up(self, finish: Finish, camera: Camera, thinning: Thinning) -> None:
+    def _keep_up(self, finish: Finish, camera: NewestFrames, thinning: Thinning) -> None:
         """Show the camera's next frame, or the engine's next picture if none comes."""
         try:
             newest = camera.frames.get(_SLOW / camera.fps)

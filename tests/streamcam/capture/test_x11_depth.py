@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamcam.capture.screen.x11 import Layout, PointerImage, XFault, xcb
+from streamcam.capture.screen.x11 import PixelLayout, PointerImage, XFault, xcb
 from streamcam.capture.screen.x11.depth import DepthReader
 from streamcam.capture.screen.x11.pointer import draw
 
 TRUE, PSEUDO = xcb.TRUE_COLOR, xcb.PSEUDO_COLOR
 LAYOUTS = {
-    "15": Layout(15, 16, 32, TRUE, 0x7C00, 0x3E0, 0x1F, 32),
-    "16": Layout(16, 16, 32, TRUE, 0xF800, 0x7E0, 0x1F, 64),
-    "16, blue first": Layout(16, 16, 32, TRUE, 0x1F, 0x7E0, 0xF800, 64),
-    "8, BGR233": Layout(8, 8, 32, TRUE, 0x07, 0x38, 0xC0, 8),
-    "12": Layout(12, 16, 32, TRUE, 0xF00, 0xF0, 0xF, 16),
-    "24, blue first": Layout(24, 32, 32, TRUE, 0xFF, 0xFF00, 0xFF0000, 256),
-    "24": Layout(24, 32, 32, TRUE, 0xFF0000, 0xFF00, 0xFF, 256),
-    "30": Layout(30, 32, 32, TRUE, 0x3FF00000, 0xFFC00, 0x3FF, 1024),
-    "30, blue first": Layout(30, 32, 32, TRUE, 0x3FF, 0xFFC00, 0x3FF00000, 1024),
-    "32, upper ten": Layout(32, 32, 32, TRUE, 0xFFC00000, 0x3FF000, 0xFFC, 1024),
+    "15": PixelLayout(15, 16, 32, TRUE, 0x7C00, 0x3E0, 0x1F, 32),
+    "16": PixelLayout(16, 16, 32, TRUE, 0xF800, 0x7E0, 0x1F, 64),
+    "16, blue first": PixelLayout(16, 16, 32, TRUE, 0x1F, 0x7E0, 0xF800, 64),
+    "8, BGR233": PixelLayout(8, 8, 32, TRUE, 0x07, 0x38, 0xC0, 8),
+    "12": PixelLayout(12, 16, 32, TRUE, 0xF00, 0xF0, 0xF, 16),
+    "24, blue first": PixelLayout(24, 32, 32, TRUE, 0xFF, 0xFF00, 0xFF0000, 256),
+    "24": PixelLayout(24, 32, 32, TRUE, 0xFF0000, 0xFF00, 0xFF, 256),
+    "30": PixelLayout(30, 32, 32, TRUE, 0x3FF00000, 0xFFC00, 0x3FF, 1024),
+    "30, blue first": PixelLayout(30, 32, 32, TRUE, 0x3FF, 0xFFC00, 0x3FF00000, 1024),
+    "32, upper ten": PixelLayout(32, 32, 32, TRUE, 0xFFC00000, 0x3FF000, 0xFFC, 1024),
 }
 _CODES = {8: np.uint8, 16: np.uint16, 32: np.uint32}
 
@@ -84,7 +84,7 @@ def test_every_pixel_is_the_colour_that_its_bits_say(name, data):
 def test_numbered_colours_are_those_of_the_moment():
     table = np.random.default_rng(1).integers(0, 256, (256, 3), np.uint8)
     codes = np.arange(256).reshape(16, 16)
-    server = FakeServer(Layout(8, 8, 32, PSEUDO, 0, 0, 0, 256), codes, table)
+    server = FakeServer(PixelLayout(8, 8, 32, PSEUDO, 0, 0, 0, 256), codes, table)
     reader = DepthReader(server)
     assert np.array_equal(taken(reader, codes), table.reshape(16, 16, 3))
     server.table = table[::-1]  # a program has its own
@@ -101,12 +101,12 @@ def test_a_picture_of_another_size_follows():
 @pytest.mark.parametrize(
     "layout",
     [
-        Layout(1, 1, 32, xcb.STATIC_GRAY, 0, 0, 0, 2),
-        Layout(4, 4, 32, xcb.GRAY_SCALE, 0, 0, 0, 16),
-        Layout(24, 24, 32, TRUE, 0xFF0000, 0xFF00, 0xFF, 256),
-        Layout(16, 32, 32, TRUE, 0xF800, 0x7E0, 0x1F, 64),
-        Layout(16, 16, 32, TRUE, 0, 0, 0, 64),
-        Layout(12, 16, 32, PSEUDO, 0, 0, 0, 100_000),
+        PixelLayout(1, 1, 32, xcb.STATIC_GRAY, 0, 0, 0, 2),
+        PixelLayout(4, 4, 32, xcb.GRAY_SCALE, 0, 0, 0, 16),
+        PixelLayout(24, 24, 32, TRUE, 0xFF0000, 0xFF00, 0xFF, 256),
+        PixelLayout(16, 32, 32, TRUE, 0xF800, 0x7E0, 0x1F, 64),
+        PixelLayout(16, 16, 32, TRUE, 0, 0, 0, 64),
+        PixelLayout(12, 16, 32, PSEUDO, 0, 0, 0, 100_000),
     ],
 )
 def test_what_cannot_be_read_names_the_depth_and_the_remedy(layout):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamcam.flow.infer.engine_input import EngineInput
-from streamcam.flow.post import Camera, PostWorker
+from streamcam.flow.post import NewestFrames, PostWorker
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.thinning import Thinning
 from streamcam.frames import Channel, Frame, MadeOf, Ring, RingClosed
@@ -164,7 +164,7 @@ class Post:
     ended: list = field(default_factory=list)
 
     def __post_init__(self):
-        camera = Camera(self.camera, 30.0, lambda: self.watched)
+        camera = NewestFrames(self.camera, 30.0, lambda: self.watched)
         self.worker = PostWorker(self.pictures, [self.out], self.finish, self.stats, camera)
         self.thread = Thread(target=self._work)
         self.thread.start()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamcam.web.matroska import Film
+from streamcam.web.matroska import MatroskaFilm
 
 
 def jpeg(level, width=48, height=32):
@@ -29,7 +29,7 @@ class Live:
         self._pictures = pictures
         self._gaps = gaps if isinstance(gaps, list) else [gaps] * len(pictures)
         self._now = 100.0
-        self._film = Film(48, 32, fps, lambda: self._now)
+        self._film = MatroskaFilm(48, 32, fps, lambda: self._now)
         self._waiting = self._film.head
 
     def read(self, size):

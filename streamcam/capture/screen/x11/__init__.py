@@ -21,7 +21,7 @@ class XFault(Exception):
     """The X server cannot be reached, or refused a request. The message says why."""
 
 
-class Layout(NamedTuple):
+class PixelLayout(NamedTuple):
     """How a pixel of the desktop lies in memory, and what its bits mean.
 
     kind              xcb.TRUE_COLOR, PSEUDO_COLOR, …: whether the bits are a colour or a number
@@ -101,7 +101,7 @@ class XServer:
                 randr.xcb_randr_monitor_info_next(ctypes.byref(rest))
         return found
 
-    def layout(self) -> Layout:
+    def layout(self) -> PixelLayout:
         """Of the desktop's pixels. Raises `XFault` where a picture is in big-endian order."""
         library = self._libraries.xcb
         setup = library.xcb_get_setup(self._connection)
@@ -111,7 +111,7 @@ class XServer:
         count = library.xcb_setup_pixmap_formats_length(setup)
         form = next(one for one in formats[:count] if one.depth == self.depth)
         visual = self._visual()
-        return Layout(
+        return PixelLayout(
             *(self.depth, form.bits_per_pixel, form.scanline_pad),
             *(visual.kind, visual.red, visual.green, visual.blue, visual.entries),
         )

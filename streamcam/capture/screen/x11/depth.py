@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamcam.capture.screen.x11 import Layout, XFault, XServer, xcb
+from streamcam.capture.screen.x11 import PixelLayout, XFault, XServer, xcb
 from streamcam.frames import Pixels
 
 _CODES = {8: np.uint8, 16: np.uint16, 32: np.uint32}  # bits per pixel: a pixel in memory
@@ -79,7 +79,7 @@ class DepthReader:
             self._bgra |= self._part
 
 
-def _is_known(layout: Layout, *, numbered: bool) -> bool:
+def _is_known(layout: PixelLayout, *, numbered: bool) -> bool:
     if layout.bits_per_pixel not in _CODES:
         return False
     if numbered:
@@ -95,7 +95,7 @@ def _listed(colours: NDArray[np.uint8]) -> Words:
     return bgra.view(np.uint32)[:, 0]
 
 
-def _colours_of(codes: NDArray[np.int64], layout: Layout) -> Words:
+def _colours_of(codes: NDArray[np.int64], layout: PixelLayout) -> Words:
     """Pixels whose bits are a colour as BGRA: all ones is 255."""
     found = np.zeros(codes.shape, np.int64)
     for mask, place in ((layout.blue, _BLUE), (layout.green, _GREEN), (layout.red, _RED)):

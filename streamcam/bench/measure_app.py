@@ -105,7 +105,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         say(line)
         first_frame_s, rss_mb = _start_up(options, say)
         options = replace(options, size=(engine.spec.width, engine.spec.height))
-        samples = _take_turns(options, engine, clip, seconds)
+        samples = _sampled(options, engine, clip, seconds)
     finally:
         engine.close()
     times = sorted(samples.alone)
@@ -152,7 +152,7 @@ def _measurable(options: Options) -> Options:
     return replace(options, preset=preset, source="demo", outputs=("null",), web=False)
 
 
-def _take_turns(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
+def _sampled(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
     size = (engine.spec.width, engine.spec.height)
     fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
     frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])

@@ -40,7 +40,7 @@ def curtain(
     Ends with 1 if one that runs was not reached.
     """
     from streamcam.web.client import NotReached
-    from streamcam.web.instances import addressed, tell
+    from streamcam.web.instances import addressed, ask_all
 
     terminal = Terminal(optional=True)
     targets = addressed(to)
@@ -48,7 +48,7 @@ def curtain(
     def draw(one: Instance) -> None:
         say_done(terminal, f"curtain: {name}", one.send_curtain(name), targets)
 
-    failure = tell(targets, draw)
+    failure = ask_all(targets, draw)
     if isinstance(failure, NotReached):
         raise NotReached(f"{failure} What that shows may be as it was.")
     if failure is not None:

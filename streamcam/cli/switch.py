@@ -33,7 +33,7 @@ def switch(
     to: To = None,
 ) -> None:
     """Switch the running streamcam to another look, or else to another preset."""
-    from streamcam.web.instances import tell
+    from streamcam.web.instances import ask_all
 
     if Path(name).suffix.lower() == ".toml":
         # What a page may ask of the running program stays within the folders of presets.
@@ -50,7 +50,7 @@ def switch(
         what, instance = _switched(one, name)
         say_done(terminal, f"{what}: {name}", instance, targets)
 
-    failure = tell(targets, change)
+    failure = ask_all(targets, change)
     if failure is not None:
         raise failure
 

@@ -127,7 +127,7 @@ class CaptureWorker:
             except StreamcamError:  # still not there; the notice says what was lost
                 continue
             except Exception as error:  # noqa: BLE001  # see the class
-                self._tell(error)
+                self._report(error)
                 continue
             self._seq_offset = self._next_seq
             self._time_offset = self._last_time + 1 / source.fps
@@ -137,10 +137,10 @@ class CaptureWorker:
         return None
 
     def _lose(self, error: Exception) -> None:
-        self._tell(error)
+        self._report(error)
         self._close()
 
-    def _tell(self, error: Exception) -> None:
+    def _report(self, error: Exception) -> None:
         said = told(error)
         if not isinstance(error, StreamcamError):
             said = f"{self.opened.result().label}: {said}"
@@ -156,4 +156,4 @@ class CaptureWorker:
         try:
             source.close()
         except Exception as error:  # noqa: BLE001  # it is gone, however it went
-            self._tell(error)
+            self._report(error)

@@ -89,7 +89,7 @@ class Live:
             elif self._pending is not None and self._pending.serves(spec, self._spec):
                 self._pending.preset = preset
             else:
-                self._tell(f"preset {preset.name}: its engine is being built")
+                self._put_up(f"preset {preset.name}: its engine is being built")
                 self._wish(Pending(preset, spec), done=0)
 
     def mend(self, error: Exception, *, build_left: bool = False) -> None:
@@ -131,7 +131,7 @@ class Live:
             begins = spec != self._spec
             self._wish(Pending(waiting.preset, spec), done=0 if begins else 1)
             if not begins:  # the picture is back in the shape of the running one
-                self._tell(self._options.unmet(self.preset))
+                self._put_up(self._options.unmet(self.preset))
         if begins:
             size = f"{spec.width}x{spec.height}"
             self._say(f"engine: the picture has another shape, for which {size} is built")
@@ -190,7 +190,7 @@ class Live:
                 self._box.encode_with(engine.encode)
                 self._workers.infer.swap(engine, self._box)
                 self._spec = pending.spec
-                self._tell(self._options.unmet(pending.preset))
+                self._put_up(self._options.unmet(pending.preset))
             else:
                 self._change_over(engine, pending)
             self._encode = engine.encode
@@ -234,7 +234,7 @@ class Live:
                 return
             if pending.resizes(self.preset, self._spec) and not pending.grows:
                 self._specs.automatic.refuse((self._spec.width, self._spec.height))
-            self._tell(
+            self._put_up(
                 f"{pending.named(self.preset, self._spec)}: {error} The running engine stays."
             )
 
@@ -242,7 +242,7 @@ class Live:
         """Make `preset` the running one, with what it says beside look and engine."""
         before, self.preset = self.preset, preset
         self._workers.follow(preset, before, self._options)
-        self._tell(self._options.unmet(preset))
+        self._put_up(self._options.unmet(preset))
 
-    def _tell(self, notice: str) -> None:
+    def _put_up(self, notice: str) -> None:
         self._stats.notices.put(Notice("preset", notice))

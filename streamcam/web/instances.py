@@ -57,7 +57,7 @@ def listed(found: Sequence[Instance]) -> str:
     return "; ".join(map(str, found))
 
 
-def tell(targets: Sequence[Instance], act: Callable[[Instance], None]) -> StreamcamError | None:
+def ask_all(targets: Sequence[Instance], act: Callable[[Instance], None]) -> StreamcamError | None:
     """Call `act` for each, on threads of their own: a program that does not answer delays no other.
 
     Returns the error of those that failed: a `UsageError` if they refuse, `NotReached` if one of

@@ -84,7 +84,7 @@ class Measurement:
         with ExitStack() as stack:
             engines = self._open_engines(options, stack)
             spec = next(iter(engines.values())).spec
-            fastest = self._take_turns(options, engines, seconds, stack)
+            fastest = self._run_sides(options, engines, seconds, stack)
         figures.limit = limit_of(open_model(spec), spec)
         figures.limit_ms = figures.limit.ms
         figures.shares = {
@@ -113,7 +113,7 @@ class Measurement:
             raise BackendUnavailable(next(iter(self._figures.missing.values())))
         return engines
 
-    def _take_turns(
+    def _run_sides(
         self, options: Options, engines: Mapping[str, Engine], seconds: float, stack: ExitStack
     ) -> str:
         """Fill `sides`; the name of our fastest engine."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from streamcam.errors import UsageError
 from streamcam.web import client
 from streamcam.web.client import Instance, NotReached
-from streamcam.web.instances import addressed, instances, tell
+from streamcam.web.instances import addressed, ask_all, instances
 from streamcam.web.runtime import Running, saved
 from streamcam.web.server import Site, WebServer
 
@@ -63,13 +63,13 @@ def curtain(name):
 def test_an_instance_is_found_and_told(web, program):
     (found,) = instances()
     assert str(found) == f"{os.getpid()} (anime to web, a/b.mp4, port {web.port})"
-    assert tell([found], curtain("card")) is None
+    assert ask_all([found], curtain("card")) is None
     assert program.curtain == "card"
     assert found.send_look("ink").preset == "anime"
     assert program.stats.snapshot().look == "ink"
     program.preset_name = "noir"
     assert found.up_to_date().preset == "noir"
-    refusal = tell([found], curtain("cart"))
+    refusal = ask_all([found], curtain("cart"))
     assert isinstance(refusal, UsageError)
     assert str(refusal).startswith("unknown curtain 'cart'. Did you mean 'card'?")
 
@@ -126,7 +126,7 @@ def test_one_that_is_deaf_is_named_and_keeps_nobody_waiting(
     running(other.pid, deaf).save(folder)
     found = instances()
     assert len(found) == 2
-    failure = tell(found, curtain("off"))
+    failure = ask_all(found, curtain("off"))
     assert program.curtain == "off"
     assert isinstance(failure, NotReached)
     assert str(failure) == (
@@ -137,7 +137,7 @@ def test_one_that_is_deaf_is_named_and_keeps_nobody_waiting(
 
 def test_one_whose_page_has_gone_is_not_reached(folder, other, nobody):
     running(other.pid, nobody).save(folder)
-    failure = tell(instances(), curtain("off"))
+    failure = ask_all(instances(), curtain("off"))
     assert isinstance(failure, NotReached)
     assert str(failure).startswith(f"process {other.pid} (noir to virtualcam:/dev/video9, port ")
     assert f"nothing answers on port {nobody}: Connection refused" in str(failure)
@@ -146,7 +146,7 @@ def test_one_whose_page_has_gone_is_not_reached(folder, other, nobody):
 def test_another_program_that_has_the_port_now(web, folder, other):
     running(other.pid, web.port).save(folder)
     its = instances()[-1]
-    failure = tell([its], curtain("off"))
+    failure = ask_all([its], curtain("off"))
     assert isinstance(failure, NotReached)
     assert "answers: the token is not that of the running program" in str(failure)
 
@@ -167,7 +167,7 @@ def test_what_is_no_streamcam_is_not_reached(folder, other, answer):
         talk = "import socket, sys; c = socket.socket(fileno=0).accept()[0]; c.recv(9999); "
         talk += f"c.sendall({answer!r}); c.close()"
         with subprocess.Popen([sys.executable, "-c", talk], stdin=listener.fileno()):
-            failure = tell(instances(), curtain("off"))
+            failure = ask_all(instances(), curtain("off"))
     assert isinstance(failure, NotReached)
     assert "is not streamcam" in str(failure)
 
@@ -177,7 +177,7 @@ def test_who_ended_meanwhile_shows_nothing_any_more(folder, other, nobody):
     found = instances()
     other.kill()
     other.wait()
-    failure = tell(found, curtain("off"))
+    failure = ask_all(found, curtain("off"))
     assert isinstance(failure, UsageError)
     assert str(failure).startswith("no streamcam is running")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from types import TracebackType
 from typing import Self
 
 CURTAIN_KEYS = {"f": "freeze", "c": "card", "o": "off"}  # the same key again shows the picture
@@ -28,12 +27,7 @@ if sys.platform == "win32":
             self.active = sys.stdin.isatty()
             return self
 
-        def __exit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> None:
+        def __exit__(self, *error: object) -> None:
             self.active = False
 
         def pressed(self) -> str:
@@ -64,12 +58,7 @@ else:
                 tty.setcbreak(self._terminal)
             return self
 
-        def __exit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> None:
+        def __exit__(self, *error: object) -> None:
             if self.active:
                 self.active = False
                 with suppress(termios.error):  # its window was closed: nothing to put back

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from textwrap import wrap
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from streamcam.cli.run.keys import CURTAIN_KEYS
@@ -49,13 +48,7 @@ class PlainStatus:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing stays on the screen."""
+    def __exit__(self, *error: object) -> None: ...
 
     def show(self, now: Snapshot, preset: Preset) -> None:
         if now.notice != self._notice:
@@ -88,12 +81,7 @@ class LiveStatus:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
     def show(self, now: Snapshot, preset: Preset) -> None:

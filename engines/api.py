@@ -138,7 +138,7 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Whoever waits for an engine that takes long to build. Called on the thread that builds.
+    """What the caller of a long build hears and decides. Called on the thread that builds.
 
     tell       what is being done now, in a few words
     wanted     False ends the build within a tenth of a second
@@ -151,7 +151,7 @@ class Watch:
     make_room: Callable[[], bool] = lambda: False
 
 
-NOBODY = Watch()
+UNWATCHED = Watch()  # a build that no caller follows
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import cast
 
 from engines import backends
-from engines.api import NOBODY, Engine, EngineSpec, Watch
+from engines.api import UNWATCHED, Engine, EngineSpec, Watch
 from engines.backends import Runner
 from engines.backends.tensorrt.plan_process import with_plans
 from engines.choice import backends_for, compiles, tensorrt_for, tensorrt_here
@@ -28,7 +28,7 @@ from engines.stream import StreamEngine
 logger = logging.getLogger("engines.build")
 
 
-def build(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
+def build(spec: EngineSpec, watch: Watch = UNWATCHED) -> Engine:
     """A ready engine. Takes from half a second to seconds; minutes for backend "tensorrt" if its
     plans are not there, which "auto" does not wait for, and for the graphs of a new model.
 
@@ -163,7 +163,7 @@ def _build_on(name: str, spec: EngineSpec, model: Model, watch: Watch) -> Engine
 
 def _make_room(need: Need | None, model: Model, watch: Watch) -> None:
     """Before an engine takes memory beside others of this process. Raises `BackendUnavailable` if
-    there is too little and nobody gives some up; an engine that is alone may try in any case."""
+    there is too little and no engine gives some up; an engine that is alone may try in any case."""
     if need is None or need.needed <= need.free or not is_held(need.device):
         return
     if watch.make_room():

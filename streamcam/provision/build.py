@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from engines.api import NOBODY, Engine, EngineSpec, Watch
+from engines.api import UNWATCHED, Engine, EngineSpec, Watch
 from engines.build import build, engine_steps, ready_plans
 from streamcam.options import Options
 from streamcam.provision.batching import build_batched
@@ -14,7 +14,7 @@ from streamcam.provision.size import build_fitting, build_ready, candidates, def
 from streamcam.provision.spec import describe, spec_for
 
 
-def build_engine(spec: EngineSpec, watch: Watch = NOBODY) -> Engine:
+def build_engine(spec: EngineSpec, watch: Watch = UNWATCHED) -> Engine:
     """`engines.build.build`: the one place of the app that calls it."""
     return build(spec, watch)
 

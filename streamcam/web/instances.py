@@ -11,7 +11,7 @@ from streamcam.web.client import Instance, NotReached
 from streamcam.web.runtime import runtime_folder, saved
 
 ALL = "all"
-_NOBODY = "no streamcam is running; start one with: streamcam --preset anime"
+_NONE_RUNS = "no streamcam is running; start one with: streamcam --preset anime"
 
 Result = TypeVar("Result")
 
@@ -38,7 +38,7 @@ def addressed(to: str | None) -> list[Instance]:
     """
     found = instances()
     if not found:
-        raise UsageError(_NOBODY)
+        raise UsageError(_NONE_RUNS)
     if to is None or to.casefold() == ALL:
         return found
     numbered = [one for one in found if to in one.numbers]
@@ -76,7 +76,7 @@ def ask_all(targets: Sequence[Instance], act: Callable[[Instance], None]) -> Str
     there = [(one, why) for one, why in outcomes if not _ended(one, why)]
     failed = [(one, why) for one, why in there if why is not None]
     if not there:
-        return UsageError(_NOBODY)
+        return UsageError(_NONE_RUNS)
     return _failure(failed, len(targets)) if failed else None
 
 

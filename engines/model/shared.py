@@ -57,7 +57,7 @@ def weights_key(model: Model) -> Hashable:
 
 
 def _state(file: Path) -> tuple[str, int, int]:
-    """A file that has gone has none: who reads it says so."""
+    """A file that has gone has none: reading it says so."""
     try:
         state = file.stat()
     except OSError:

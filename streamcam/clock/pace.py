@@ -68,8 +68,9 @@ class FrameSchedule:
 
     The first picture is due when it is asked about. A picture that comes more than a period
     late is left out, but never two in a row: skipping saves the work that follows decoding.
-    From 0.2 s on `behind` asks the decoder for less. Who is a whole second late (a stalled disk,
-    a laptop that slept, a file too heavy for this machine) will not catch up: the schedule moves.
+    From 0.2 s on `behind` asks the decoder for less. A source that is a whole second late (a
+    stalled disk, a laptop that slept, a file too heavy for this machine) will not catch up: the
+    schedule moves.
     """
 
     def __init__(self, period: float, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""The cameras that can be a source: their modes, and who holds them."""
+"""The cameras that can be a source: their modes, and the programs that hold them."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def _is_raw(path: Path) -> bool:
         with _opened(path, "TIFF") as image:
             tags = image.getexif()
             return _DNG in tags or (tags.get(_SUBFILE) == 1 and _SUBPICTURES in tags)
-    except Exception:  # noqa: BLE001  # damaged: who reads it says so
+    except Exception:  # noqa: BLE001  # damaged: reading it says so
         return False
 
 
@@ -119,7 +119,7 @@ def _is_single_heif(data: bytes, path: Path) -> bool:
         return data[8:12] == b"avis" and not _is_animated(path)
     try:
         return heif.layout(data) is not None
-    except Exception:  # noqa: BLE001  # damaged: who reads it says so
+    except Exception:  # noqa: BLE001  # damaged: reading it says so
         return True
 
 
@@ -127,7 +127,7 @@ def _is_animated(path: Path) -> bool:
     try:
         with _opened(path, "GIF", "WEBP", "AVIF") as image:
             return bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001  # damaged: who reads it says so
+    except Exception:  # noqa: BLE001  # damaged: reading it says so
         return False
 
 

@@ -40,7 +40,7 @@ class MainThread:
                 return
             try:
                 call()
-            except BaseException as error:  # noqa: BLE001  # it belongs to the one who waits
+            except BaseException as error:  # noqa: BLE001  # the thread that waits raises it
                 done.set_exception(error)
             else:
                 done.set_result(None)

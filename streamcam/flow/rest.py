@@ -15,7 +15,7 @@ _ASLEEP = "no program shows the picture: the engine rests until one does"
 class Rest:
     """`gate`, closed once `watched` has been False for `seconds`. See Gate.
 
-    A viewer who comes gets the next frame restyled.
+    The next frame after a viewer comes is restyled.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Gate "always": every frame goes to the engine. For files, and for those who measure."""
+"""Gate "always": every frame goes to the engine. For files and for measurements."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Pipeline:
         self._opening.curtain.draw(name)
 
     def select_preset(self, name: str) -> None:
-        """Takes names alone, no paths: who asks may be a web page."""
+        """Takes names alone, no paths: a web page may ask."""
         if name not in preset_names():
             raise UnknownChoice("preset", name, preset_names())
         self.apply_preset(load_preset(name))

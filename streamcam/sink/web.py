@@ -59,7 +59,7 @@ class WebSink:
                 return
             if frame.repeat and self._jpeg is not None:
                 return
-        # Outside the lock, so that viewers who come and go never wait for the encoder.
+        # Outside the lock, so that viewers that come and go never wait for the encoder.
         cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR, dst=self._bgr)
         jpeg = cv2.imencode(".jpg", self._bgr, _QUALITY)[1].tobytes()
         with self._changed:
@@ -100,7 +100,7 @@ class WebSink:
 
 
 class Viewer:
-    """One who watches. Used by one thread at a time."""
+    """One viewer. Used by one thread at a time."""
 
     def __init__(self, sink: WebSink) -> None:
         self._sink = sink

@@ -43,7 +43,7 @@ def opened_aside(open_it: Callable[[], Resource], stop: Event) -> Resource:
     def work() -> None:
         try:
             opening.set_result(open_it())
-        except BaseException as error:  # noqa: BLE001  # raised by who waits for it
+        except BaseException as error:  # noqa: BLE001  # raised by the thread that waits
             opening.set_exception(error)
 
     Thread(target=work, name="video opening", daemon=True).start()
@@ -138,7 +138,7 @@ class ReadAhead:
                 self._shots.put(self._film.next())
         except RingClosed:
             pass
-        except Exception as error:  # noqa: BLE001  # raised by who reads
+        except Exception as error:  # noqa: BLE001  # raised by `next`
             with suppress(RingClosed):
                 self._shots.put(error)
         finally:

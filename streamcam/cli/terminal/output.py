@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
 
-_TIMEOUT_SECONDS = 0.2  # seconds that a reader who has kept up so far may make a live run wait
+_TIMEOUT_SECONDS = 0.2  # seconds that a reader that has kept up so far may make a live run wait
 _FAILURES = (OSError, ValueError, RuntimeError)  # the system's, a closed stream, one in use
 
 

@@ -1,4 +1,4 @@
-"""Claim: who may record to a name. One at a time, and nothing that is there already is touched.
+"""Claim: one recording to a name at a time. Nothing that is there already is touched.
 
 A recording grows in `NAME.part` beside the file that it becomes. That file's lock says that
 a program records to NAME, and ends with its process. What lies there without a lock (the rest of a

@@ -1,4 +1,4 @@
-"""Readers of a device file: how many have it open, told by the kernel (inotify), and who."""
+"""Readers of a device file: how many programs have it open, by the kernel (inotify), and which."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Readers:
 
 
 def watch_readers(path: str) -> Readers | None:
-    """None where it cannot be told who reads a device."""
+    """None where the readers of a device cannot be told."""
     if sys.platform != "linux":
         return None
     with suppress(OSError):

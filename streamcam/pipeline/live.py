@@ -8,6 +8,7 @@ from threading import RLock
 from engines.api import Engine, EngineSpec
 from engines.build import engine_steps
 from streamcam.errors import UsageError
+from streamcam.flow.infer.styling import Styling
 from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.options import Options
@@ -35,12 +36,12 @@ class Live:
     def __init__(
         self,
         options: Options,
-        running: tuple[Engine, ParamsBox],
+        styling: Styling,
         workers: Workers,
         say: Callable[[str], None],
     ) -> None:
         """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
-        engine, self._box = running
+        engine, self._styling = styling.engine, styling
         self._options, self._workers, self._stats = options, workers, workers.stats
         self._say = say
         self._lock = RLock()
@@ -50,12 +51,11 @@ class Live:
         self._spec = spec_for(options.preset, options, size, engine.spec.batching)
         self._repair = Repair(workers.stats.notices, (self._spec, engine.spec))
         self._specs = Specs(options, engine.spec, self._repair)
-        self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
         self._growth = Growth(options.format.fps, self._specs)
         self._outage = Outage(workers.stats.notices, say)
-        self._stats.ask("look", lambda: self._box.look)
+        self._stats.ask("look", lambda: self._styling.params.look)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
 
     def select_look(self, name: str) -> None:
@@ -67,7 +67,7 @@ class Live:
         with self._lock:
             if self._repair.broken:
                 raise UsageError(f"look {name}: there is no engine now; choose it again later.")
-            show_look(self._box, self.preset, name)
+            show_look(self._styling.params, self.preset, name)
             self._chosen = name != self.preset.name
 
     def apply(self, preset: Preset) -> None:
@@ -78,12 +78,13 @@ class Live:
         """
         spec = self._specs.of(preset)
         if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
-            read_looks(preset, self._encode)
+            read_looks(preset, self._styling.engine.encode)
         with self._lock:
             self._chosen = False
             if self._is_shown_by_running(spec):
-                look = kept_look(preset, self.preset, self._box.look, chosen=self._chosen)
-                show_look(self._box, preset, look)
+                shown = self._styling.params
+                look = kept_look(preset, self.preset, shown.look, chosen=self._chosen)
+                show_look(shown, preset, look)
                 self._adopt(preset)
                 self._go_on_building(preset, spec)
             elif self._pending is not None and self._pending.serves(spec, self._spec):
@@ -187,13 +188,13 @@ class Live:
                 return
             shown = pending.preset is self.preset and not self._repair.broken
             if shown and same_but_size(pending.spec, self._spec):
-                self._box.encode_with(engine.encode)
-                self._workers.infer.swap(engine, self._box)
-                self._spec = pending.spec
-                self._tell(self._options.unmet(pending.preset))
+                params = self._styling.params
+                params.encode_with(engine.encode)
             else:
-                self._change_over(engine, pending)
-            self._encode = engine.encode
+                params = self._params_for(engine, pending.preset)
+            self._styling, self._spec = Styling(engine, params), pending.spec
+            self._workers.infer.swap(self._styling)
+            self._adopt(pending.preset)
             self._repair.running(pending.spec, engine.spec)
             if pending.mends or pending.grows:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
@@ -204,14 +205,12 @@ class Live:
         self._room.look_at(engine.spec.device)
         self._say(describe(engine))
 
-    def _change_over(self, engine: Engine, pending: Pending) -> None:
-        preset = pending.preset
+    def _params_for(self, engine: Engine, preset: Preset) -> ParamsBox:
+        """What another preset shows, or the running one on another model, in place of what runs."""
         encode_looks(preset, engine.encode)
-        wanted = preset.showing(kept_look(preset, self.preset, self._box.look, chosen=self._chosen))
-        box = ParamsBox(engine.encode, wanted)
-        self._workers.infer.swap(engine, box)
-        self._box, self._spec = box, pending.spec
-        self._adopt(preset)
+        shown = self._styling.params
+        wanted = preset.showing(kept_look(preset, self.preset, shown.look, chosen=self._chosen))
+        return ParamsBox(engine.encode, wanted)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""

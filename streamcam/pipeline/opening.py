@@ -9,6 +9,7 @@ from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
+from streamcam.flow.infer.styling import Styling
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.flow.post import Camera, PostWorker
 from streamcam.flow.stages import Loss, Stages
@@ -78,7 +79,7 @@ class Opening:
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
         engine, line = result_of(first.opened, lambda: self._patience.lost(source))
-        box = ParamsBox(engine.encode, options.preset.showing())
+        styling = Styling(engine, ParamsBox(engine.encode, options.preset.showing()))
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
         if opened.sound and any(output.finishes for output in sinks.values()):
@@ -93,7 +94,7 @@ class Opening:
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(
             (frames, pictures),
-            (engine, box),
+            styling,
             gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
             view_for(options.preset, options),
@@ -104,7 +105,7 @@ class Opening:
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)
-        live = Live(options, (engine, box), workers, self._say)
+        live = Live(options, styling, workers, self._say)
         frames.dropped = 0  # what came before there was an engine was never late
         work = keeping_time(infer.work)
         self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)

@@ -106,7 +106,7 @@ def test_a_turn_back_while_it_is_built_forgets_it(world, running, go_on):
     turn(world)
     assert building.wait(10)
     turn(world, (320, 180))
-    wait_until(lambda: pipeline._live._pending.spec == pipeline._live._spec)
+    wait_until(lambda: pipeline._live._pending.spec == pipeline._live._recipe.spec)
     go_on.set()
     wait_until(lambda: len(world.engines) == before + 1 and world.engines[-1].closes)
     assert world.engines[-1].runs == 0

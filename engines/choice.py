@@ -9,19 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from engines.api import EngineSpec
-from engines.backends.tensorrt.card import (
-    Card,
-    card_for,
-    find_card,
-    flavour_for,
-    has_driver,
-    torch_obstacle,
-)
-from engines.backends.tensorrt.flavour import RTX, Flavour, open_flavour
-from engines.backends.tensorrt.plan import PORTABLE
+from engines.backends.tensorrt.card import find_card, has_driver, tensorrt_here, torch_obstacle
 from engines.backends.tensorrt.plans import find_plans
 from engines.backends.torch.compiler import compiler_obstacle
-from engines.errors import BackendUnavailable, quoted
+from engines.errors import BackendUnavailable
 from engines.model import Model
 from engines.outages import broken_compile, broken_plan
 
@@ -66,44 +57,13 @@ def compiles(spec: EngineSpec) -> bool:
     )
 
 
-def tensorrt_here(spec: EngineSpec) -> tuple[Flavour, Card]:
-    """TensorRT for the card of `spec`. Raises `BackendUnavailable`."""
-    card = card_for(spec.device)
-    return flavour_for(card), card
-
-
-def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
-    """TensorRT and the GPU architecture to build for, on any machine.
-
-    architecture  "sm89", "8.9" or "portable"; None is this machine's card, else "portable"
-
-    Raises `BackendUnavailable`.
-    """
-    if architecture is None:
-        card = find_card("auto") if find_spec("torch") is not None else None
-        if card is not None:
-            flavour = flavour_for(card)
-            return flavour, card.target(flavour)
-        architecture = PORTABLE
-    flavour = open_flavour(RTX)
-    named = architecture.lower().replace("_", "").replace(".", "")
-    named = f"sm{named}" if named.isdigit() else named
-    known = [PORTABLE, *flavour.architectures]
-    if named not in known:
-        raise BackendUnavailable(
-            f"GPU architecture {quoted(architecture)}: {flavour.label} builds for "
-            f"{', '.join(known)}."
-        )
-    return flavour, named
-
-
 def _with_tensorrt(spec: EngineSpec, model: Model) -> tuple[str, ...]:
     if broken_plan(spec):  # why was said when it failed
         raise BackendUnavailable(
             f"the TensorRT engine for {spec.width}x{spec.height} failed in this run, which does "
             "not use it again."
         )
-    flavour, card = tensorrt_here(spec)
+    flavour, card = tensorrt_here(spec.device)
     if spec.precision == "fp8" and card.capability < _ADA:
         raise BackendUnavailable(
             f"precision 'fp8': this {card.name} has no float8 arithmetic, which begins with Ada "

@@ -1,19 +1,23 @@
 """Backends: what executes a frame step. One folder each; its name is the choice.
 
-A backend's `runner.py` has `build_runner(model, spec) -> Runner` and `needs(model, spec) -> Need`,
-the memory that one takes beside what runs (None: not known), and its `cost.py` says what a frame
-costs there (`engines/bench/measure.py`). (`null` has no model and is an Engine.)
+A backend's `runner.py` has what `Backend` says, and its `cost.py` says what a frame costs there
+(`engines/bench/measure.py`). (`null` has no model and is an Engine.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding
+from engines.api import Embedding, EngineSpec, Watch
+from engines.errors import BackendUnavailable, quoted
+from engines.memory import Need
+from engines.model import Model
 
 Conditioning = Mapping[str, NDArray[np.float32]]
 # What the next frame will find of those before it: the inputs `Signature.state` by name, and each
@@ -80,3 +84,39 @@ class Runner(Protocol):
     def close(self) -> None:
         """Free the device. May be called twice."""
         ...
+
+
+class Backend(Protocol):
+    """What a `runner.py` has. `spec` names this backend.
+
+    prepared      the model with what is read here instead of its folder, which may take minutes to
+                  make, once; refuses a spec that cannot be run before that
+    needs         the memory that an engine takes beside what runs; None: not known
+    build_runner  of a model that was prepared
+
+    Each raises `BackendUnavailable`, or `ModelUnavailable`; `prepared` also `BuildAbandoned`.
+    """
+
+    prepared: Callable[[Model, EngineSpec, Watch], Model]
+    needs: Callable[[Model, EngineSpec], Need | None]
+    build_runner: Callable[[Model, EngineSpec], Runner]
+
+
+def backend_names() -> list[str]:
+    """What lies in engines/backends: a file, or a folder with a `runner.py`."""
+    return sorted(found.name for found in iter_modules(__path__))
+
+
+def open_backend(name: str) -> Backend:
+    """The backend of that name. Raises `BackendUnavailable` if what it runs on is not installed."""
+    try:
+        return cast(Backend, import_module(f"engines.backends.{name}.runner"))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "engines":
+            raise
+        extra = "nvidia" if name == "tensorrt" else name
+        raise BackendUnavailable(
+            f"backend {quoted(name)} needs the package {error.name}, which is not installed. "
+            f"Install it: pip install 'streamcam[{extra}]'. Or leave the choice to the program: "
+            "--backend auto."
+        ) from error

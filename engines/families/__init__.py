@@ -3,6 +3,7 @@
 A family file has
 
 recognises(folder)         does the configuration in this model folder say so? Never its name
+tokenizer_files(folder)    one for each text encoder; nothing else needs to be there
 open_model(spec, folder)   the Model; reads configuration without a framework and names every
                            missing file
 load(model)                the torch modules `Networks` and text encoder, float32 on the CPU
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from engines import hub
 from engines.api import EngineSpec
-from engines.errors import ModelUnavailable, quoted
+from engines.errors import EngineError, ModelUnavailable, quoted
 from engines.model import EMBEDDED, Model
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Family(Protocol):
     """What a file of this folder has."""
 
     recognises: Callable[[Path], bool]
+    tokenizer_files: Callable[[Path], tuple[Path, ...]]
     open_model: Callable[[EngineSpec, Path], Model]
     load: Callable[[Model], tuple[Networks, nn.Module]]
 
@@ -61,17 +64,36 @@ def open_model(spec: EngineSpec) -> Model:
     Downloads what is not, and turns a single file into a folder once. Raises `ModelUnavailable`.
     """
     folder = _folder(spec.model)
-    name = spec.family if spec.family != "auto" else _recognised(folder)
-    return family(name).open_model(spec, folder)
+    return _family_of(spec, folder).open_model(spec, folder)
 
 
-def _folder(name: str) -> Path:
-    """Where a model lies: "nano" and "auto" are the embedded one."""
+def tokenizer_files(spec: EngineSpec) -> tuple[Path, ...]:
+    """For counting the tokens of prompts before a model is opened. Downloads nothing.
+
+    The model's own where it is a folder on this machine that has them; else the embedded one's.
+    """
+    folder = _folder_here(spec.model)
+    if folder is not None and folder != EMBEDDED:
+        with suppress(EngineError):  # what it lacks is for those to say who build it
+            return _family_of(spec, folder).tokenizer_files(folder)
+    return family("nano").tokenizer_files(EMBEDDED)
+
+
+def _folder_here(name: str) -> Path | None:
+    """A model folder that needs no making: "nano" and "auto" are the embedded one."""
     if name in ("nano", "auto"):
         return EMBEDDED
     path = Path(name).expanduser()
-    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a name that is too long
-        return path
+    # Path.is_dir raises for a name that is too long
+    return path if os.path.isdir(path) else None  # noqa: PTH112
+
+
+def _folder(name: str) -> Path:
+    """Where a model lies, once it is there."""
+    folder = _folder_here(name)
+    if folder is not None:
+        return folder
+    path = Path(name).expanduser()
     if os.path.isfile(path):  # noqa: PTH113
         from engines.model.single_file import as_model_folder
 
@@ -83,6 +105,10 @@ def _folder(name: str) -> Path:
         "path of a model folder in diffusers layout or of a .safetensors file, or a hub id like "
         "'stabilityai/sd-turbo'."
     )
+
+
+def _family_of(spec: EngineSpec, folder: Path) -> Family:
+    return family(spec.family if spec.family != "auto" else _recognised(folder))
 
 
 def _recognised(folder: Path) -> str:

@@ -39,6 +39,12 @@ def recognises(folder: Path) -> bool:
     return read_config(folder, config).get("_class_name") == _AUTOENCODER
 
 
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """One, which is read as it is. Raises `ModelUnavailable`."""
+    require(folder, "tokenizer/tokenizer.json")
+    return (folder / "tokenizer" / "tokenizer.json",)
+
+
 def open_model(spec: EngineSpec, folder: Path) -> Model:
     """Read the configuration and check that every file is there. Raises `ModelUnavailable`."""
     if spec.loras or spec.autoencoder not in ("auto", "own"):
@@ -48,7 +54,8 @@ def open_model(spec: EngineSpec, folder: Path) -> Model:
     vae = read_config(folder, "vae/config.json")
     text = read_config(folder, "text_encoder/config.json")
     scheduler = read_config(folder, "scheduler/scheduler_config.json")
-    require(folder, "tokenizer/tokenizer.json", *_WEIGHTS)
+    tokenizers = tokenizer_files(folder)
+    require(folder, *_WEIGHTS)
     try:
         return Model(
             name="nano" if folder == EMBEDDED else spec.model,
@@ -56,7 +63,7 @@ def open_model(spec: EngineSpec, folder: Path) -> Model:
             family="nano",
             graphs=folder,
             autoencoder=folder / "vae",
-            tokenizer_files=(folder / "tokenizer" / "tokenizer.json",),
+            tokenizer_files=tokenizers,
             latent_channels=cast(int, unet["in_channels"]),
             downscale=_DOWNSCALE,
             tokens=cast(int, text["max_position_embeddings"]),

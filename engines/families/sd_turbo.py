@@ -12,6 +12,7 @@ FAMILY = StableDiffusion("sd_turbo", tiny_autoencoder="madebyollin/taesd")
 
 open_model = FAMILY.open_model
 load = stable_diffusion.load
+tokenizer_files = stable_diffusion.tokenizer_files
 
 
 def recognises(folder: Path) -> bool:

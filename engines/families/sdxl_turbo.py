@@ -15,6 +15,7 @@ FAMILY = StableDiffusion(
 
 open_model = FAMILY.open_model
 load = stable_diffusion.load
+tokenizer_files = stable_diffusion.tokenizer_files
 
 
 def recognises(folder: Path) -> bool:

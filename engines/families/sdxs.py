@@ -11,6 +11,7 @@ FAMILY = StableDiffusion("sdxs", tiny_autoencoder="madebyollin/taesd", steps_max
 
 open_model = FAMILY.open_model
 load = stable_diffusion.load
+tokenizer_files = stable_diffusion.tokenizer_files
 
 
 def recognises(folder: Path) -> bool:

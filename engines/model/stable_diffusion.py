@@ -72,16 +72,13 @@ class StableDiffusion:
         text = [read_config(folder, f"{part}/config.json") for part in encoders]
         pooled = cast(int, text[-1]["projection_dim"]) if len(text) > 1 else 0
         blocks = vae.get("encoder_block_out_channels") or vae["block_out_channels"]
-        from engines.model.tokenizer import tokenizer_file
-
-        names = [part.replace("text_encoder", "tokenizer") for part in encoders]
         return Model(
             name=_short(spec.model, autoencoder, folder),
             folder=folder,
             family=self.name,
             graphs=folder,
             autoencoder=autoencoder,
-            tokenizer_files=tuple(tokenizer_file(folder / name) for name in names),
+            tokenizer_files=_tokenizers(folder, encoders),
             latent_channels=channels,
             downscale=2 ** (len(cast("list[int]", blocks)) - 1),
             tokens=cast(int, text[0]["max_position_embeddings"]),
@@ -146,6 +143,11 @@ def reads_prompts_of(folder: Path, width: int) -> bool:
     return unet_config(folder).get("cross_attention_dim") == width and has_middle(folder)
 
 
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """One for each text encoder, made once. Raises `ModelUnavailable`, `BackendUnavailable`."""
+    return _tokenizers(folder, _text_encoders(folder, unet_config(folder)))
+
+
 def load(model: Model) -> tuple[Networks, nn.Module]:
     from engines.model.stable_diffusion_networks import load as load_modules
 
@@ -160,6 +162,13 @@ def _text_encoders(folder: Path, unet: Config) -> list[str]:
             f"model {folder}: it has no text_encoder. SDXL refiner models restyle nothing alone."
         )
     return ["text_encoder", "text_encoder_2"]
+
+
+def _tokenizers(folder: Path, encoders: list[str]) -> tuple[Path, ...]:
+    from engines.model.tokenizer import tokenizer_file
+
+    names = (part.replace("text_encoder", "tokenizer") for part in encoders)
+    return tuple(tokenizer_file(folder / name) for name in names)
 
 
 def _require_weights(folder: Path, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from statistics import mean, median
@@ -10,7 +9,7 @@ from statistics import mean, median
 import cv2
 import numpy as np
 
-from engines.api import Engine, EngineSpec
+from engines.api import Engine
 from engines.ranges import SIZE_MAX
 from streamcam.bench.paced_run import AppRun, Witness
 from streamcam.flow.infer.engine_input import EngineInput
@@ -20,6 +19,7 @@ from streamcam.frames.geometry import Size, View
 from streamcam.looks.params import encoded
 from streamcam.options import Options, view_for
 from streamcam.pipeline.workers import finish_for
+from streamcam.provision.build import Provided
 from streamcam.resolve import Level
 from streamcam.resolve.measures import camera_flow, fidelity_db, static_flicker, warp_error
 
@@ -63,19 +63,12 @@ class LiveQuality:
     """Compares the sinks' pictures with those that an engine of twice the size would show at
     once."""
 
-    def __init__(
-        self,
-        options: Options,
-        engine: Engine,
-        clip: list[Pixels],
-        build: Callable[[EngineSpec], Engine],
-    ) -> None:
-        """`engine`: that of the runs, or one like it; `build` makes the larger one."""
+    def __init__(self, options: Options, provided: Provided, clip: list[Pixels]) -> None:
+        """`provided`: as the runs have it."""
         self._options = options
-        self._engine = engine
+        self._engine, self._recipe = provided.engine, provided.recipe
         self._clip = clip
         self._view = view_for(options.preset, options)
-        self._build = build
         self._ideals: dict[int, Pixels] = {}
 
     def judge(self, options: Options, runs: list[AppRun], witness: Witness) -> LiveFigures:
@@ -104,7 +97,7 @@ class LiveQuality:
         spec = self._engine.spec
         size = (min(2 * spec.width, SIZE_MAX), min(2 * spec.height, SIZE_MAX))
         larger = replace(spec, width=size[0], height=size[1], batching="sequential")
-        engine = self._build(larger)
+        engine = self._recipe.with_spec(larger).build()
         try:
             for index in missing:
                 self._ideals[index] = self._shown_by(engine, index, size)

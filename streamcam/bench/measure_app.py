@@ -18,9 +18,8 @@ import cv2
 import numpy as np
 import psutil
 
-from engines.api import Engine, EngineSpec
+from engines.api import EngineSpec
 from engines.bench.measure import Timings, cost_of, peak_flops, time_in_turns
-from engines.families import open_model
 from engines.graphs.export import PARTS, with_graphs
 from engines.model import Model, frame_step_graph
 from streamcam.bench.live_quality import KEPT, LiveFigures, LiveQuality, without_resolve
@@ -28,7 +27,7 @@ from streamcam.bench.paced_run import AppRun, Witness, bundled_clip, run_app
 from streamcam.frames import Pixels
 from streamcam.looks.params import encoded
 from streamcam.options import Options
-from streamcam.provision.build import build_engine, open_engine
+from streamcam.provision.build import Provided, open_engine
 from streamcam.stats import percentile
 
 _ROUNDS = 3
@@ -99,22 +98,23 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     clip = bundled_clip()
     options = _measurable(options)
     aspect = options.format.width / options.format.height
-    engine, line = open_engine(options, lambda: aspect, patient=True)
+    provided = open_engine(options, lambda: aspect)
+    spec = provided.engine.spec
     try:
-        cost = cost_of(engine.spec)
-        say(line)
+        cost = cost_of(spec)
+        say(provided.line)
         first_frame_s, rss_mb = _start_up(options, say)
-        options = replace(options, size=(engine.spec.width, engine.spec.height))
-        samples = _sampled(options, engine, clip, seconds)
+        options = replace(options, size=(spec.width, spec.height))
+        model = _with_parts(provided.recipe.model, spec)
+        samples = _sampled(options, provided, model, clip, seconds)
     finally:
-        engine.close()
+        provided.engine.close()
     times = sorted(samples.alone)
     # Means on both sides: a rate counts the slow frames too.
     engine_fps = 1e3 / mean(times)
     assert samples.live is not None
     assert samples.live_off is not None
-    engine_s, spec = median(times) / 1e3, engine.spec
-    model = _described(spec)
+    engine_s = median(times) / 1e3
     return Report(
         engine_ms_p50=median(times),
         engine_ms_p95=percentile(times, 95),
@@ -137,9 +137,8 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
     )
 
 
-def _described(spec: EngineSpec) -> Model:
-    """The model of a built engine, with the graphs that its cost is taken from."""
-    model = open_model(spec)
+def _with_parts(model: Model, spec: EngineSpec) -> Model:
+    """With the graphs that the cost of an engine is taken from. `spec`: that engine's own."""
     if spec.backend in ("openvino", "tensorrt"):
         return with_graphs(model, [*PARTS, frame_step_graph(spec)])
     return model
@@ -152,12 +151,15 @@ def _measurable(options: Options) -> Options:
     return replace(options, preset=preset, source="demo", outputs=("null",), web=False)
 
 
-def _sampled(options: Options, engine: Engine, clip: list[Pixels], seconds: float) -> _Samples:
+def _sampled(
+    options: Options, provided: Provided, model: Model, clip: list[Pixels], seconds: float
+) -> _Samples:
+    engine = provided.engine
     size = (engine.spec.width, engine.spec.height)
     fitting = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in clip]
     frames = cycle([np.asarray(frame, np.uint8) for frame in fitting])
     params = encoded(options.preset.look(), engine.encode)
-    networks = cost_of(engine.spec).networks_alone(_described(engine.spec), engine.spec)
+    networks = cost_of(engine.spec).networks_alone(model, engine.spec)
     samples = _Samples([], Timings([], {name: [] for name in networks}), [], [])
     sides = {True: (options, samples.app), False: (without_resolve(options), samples.app_off)}
     witnesses = {resolved: Witness(KEPT) for resolved in sides}
@@ -172,7 +174,7 @@ def _sampled(options: Options, engine: Engine, clip: list[Pixels], seconds: floa
         for resolved, (wanted, runs) in sides.items():
             witness = witnesses[resolved]
             runs.append(run_app(wanted, clip, median(alone), share, witness=witness))
-    quality = LiveQuality(options, engine, clip, build_engine)
+    quality = LiveQuality(options, provided, clip)
     samples.live, samples.live_off = (
         quality.judge(wanted, runs, witnesses[resolved])
         for resolved, (wanted, runs) in sides.items()

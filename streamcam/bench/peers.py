@@ -25,7 +25,7 @@ from engines.bench.peer_environment import prepare
 from engines.bench.peer_process import PeerProcess
 from engines.bench.peers import peer_script
 from engines.errors import PeerUnavailable, quoted
-from engines.families import open_model
+from engines.model import Model
 from engines.ranges import LCM_TABLE
 from engines.step.schedule import LCM_SPACING, TRAIN_TIMESTEPS
 from streamcam.bench.paced_run import bundled_clip
@@ -106,12 +106,13 @@ def compare(
         peer_script(name)  # a mistyped name is refused before anything is installed
     cv2.setNumThreads(1)  # as in a run
     with ExitStack() as stack:
-        engine, line = open_engine(options, lambda: options.format.width / options.format.height)
+        provided = open_engine(options, lambda: options.format.width / options.format.height)
+        engine, model = provided.engine, provided.recipe.model
         stack.callback(engine.close)
-        say(line)
-        params, frames = params_for(options, engine), fitted_frames(engine.spec)
+        say(provided.line)
+        params, frames = params_for(options, engine, model), fitted_frames(engine.spec)
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-peers-")))
-        request = request_for(engine.spec, params, frames, scratch)
+        request = request_for(engine.spec, model, params, frames, scratch)
         sides: dict[str, Run] = {OURS: OurEngine(engine, params, cycle(frames)).run}
         peers: dict[str, PeerProcess] = {}
         for name in dict.fromkeys(names):
@@ -123,7 +124,7 @@ def compare(
         for name, peer in peers.items():
             if peer.picture().std() == 0:
                 say(f"peer {name}: its picture is blank, so its times may mean nothing")
-    return _comparison(engine.spec, params, rounds, peers)
+    return _comparison(engine.spec, model.name, params, rounds, peers)
 
 
 def on_table(timesteps: Sequence[int]) -> tuple[int, ...]:
@@ -146,12 +147,12 @@ def torch_device(spec: EngineSpec) -> str:
     )
 
 
-def params_for(options: Options, engine: Engine) -> Params:
-    """The preset's, at noise levels that every peer can be asked for."""
+def params_for(options: Options, engine: Engine, model: Model) -> Params:
+    """The preset's, at noise levels that every peer can be asked for. `model`: the engine's."""
     params = encoded(options.preset.look(), engine.encode)
     if params.t_index is not None:
         return params
-    levels = open_model(engine.spec).timesteps(params.strength, engine.spec.steps)
+    levels = model.timesteps(params.strength, engine.spec.steps)
     return replace(params, t_index=on_table(levels))
 
 
@@ -163,13 +164,16 @@ def fitted_frames(spec: EngineSpec) -> list[NDArray[np.uint8]]:
 
 
 def request_for(
-    spec: EngineSpec, params: Params, frames: list[NDArray[np.uint8]], scratch: Path
+    spec: EngineSpec,
+    model: Model,
+    params: Params,
+    frames: list[NDArray[np.uint8]],
+    scratch: Path,
 ) -> PeerRequest:
     """What a peer is asked for (engines/bench/peers), with its arrays in `scratch`.
 
     Raises `PeerUnavailable` for a model that the peers cannot run as we do.
     """
-    model = open_model(spec)
     if model.pooled or model.loras:
         raise PeerUnavailable(
             f"model {model.name}: a peer runs no LoRAs and no SDXL. Choose another model, "
@@ -199,7 +203,11 @@ def request_for(
 
 
 def _comparison(
-    spec: EngineSpec, params: Params, rounds: Mapping[str, Rounds], peers: Mapping[str, PeerProcess]
+    spec: EngineSpec,
+    model: str,
+    params: Params,
+    rounds: Mapping[str, Rounds],
+    peers: Mapping[str, PeerProcess],
 ) -> Comparison:
     sides = {name: side(rounds[OURS], blocks) for name, blocks in rounds.items()}
     for name, peer in peers.items():
@@ -210,7 +218,7 @@ def _comparison(
         t_index=params.t_index or (),
         guidance_mode=spec.guidance_mode,
         guidance=params.guidance_scale,
-        model=open_model(spec).name,
+        model=model,
         backend=spec.backend,
         precision=spec.precision,
         device=spec.device,

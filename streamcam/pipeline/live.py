@@ -6,8 +6,9 @@ from collections.abc import Callable
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
-from engines.build import engine_steps
+from engines.recipe import Recipe
 from streamcam.errors import UsageError
+from streamcam.flow.infer.styling import Styling
 from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.options import Options
@@ -21,7 +22,7 @@ from streamcam.provision.prompts import encode_looks, kept_look, read_looks, sho
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
-from streamcam.provision.spec import Specs, describe, same_but_size, spec_for
+from streamcam.provision.spec import Specs, describe, same_but_size
 
 
 class Live:
@@ -35,27 +36,26 @@ class Live:
     def __init__(
         self,
         options: Options,
-        running: tuple[Engine, ParamsBox],
+        recipe: Recipe,
+        styling: Styling,
         workers: Workers,
         say: Callable[[str], None],
     ) -> None:
-        """`say` is called with lines for people, on the threads "rebuild" and "watchdog"."""
-        engine, self._box = running
+        """`recipe`: of the engine. `say` gets lines for people, on "rebuild" and "watchdog"."""
+        engine = styling.engine
         self._options, self._workers, self._stats = options, workers, workers.stats
         self._say = say
         self._lock = RLock()
         # Protected by _lock, except that `preset` may be read without it:
         self.preset = options.preset
-        size = (engine.spec.width, engine.spec.height)
-        self._spec = spec_for(options.preset, options, size, engine.spec.batching)
-        self._repair = Repair(workers.stats.notices, (self._spec, engine.spec))
+        self._styling, self._recipe = styling, recipe
+        self._repair = Repair(workers.stats.notices, (recipe.spec, engine.spec))
         self._specs = Specs(options, engine.spec, self._repair)
-        self._encode = engine.encode
         self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
         self._growth = Growth(options.format.fps, self._specs)
         self._outage = Outage(workers.stats.notices, say)
-        self._stats.ask("look", lambda: self._box.look)
+        self._stats.ask("look", lambda: self._styling.params.look)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
 
     def select_look(self, name: str) -> None:
@@ -67,7 +67,7 @@ class Live:
         with self._lock:
             if self._repair.broken:
                 raise UsageError(f"look {name}: there is no engine now; choose it again later.")
-            show_look(self._box, self.preset, name)
+            show_look(self._styling.params, self.preset, name)
             self._chosen = name != self.preset.name
 
     def apply(self, preset: Preset) -> None:
@@ -78,28 +78,29 @@ class Live:
         """
         spec = self._specs.of(preset)
         if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
-            read_looks(preset, self._encode)
+            read_looks(preset, self._styling.engine.encode)
         with self._lock:
             self._chosen = False
             if self._is_shown_by_running(spec):
-                look = kept_look(preset, self.preset, self._box.look, chosen=self._chosen)
-                show_look(self._box, preset, look)
+                shown = self._styling.params
+                look = kept_look(preset, self.preset, shown.look, chosen=self._chosen)
+                show_look(shown, preset, look)
                 self._adopt(preset)
                 self._go_on_building(preset, spec)
-            elif self._pending is not None and self._pending.serves(spec, self._spec):
+            elif self._pending is not None and self._pending.serves(spec, self._recipe.spec):
                 self._pending.preset = preset
             else:
                 self._put_up(f"preset {preset.name}: its engine is being built")
-                self._wish(Pending(preset, spec), done=0)
+                self._wish(Pending(preset, Recipe(spec)), done=0)
 
     def mend(self, error: Exception, *, build_left: bool = False) -> None:
         """The running engine broke and is gone: see to another one, or give up. A preset that is
         saved later gets another try. `build_left`: what was being built has been abandoned."""
         with self._lock:
-            other = self._pending is not None and self._pending.spec != self._spec
+            other = self._pending is not None and self._pending.spec != self._recipe.spec
             self._repair.broke(error, other=other)
             if not other:
-                self._wish(Pending(self.preset, self._spec, mends=True), done=0)
+                self._wish(Pending(self.preset, self._recipe, mends=True), done=0)
             elif build_left:
                 self.build_again()
 
@@ -118,18 +119,19 @@ class Live:
         """Build what the first engine only stands in for, if nothing else is to be built."""
         with self._lock:
             if self._pending is None:
-                self._wish(Pending(self.preset, self._spec), done=1)
+                self._wish(Pending(self.preset, self._recipe), done=1)
 
     def reshape(self, aspect: float) -> bool:
         """What is visible has this width / height for good: an engine of that shape is built, if
         its size is automatic. True if that begins now."""
         with self._lock:
-            waiting = self._pending or Pending(self.preset, self._spec)
-            spec = self._specs.of_shape(aspect, waiting.preset, waiting.spec)
+            waiting = self._pending or Pending(self.preset, self._recipe)
+            recipe = self._specs.of_shape(aspect, waiting.preset, waiting.recipe)
+            spec = recipe.spec
             if self._repair.broken or spec == waiting.spec:
                 return False
-            begins = spec != self._spec
-            self._wish(Pending(waiting.preset, spec), done=0 if begins else 1)
+            begins = spec != self._recipe.spec
+            self._wish(Pending(waiting.preset, recipe), done=0 if begins else 1)
             if not begins:  # the picture is back in the shape of the running one
                 self._put_up(self._options.unmet(self.preset))
         if begins:
@@ -140,7 +142,7 @@ class Live:
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
         """The running engine can show a preset of `spec`, at least until another shape is there."""
         begun = self._pending is not None and spec == self._pending.spec
-        can = spec == self._spec or (begun and same_but_size(spec, self._spec))
+        can = spec == self._recipe.spec or (begun and same_but_size(spec, self._recipe.spec))
         return can and not self._repair.broken
 
     def _go_on_building(self, preset: Preset, spec: EngineSpec) -> None:
@@ -152,11 +154,11 @@ class Live:
             self._pending = None
 
     def _wish(self, pending: Pending, done: int) -> None:
-        """`done`: how many of the steps to the best engine are there already."""
+        """`done`: how many engines on the way to the best one are there already."""
         self._pending = pending
         self._workers.rebuild.ask(
             Wish(
-                steps=lambda: self._steps(pending, done),
+                order=lambda: self._order(pending, done),
                 ready=lambda engine, last: self._take(engine, pending, last=last),
                 failed=lambda error: self._refuse(error, pending),
                 tell=lambda stage: self._announce(stage, pending),
@@ -164,7 +166,7 @@ class Live:
             )
         )
 
-    def _steps(self, pending: Pending, done: int) -> list[EngineSpec]:
+    def _order(self, pending: Pending, done: int) -> list[Recipe]:
         """What to build for `pending`. On the thread "rebuild": a device is waited for."""
         gone = self._repair.broken and self.device_is_gone()
         with self._lock:
@@ -174,8 +176,8 @@ class Live:
                 if spec is None:
                     self._pending = None
                     return []
-                pending.spec = spec
-        return pending.left_of(engine_steps(pending.spec), done)
+                pending.recipe = pending.recipe.with_spec(spec)
+        return pending.left_of(pending.recipe.build_order(), done)
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
@@ -186,14 +188,14 @@ class Live:
                 engine.close()
                 return
             shown = pending.preset is self.preset and not self._repair.broken
-            if shown and same_but_size(pending.spec, self._spec):
-                self._box.encode_with(engine.encode)
-                self._workers.infer.swap(engine, self._box)
-                self._spec = pending.spec
-                self._put_up(self._options.unmet(pending.preset))
+            if shown and same_but_size(pending.spec, self._recipe.spec):
+                params = self._styling.params
+                params.encode_with(engine.encode)
             else:
-                self._change_over(engine, pending)
-            self._encode = engine.encode
+                params = self._params_for(engine, pending.preset)
+            self._styling, self._recipe = Styling(engine, params), pending.recipe
+            self._workers.infer.swap(self._styling)
+            self._adopt(pending.preset)
             self._repair.running(pending.spec, engine.spec)
             if pending.mends or pending.grows:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
@@ -204,14 +206,12 @@ class Live:
         self._room.look_at(engine.spec.device)
         self._say(describe(engine))
 
-    def _change_over(self, engine: Engine, pending: Pending) -> None:
-        preset = pending.preset
+    def _params_for(self, engine: Engine, preset: Preset) -> ParamsBox:
+        """What another preset shows, or the running one on another model, in place of what runs."""
         encode_looks(preset, engine.encode)
-        wanted = preset.showing(kept_look(preset, self.preset, self._box.look, chosen=self._chosen))
-        box = ParamsBox(engine.encode, wanted)
-        self._workers.infer.swap(engine, box)
-        self._box, self._spec = box, pending.spec
-        self._adopt(preset)
+        shown = self._styling.params
+        wanted = preset.showing(kept_look(preset, self.preset, shown.look, chosen=self._chosen))
+        return ParamsBox(engine.encode, wanted)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
@@ -224,19 +224,18 @@ class Live:
         with self._lock:
             if pending is not self._pending:
                 return
-            if newly_gone and not pending.mends and pending.spec != self._spec:
+            if newly_gone and not pending.mends and pending.spec != self._recipe.spec:
                 self.build_again()  # on the processor now
                 return
             self._pending = None
             if self._repair.broken:
                 self._repair.broke(error, other=False)
-                self._wish(Pending(self.preset, self._spec, mends=True), done=0)
+                self._wish(Pending(self.preset, self._recipe, mends=True), done=0)
                 return
-            if pending.resizes(self.preset, self._spec) and not pending.grows:
-                self._specs.automatic.refuse((self._spec.width, self._spec.height))
-            self._put_up(
-                f"{pending.named(self.preset, self._spec)}: {error} The running engine stays."
-            )
+            spec = self._recipe.spec
+            if pending.resizes(self.preset, spec) and not pending.grows:
+                self._specs.automatic.refuse((spec.width, spec.height))
+            self._put_up(f"{pending.named(self.preset, spec)}: {error} The running engine stays.")
 
     def _adopt(self, preset: Preset) -> None:
         """Make `preset` the running one, with what it says beside look and engine."""

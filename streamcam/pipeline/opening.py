@@ -9,6 +9,7 @@ from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
+from streamcam.flow.infer.styling import Styling
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.flow.post import NewestFrames, PostWorker
 from streamcam.flow.stages import Loss, Stages
@@ -25,7 +26,6 @@ from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
-from streamcam.provision.build import build_engine
 from streamcam.provision.rebuild import Rebuild
 from streamcam.provision.shape import ShapeWatch
 from streamcam.sink import Sink
@@ -77,14 +77,16 @@ class Opening:
         options, source = self._options, capture.opened
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
-        engine, line = result_of(first.opened, lambda: self._patience.lost(source))
-        box = ParamsBox(engine.encode, options.preset.showing())
+        provided = result_of(first.opened, lambda: self._patience.lost(source))
+        styling = Styling(
+            provided.engine, ParamsBox(provided.engine.encode, options.preset.showing())
+        )
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
         if opened.sound and any(output.finishes for output in sinks.values()):
             self._say("sound: left out, recordings hold the picture alone")
-        self._say(line)
-        if engine.spec.device.lower() == "cpu":
+        self._say(provided.line)
+        if provided.engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         options = self._options
@@ -93,18 +95,18 @@ class Opening:
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(
             (frames, pictures),
-            (engine, box),
+            styling,
             gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
             view_for(options.preset, options),
             broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
         infer.passthrough = options.preset.on_error == "passthrough"
-        rebuild = Rebuild(build_engine)
+        rebuild = Rebuild()
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)
-        live = Live(options, (engine, box), workers, self._say)
+        live = Live(options, provided.recipe, styling, workers, self._say)
         frames.dropped = 0  # frames from before the first engine are no drops
         work = keeping_time(infer.work)
         self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engines.api import Batching, Engine, EngineSpec
+from engines.api import Batching, Engine
 from engines.errors import EngineError
+from engines.recipe import Recipe
 from streamcam.provision.size import frame_seconds, holds
 
 
@@ -39,17 +40,18 @@ def latency(batching: Batching, seconds: float, steps: int, wanted_fps: float) -
 
 
 def build_batched(
-    build: Callable[[EngineSpec], Engine], engine: Engine, spec: EngineSpec, wanted_fps: float
+    build: Callable[[Recipe], Engine], engine: Engine, recipe: Recipe, wanted_fps: float
 ) -> tuple[Engine, BatchingChoice | None]:
     """`engine`, or one that runs its steps one by one if that is better; the other is closed.
 
-    engine  built for `spec` as a stream batch; closed as well if anything is raised
+    engine  built of `recipe` as a stream batch; closed as well if anything is raised
     Returns no choice where there is none: one step, or a backend without the other way.
     """
+    spec = recipe.spec
     if spec.steps == 1:
         return engine, None
     try:
-        other = build(replace(spec, batching="sequential"))
+        other = build(recipe.with_spec(replace(spec, batching="sequential")))
     except EngineError:
         # The stream batch works, and the other way was nobody's wish.
         return engine, None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from engines.api import Engine
 from engines.errors import EngineFailed
 from streamcam.frames.geometry import Size
@@ -40,5 +38,4 @@ class Growth:
         size = larger_size(engine, seconds, self._fps, self._specs.automatic.aspect)
         if size is None or size in self._too_large:
             return None
-        larger = replace(pending.spec, width=size[0], height=size[1])
-        return Pending(pending.preset, larger, grows=True)
+        return Pending(pending.preset, pending.recipe.at(*size), grows=True)

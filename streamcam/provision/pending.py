@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.api import EngineSpec
+from engines.recipe import Recipe
 from streamcam.notices import Notice, NoticeBoard
 from streamcam.presets import Preset
 
@@ -15,24 +16,28 @@ class Pending:
     """For its engine, or for a better one than the one that runs already. A later preset with the
     same spec takes its place.
 
-    mends      in place of an engine that broke; `spec` is then another one once that is found
+    mends      in place of an engine that broke; `recipe` is then another one once that is found
     better     its last engine is faster than the first of its size, which it takes the place of
     grows      for a larger picture than the running engine's, if it is as fast as it was thought
     announced  that it takes long was said
     """
 
     preset: Preset
-    spec: EngineSpec
+    recipe: Recipe
     mends: bool = False
     better: bool = False
     grows: bool = False
     announced: bool = False
 
-    def left_of(self, steps: list[EngineSpec], done: int) -> list[EngineSpec]:
-        """What is still to be built on the way to the best engine, of which `done` steps are there
+    @property
+    def spec(self) -> EngineSpec:
+        return self.recipe.spec
+
+    def left_of(self, order: list[Recipe], done: int) -> list[Recipe]:
+        """What is still to be built on the way to the best engine, of which `done` are there
         already. A larger picture waits for the best one: those before it would be too slow."""
-        self.better = len(steps) > 1 or done > 0
-        return steps[-1:] if self.grows else steps[done:]
+        self.better = len(order) > 1 or done > 0
+        return order[-1:] if self.grows else order[done:]
 
     def resizes(self, running: Preset, spec: EngineSpec) -> bool:
         """Whether it is for the running preset, in another size than that of the running `spec`."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from engines.api import Embedding, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
-from engines.families import open_model
+from engines.families import tokenizer_files
 from engines.prompts.syntax import parse
 from engines.prompts.tokens import chunks_needed
 from streamcam.config import display
@@ -23,11 +21,11 @@ from streamcam.presets import Preset
 def with_room(spec: EngineSpec, preset: Preset) -> EngineSpec:
     """`spec` with the `prompt_chunks` that the longest prompt of `preset` needs, in any look.
 
-    Loads no framework and downloads nothing. A model that is not on this machine as a folder
-    has its prompts counted by the embedded tokenizer, which knows fewer words and so counts
-    more. Raises `EngineError`: `InvalidPrompt` naming file and look.
+    Opens no model and downloads nothing. A model that is not on this machine as a folder has its
+    prompts counted by the embedded tokenizer, which knows fewer words and so counts more. Raises
+    `EngineError`: `InvalidPrompt` naming file and look.
     """
-    files = None if spec.backend == "null" else _tokenizer_files(spec)
+    files = None if spec.backend == "null" else tokenizer_files(spec)
     most = 1
     for look in _looks(preset):
         for text, negative in ((look.prompt, False), (look.negative_prompt, True)):
@@ -91,11 +89,3 @@ def _named(preset: Preset, look: Look, *, negative: bool = False) -> Iterator[No
         within = "" if look.name == preset.name else f"looks.{look.name}: "
         key = "negative_" if negative else ""
         raise InvalidPrompt(f"{where}: {within}{key}{error}") from error
-
-
-def _tokenizer_files(spec: EngineSpec) -> tuple[Path, ...]:
-    if os.path.isdir(Path(spec.model).expanduser()):  # noqa: PTH112  # Path.is_dir raises for long names
-        described = EngineSpec(model=spec.model, family=spec.family, autoencoder="own")
-        with suppress(EngineError):  # what it lacks is for those to say who build it
-            return open_model(described).tokenizer_files
-    return open_model(EngineSpec()).tokenizer_files

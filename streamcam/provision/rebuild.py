@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
 
-from engines.api import Engine, EngineSpec, Watch
+from engines.api import Engine, Watch
 from engines.errors import EngineError
+from engines.recipe import Recipe
 from streamcam.frames import Ring
 from streamcam.stage import Abandoned
 
@@ -21,7 +22,7 @@ _FAILURES = (EngineError, RuntimeError, MemoryError, OSError)
 class Wish:
     """An engine that is wanted. All functions are called on the thread "rebuild".
 
-    steps   what to build, one after another: the first is there soon, a later one is better;
+    order   what to build, one after another: the first is there soon, a later one is better;
             may take seconds to say. May raise `EngineError`
     ready   takes an engine over; `last` says whether a better one follows. May raise
             `EngineError`, the engine is then closed and the wish has failed
@@ -30,7 +31,7 @@ class Wish:
     make_room  closes the running engine, since the next one does not fit beside it; see `Watch`
     """
 
-    steps: Callable[[], Sequence[EngineSpec]]
+    order: Callable[[], Sequence[Recipe]]
     ready: Callable[[Engine, bool], None]
     failed: Callable[[Exception], None]
     tell: Callable[[str], None]
@@ -43,8 +44,7 @@ class Rebuild:
     A build that does not return can be left with its thread: `abandon`, then `work` on another.
     """
 
-    def __init__(self, build: Callable[[EngineSpec, Watch], Engine]) -> None:
-        self._build = build
+    def __init__(self) -> None:
         self._wishes: Ring[Wish] = Ring()
         self._newest: Wish | None = None
         self._lock = Lock()
@@ -108,11 +108,11 @@ class Rebuild:
             lambda: self._is_wanted(wish) and wish.make_room(),
         )
         try:
-            steps = list(wish.steps())
-            for number, spec in enumerate(steps, 1):
+            order = list(wish.order())
+            for number, recipe in enumerate(order, 1):
                 if not self._is_wanted(wish):
                     return
-                self._hand_over(wish, self._build(spec, watch), last=number == len(steps))
+                self._hand_over(wish, recipe.build(watch), last=number == len(order))
         except _FAILURES as error:
             if wish is self._newest:
                 wish.failed(error)

@@ -9,9 +9,10 @@ from time import perf_counter
 
 import numpy as np
 
-from engines.api import Engine, EngineSpec
+from engines.api import Engine
 from engines.errors import EngineError
 from engines.ranges import nearest_side
+from engines.recipe import Recipe
 from streamcam.looks.look import Look
 from streamcam.looks.params import encoded
 
@@ -114,7 +115,7 @@ def _affordable(
 
 
 def build_fitting(
-    build: Callable[[EngineSpec], Engine], spec: EngineSpec, wanted_fps: float, aspect: float
+    build: Callable[[Recipe], Engine], recipe: Recipe, wanted_fps: float, aspect: float
 ) -> tuple[Engine, SizeChoice]:
     """The engine of the size that `choose_size` takes; the other one is closed again.
 
@@ -124,7 +125,7 @@ def build_fitting(
 
     def built_at(size: tuple[int, int]) -> Engine:
         if size not in built:
-            built[size] = build(replace(spec, width=size[0], height=size[1]))
+            built[size] = build(recipe.at(*size))
         return built[size]
 
     chosen: tuple[int, int] | None = None
@@ -145,8 +146,8 @@ def build_fitting(
 
 
 def build_ready(
-    build: Callable[[EngineSpec], Engine],
-    spec: EngineSpec,
+    build: Callable[[Recipe], Engine],
+    recipe: Recipe,
     sizes: list[tuple[int, int]],
     fps: float,
 ) -> tuple[Engine, SizeChoice] | None:
@@ -157,7 +158,7 @@ def build_ready(
     if not sizes:
         return None
     size = max(sizes, key=_area)
-    engine = build(replace(spec, width=size[0], height=size[1]))
+    engine = build(recipe.at(*size))
     kept = False
     try:
         seconds = frame_seconds(engine)

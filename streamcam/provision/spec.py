@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engines.api import Batching, Engine, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
+from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.options import Options
 from streamcam.presets import Preset
@@ -77,14 +78,11 @@ class Specs:
             raise UsageError(f"preset {preset.name}: {error}") from error
         return self._repair.instead(spec)
 
-    def of_shape(self, aspect: float, preset: Preset, spec: EngineSpec) -> EngineSpec:
-        """`spec` for a picture that has another width / height now; as it is if the size of
+    def of_shape(self, aspect: float, preset: Preset, recipe: Recipe) -> Recipe:
+        """`recipe` for a picture that has another width / height now; as it is if the size of
         `preset` is not the program's choice."""
         self.automatic.follow(aspect)
-        if not self.has_automatic_size(preset):
-            return spec
-        width, height = self.automatic.size
-        return replace(spec, width=width, height=height)
+        return recipe.at(*self.automatic.size) if self.has_automatic_size(preset) else recipe
 
     def has_automatic_size(self, preset: Preset) -> bool:
         """Whether the program chooses it."""

@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 import psutil
 
-from engines import build as engine_build
+from engines.api import UNWATCHED
 from engines.errors import BackendUnavailable, EngineFailed
+from engines.recipe import Recipe
 from streamcam import capture
 from streamcam.errors import SinkFailed, SourceLost, UsageError
 from streamcam.pipeline import Options, Pipeline
@@ -34,6 +35,7 @@ FAULTS = (*ENGINE_FAULTS, *SOURCE_FAULTS, "output lost")
 AWAY = 2.0  # seconds that a source or an output stays away
 HANG = 15.0  # seconds after which an engine that hung returns after all
 SLOW = 1.5
+BUILD = Recipe.build
 PATIENCE = 30.0  # seconds that mending may take
 CELL, CELLS = 24, 4  # pixels of a square of the marker at 1280x720, and squares each way
 COLOURS = np.array([(255, 0, 255), (0, 255, 0)], np.uint8)
@@ -231,14 +233,14 @@ class Run:
     def _open_sink(self, choice, form):
         return self.viewer if choice == "viewer" else Fragile(self.faults, self.away)
 
-    def _build(self, spec, watch):
+    def _build(self, recipe, watch=UNWATCHED):
         if self.away.pop("no engine", False):
             raise BackendUnavailable("the device is gone.")
-        return FaultyEngine(engine_build.build(spec, watch), self.faults)
+        return FaultyEngine(BUILD(recipe, watch), self.faults)
 
     def go(self, seconds):
         lasted = patch("streamcam.provision.repair._LASTED", min(10.0, self.every / 4))
-        with lasted, patch("streamcam.provision.build.build", self._build):
+        with lasted, patch.object(Recipe, "build", lambda *about: self._build(*about)):
             self.pipeline.start()
             try:
                 self._go(seconds)

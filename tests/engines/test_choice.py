@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from engines import build as building
-from engines import choice, outages
+from engines import choice, outages, recipe
 from engines.api import EngineSpec, Watch
 from engines.backends.tensorrt import card as nvidia
-from engines.backends.tensorrt.card import Card
+from engines.backends.tensorrt.card import Card, tensorrt_for, tensorrt_here
 from engines.backends.tensorrt.flavour import CLASSIC, RTX, Flavour
 from engines.backends.tensorrt.plan import PORTABLE
-from engines.build import engine_steps, ready_plans
-from engines.choice import backends_for, tensorrt_for
+from engines.backends.torch import runner as torch_runner
+from engines.choice import backends_for
 from engines.errors import BackendUnavailable
 from engines.families import open_model
+from engines.recipe import Recipe
 
 SPEC = EngineSpec()
 CARDS = {
@@ -56,13 +56,20 @@ def machine(monkeypatch):
         monkeypatch.setattr(choice, "_torch_has_gpu", lambda model: card is not None)
         monkeypatch.setattr(nvidia, "installed_flavours", lambda: list(installed))
         monkeypatch.setattr(nvidia, "open_flavour", flavour)
-        monkeypatch.setattr(choice, "open_flavour", flavour)
         monkeypatch.setattr(
             choice, "find_plans", lambda m, s, f, a: Path("there") if a in ready else None
         )
         choice._say_once.cache_clear()
 
     return has
+
+
+def order(spec):
+    return [one.spec for one in Recipe(spec).build_order()]
+
+
+def build(spec, *watch):
+    return Recipe(spec).build(*watch)
 
 
 def backends(**changes):
@@ -101,13 +108,13 @@ def test_a_card_that_it_is_not_for_gets_torch_and_the_reason_once(
 def test_the_other_tensorrt_serves_such_a_card_where_it_is_installed(machine, card):
     machine(card, installed=[RTX, CLASSIC])
     assert backends() == ("torch", "tensorrt")
-    found, _ = choice.tensorrt_here(SPEC)
+    found, _ = tensorrt_here("auto")
     assert found.name == CLASSIC
 
 
 def test_rtx_is_preferred_where_both_are_installed(machine):
     machine("RTX 4090", installed=[RTX, CLASSIC])
-    assert choice.tensorrt_here(SPEC)[0].name == RTX
+    assert tensorrt_here("auto")[0].name == RTX
 
 
 def test_without_tensorrt_it_is_torch_and_the_line_says_what_to_install(machine, caplog):
@@ -142,39 +149,39 @@ def test_explicit_tensorrt_on_a_card_that_it_is_not_for_is_refused(machine):
 
 def test_the_steps_are_specs_with_their_backends(machine):
     machine("RTX 4090")
-    assert engine_steps(SPEC) == [replace(SPEC, backend=name) for name in ("torch", "tensorrt")]
-    assert engine_steps(replace(SPEC, backend="null")) == [replace(SPEC, backend="null")]
+    assert order(SPEC) == [replace(SPEC, backend=name) for name in ("torch", "tensorrt")]
+    assert order(replace(SPEC, backend="null")) == [replace(SPEC, backend="null")]
     with pytest.raises(BackendUnavailable, match="'cuda' is unknown"):
-        engine_steps(replace(SPEC, backend="cuda"))
+        order(replace(SPEC, backend="cuda"))
 
 
 def test_auto_goes_on_with_torch_when_a_ready_engine_does_not_load(machine, monkeypatch, caplog):
     machine("RTX 4090", ready=["sm89"])
     asked = []
 
-    def build_on(name, spec, model, watch):
-        asked.append(name)
-        if name == "tensorrt":
+    def build_as_said(spec, model, watch):
+        asked.append(spec.backend)
+        if spec.backend == "tensorrt":
             raise BackendUnavailable("could not load frame_step.plan: old cuda driver.")
         return "an engine"
 
-    monkeypatch.setattr(building, "_build_on", build_on)
-    assert building.build(SPEC) == "an engine"
+    monkeypatch.setattr(recipe, "_build_as_said", build_as_said)
+    assert build(SPEC) == "an engine"
     assert asked == ["tensorrt", "torch"]
     assert "since TensorRT failed: could not load" in caplog.text
     with pytest.raises(BackendUnavailable, match="old cuda driver"):
-        building.build(replace(SPEC, backend="tensorrt"))
+        build(replace(SPEC, backend="tensorrt"))
 
 
 def test_float8_is_tensorrts_and_float16_stands_in_for_it(machine):
     asked = replace(SPEC, precision="fp8")
     machine("RTX 4090")
-    assert engine_steps(asked) == [
+    assert order(asked) == [
         replace(asked, backend="torch", precision="float16"),
         replace(asked, backend="tensorrt"),
     ]
     machine("RTX 4090", ready=["sm89"])
-    assert engine_steps(asked) == [asked]
+    assert order(asked) == [asked]
     assert backends() == ("tensorrt",), "offered, not taken: auto stays float16"
 
 
@@ -185,15 +192,15 @@ def test_float8_is_tensorrts_and_float16_stands_in_for_it(machine):
 def test_float8_is_refused_where_it_cannot_be_had(machine, card, said):
     machine(card)
     with pytest.raises(BackendUnavailable, match=said):
-        engine_steps(replace(SPEC, precision="fp8"))
+        order(replace(SPEC, precision="fp8"))
 
 
 def test_float16_stands_in_for_a_float8_engine_that_failed(machine):
     asked = replace(SPEC, precision="fp8")
     machine("RTX 4090", ready=["sm89"])
     outages.plan_broke(replace(asked, backend="tensorrt"), "no")
-    assert engine_steps(asked) == [replace(asked, backend="torch", precision="float16")]
-    assert engine_steps(SPEC) == [SPEC], "the float16 engine has not failed"
+    assert order(asked) == [replace(asked, backend="torch", precision="float16")]
+    assert order(SPEC) == [SPEC], "the float16 engine has not failed"
 
 
 COMPILED = [replace(SPEC, backend="torch"), replace(SPEC, backend="torch", execution="compile")]
@@ -201,18 +208,18 @@ COMPILED = [replace(SPEC, backend="torch"), replace(SPEC, backend="torch", execu
 
 def test_where_tensorrt_is_not_torch_compile_builds_the_better_engine(machine):
     machine("H100", compiler=True)
-    assert engine_steps(SPEC) == COMPILED
-    assert engine_steps(replace(SPEC, backend="torch")) == COMPILED
+    assert order(SPEC) == COMPILED
+    assert order(replace(SPEC, backend="torch")) == COMPILED
     for execution in ("graph", "eager"):
         asked = replace(SPEC, backend="torch", execution=execution)
-        assert engine_steps(asked) == [asked], "what was asked for is kept"
-    assert engine_steps(replace(SPEC, backend="openvino")) == [replace(SPEC, backend="openvino")]
+        assert order(asked) == [asked], "what was asked for is kept"
+    assert order(replace(SPEC, backend="openvino")) == [replace(SPEC, backend="openvino")]
     machine("RTX 4090", compiler=True)
-    assert [one.backend for one in engine_steps(SPEC)] == ["torch", "tensorrt"]
+    assert [one.backend for one in order(SPEC)] == ["torch", "tensorrt"]
     machine(None, compiler=True)
-    assert engine_steps(replace(SPEC, backend="torch")) == COMPILED[:1]
+    assert order(replace(SPEC, backend="torch")) == COMPILED[:1]
     machine("H100")
-    assert engine_steps(SPEC) == COMPILED[:1], "it cannot compile"
+    assert order(SPEC) == COMPILED[:1], "it cannot compile"
 
 
 @pytest.mark.parametrize(("cause", "again"), [("", False), ("memory", True)])
@@ -222,14 +229,14 @@ def test_what_cannot_be_compiled_is_not_tried_for_every_preset(machine, monkeypa
     def build_runner(model, spec):
         raise BackendUnavailable("no kernel image", cause=cause)
 
-    loaded = SimpleNamespace(build_runner=build_runner, needs=lambda *about: None)
-    monkeypatch.setattr(building, "_load_backend", lambda name: loaded)
-    monkeypatch.setattr(building, "outage_of", lambda device: "")
+    monkeypatch.setattr(torch_runner, "build_runner", build_runner)
+    monkeypatch.setattr(torch_runner, "needs", lambda *about: None)
+    monkeypatch.setattr(recipe, "outage_of", lambda device: "")
     told = []
     with pytest.raises(BackendUnavailable, match="no kernel image"):
-        building.build(COMPILED[1], Watch(told.append))
+        build(COMPILED[1], Watch(told.append))
     assert told == ["torch.compile"]
-    assert engine_steps(replace(SPEC, width=512))[1:] == (
+    assert order(replace(SPEC, width=512))[1:] == (
         [replace(COMPILED[1], width=512)] if again else []
     )
 
@@ -247,39 +254,40 @@ def test_a_ready_engine_that_does_not_load_is_left_alone_for_the_run(machine, mo
             return "an engine"
 
         return SimpleNamespace(
-            check_spec=lambda spec: None, build_runner=build_runner, needs=lambda *about: None
+            prepared=lambda model, *about: model,
+            build_runner=build_runner,
+            needs=lambda *about: None,
         )
 
-    monkeypatch.setattr(building, "_load_backend", load)
-    monkeypatch.setattr(building, "with_plans", lambda model, *about: model)
-    monkeypatch.setattr(building, "StreamEngine", lambda spec, model, runner: runner)
+    monkeypatch.setattr(recipe, "open_backend", load)
+    monkeypatch.setattr(recipe, "StreamEngine", lambda spec, model, runner: runner)
     cause = "memory"  # it may fit another time
-    assert engine_steps(SPEC) == [SPEC]
-    assert building.build(engine_steps(SPEC)[0]) == "an engine"
-    assert engine_steps(SPEC) == [SPEC]
+    assert order(SPEC) == [SPEC]
+    assert Recipe(SPEC).build_order()[0].build() == "an engine"
+    assert order(SPEC) == [SPEC]
     cause = ""
-    assert building.build(SPEC) == "an engine"
-    assert engine_steps(SPEC) == [replace(SPEC, backend="torch")]
-    assert building.build(SPEC) == "an engine"
+    assert build(SPEC) == "an engine"
+    assert order(SPEC) == [replace(SPEC, backend="torch")]
+    assert build(SPEC) == "an engine"
     assert asked == ["tensorrt 448", "torch 448"] * 2 + ["torch 448"]
     larger = replace(SPEC, width=512)
-    assert engine_steps(larger) == [larger], "that one has not failed"
-    assert ready_plans([SPEC, larger]) == [larger]
+    assert order(larger) == [larger], "that one has not failed"
+    assert Recipe(SPEC).ready_sizes([(448, 256), (512, 256)]) == [(512, 256)]
     with pytest.raises(BackendUnavailable, match="engine for 448x256 failed in this run"):
-        engine_steps(replace(SPEC, backend="tensorrt"))
+        order(replace(SPEC, backend="tensorrt"))
 
 
 def test_the_sizes_with_a_ready_engine(machine, monkeypatch):
-    sizes = [replace(SPEC, width=width) for width in (320, 448, 512)]
+    sizes = [(320, 256), (448, 256), (512, 256)]
     machine("RTX 4090")
     monkeypatch.setattr(
         choice, "find_plans", lambda m, spec, f, a: Path("there") if spec.width > 400 else None
     )
-    assert ready_plans(sizes) == sizes[1:]
+    assert Recipe(SPEC).ready_sizes(sizes) == sizes[1:]
     machine("H100")
-    assert ready_plans(sizes) == []
+    assert Recipe(SPEC).ready_sizes(sizes) == []
     machine(None)
-    assert ready_plans(sizes) == []
+    assert Recipe(SPEC).ready_sizes(sizes) == []
 
 
 @pytest.mark.parametrize("backend", ["auto", "torch"])
@@ -289,42 +297,42 @@ def test_a_graph_that_cannot_be_captured_is_no_reason_to_give_up(
     machine("H100")
     asked = []
 
-    def build_on(name, spec, model, watch):
-        asked.append((name, spec.execution))
+    def build_as_said(spec, model, watch):
+        asked.append((spec.backend, spec.execution))
         if spec.execution != "eager":
             raise BackendUnavailable("no CUDA graph could be captured.", cause="capture")
         return "an engine"
 
-    monkeypatch.setattr(building, "_build_on", build_on)
-    assert building.build(replace(SPEC, backend=backend)) == "an engine"
+    monkeypatch.setattr(recipe, "_build_as_said", build_as_said)
+    assert build(replace(SPEC, backend=backend)) == "an engine"
     assert asked == [("torch", "auto"), ("torch", "eager")]
     assert "execution: eager, since no CUDA graph could be captured" in caplog.text
     with pytest.raises(BackendUnavailable, match="could be captured"):
-        building.build(replace(SPEC, execution="graph"))
+        build(replace(SPEC, execution="graph"))
 
 
 def test_a_device_that_is_gone_at_the_start_leaves_the_processor(machine, monkeypatch, caplog):
     machine("H100")
     asked = []
 
-    def build_on(name, spec, model, watch):
-        asked.append((name, spec.device))
-        if name == "torch":
+    def build_as_said(spec, model, watch):
+        asked.append((spec.backend, spec.device))
+        if spec.backend == "torch":
             raise BackendUnavailable("torch on cuda:0: the device failed.", cause="device")
         return "an engine"
 
     def gone(device):
         raise RuntimeError("CUDA error: unspecified launch failure")
 
-    monkeypatch.setattr(building, "_build_on", build_on)
+    monkeypatch.setattr(recipe, "_build_as_said", build_as_said)
     monkeypatch.setattr(outages, "_opened", lambda device: "cuda:0")
     monkeypatch.setattr(outages, "_synchronise", gone)
-    assert building.build(SPEC) == "an engine"
+    assert build(SPEC) == "an engine"
     assert asked == [("torch", "auto"), ("openvino", "CPU")]
     assert "backend: openvino, since torch failed: torch on cuda:0" in caplog.text
-    assert building.build(replace(SPEC, backend="torch")) == "an engine"
+    assert build(replace(SPEC, backend="torch")) == "an engine"
     assert asked[2:] == [("openvino", "CPU")], "without another try"
-    assert engine_steps(SPEC)[0].backend == "openvino"
+    assert order(SPEC)[0].backend == "openvino"
 
 
 @pytest.mark.parametrize("text", ["sm89", "8.9", "SM_89", "89"])

@@ -54,8 +54,9 @@ class PlayedCard:
     """`built`: what was built, or begun, in turn: "torch graph float16 320x176"."""
 
     def __init__(self, fault, *, plans=False, processor=False, at=10, memory=1 << 60):
-        """`plans`: TensorRT engines are kept. `processor`: its engines are the real ones. `at`: the
-        frame that fails. `memory`: of the card, of which an engine takes NEEDS."""
+        """`plans`: TensorRT engines are kept, or None: they are built once they are wanted; False:
+        there is no TensorRT. `processor`: its engines are the real ones. `at`: the frame that
+        fails. `memory`: of the card, of which an engine takes NEEDS."""
         self.fault, self.plans, self.at = fault, plans, at
         self.processor, self.memory = processor, memory
         self.refused = 0  # builds to come that fail for want of memory, whatever was counted
@@ -66,25 +67,28 @@ class PlayedCard:
 
     def install(self, patch):
         """`patch`: called with the dotted name of everything that a card brings."""
-        patch("engines.build._load_backend", self.backend)
-        patch("engines.build.StreamEngine", _engine_of)
-        patch("engines.build.with_plans", lambda model, *about: model)
-        patch("engines.build.tensorrt_here", lambda spec: (RTX_FLAVOUR, CARD))
+        patch("engines.recipe.open_backend", self.backend)
+        patch("engines.recipe.StreamEngine", _engine_of)
         patch("engines.outages._synchronise", self.synchronise)
         patch("engines.remedies.find_card", lambda device: CARD)
         patch("engines.choice._torch_has_gpu", lambda model: True)
-        patch("engines.choice.tensorrt_here", lambda spec: (RTX_FLAVOUR, CARD))
+        patch("engines.choice.tensorrt_here", lambda device: (RTX_FLAVOUR, CARD))
         patch("engines.choice.find_plans", lambda *about: Path("plan") if self.plans else None)
-        if not self.plans:
+        if self.plans is False:
             patch("engines.choice._with_tensorrt", _without_tensorrt)
 
     def backend(self, name):
         """A module of engines/backends."""
         return SimpleNamespace(
-            check_spec=lambda spec: None,
+            prepared=self.prepared,
             build_runner=lambda model, spec: self.build(model, spec),
             needs=self.needs,
         )
+
+    def prepared(self, model, asked, watch):
+        if asked.backend == "tensorrt":
+            self.plans = True
+        return model
 
     def needs(self, model, asked):
         """An engine that is open holds `NEEDS`; there is `memory` in all."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding, EngineSpec
+from engines.api import Embedding, EngineSpec, Watch
 from engines.backends import Conditioning, State
 from engines.backends.openvino.graphs import (
     choose_device,
@@ -17,11 +17,18 @@ from engines.backends.openvino.graphs import (
     read_graph,
 )
 from engines.errors import BackendUnavailable, EngineFailed, quoted
+from engines.graphs.export import with_graphs
 from engines.memory import Need, memory_of
 from engines.model import Model, frame_step_graph
 from engines.model.footprint import parameters, working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes
 from engines.model.shared import Shared, weights_key
+
+
+def prepared(model: Model, spec: EngineSpec, watch: Watch) -> Model:
+    """With its graphs, which are written if they are not there."""
+    del watch
+    return with_graphs(model, ["text_encoder", frame_step_graph(spec)])
 
 
 def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:

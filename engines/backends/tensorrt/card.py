@@ -18,6 +18,7 @@ from engines.backends.tensorrt.flavour import (
     installed_flavours,
     open_flavour,
 )
+from engines.backends.tensorrt.plan import PORTABLE
 from engines.errors import BackendUnavailable, quoted
 
 Capability = tuple[int, int]
@@ -149,6 +150,37 @@ def _runs_on(known: Sequence[str], major: int, minor: int) -> bool:
         if same and made <= (major, minor):
             return True
     return False
+
+
+def tensorrt_here(device: str) -> tuple[Flavour, Card]:
+    """TensorRT for the card that torch means by `device`. Raises `BackendUnavailable`."""
+    card = card_for(device)
+    return flavour_for(card), card
+
+
+def tensorrt_for(architecture: str | None) -> tuple[Flavour, str]:
+    """TensorRT and the GPU architecture to build for, on any machine.
+
+    architecture  "sm89", "8.9" or "portable"; None is this machine's card, else "portable"
+
+    Raises `BackendUnavailable`.
+    """
+    if architecture is None:
+        card = find_card("auto") if find_spec("torch") is not None else None
+        if card is not None:
+            flavour = flavour_for(card)
+            return flavour, card.target(flavour)
+        architecture = PORTABLE
+    flavour = open_flavour(RTX)
+    named = architecture.lower().replace("_", "").replace(".", "")
+    named = f"sm{named}" if named.isdigit() else named
+    known = [PORTABLE, *flavour.architectures]
+    if named not in known:
+        raise BackendUnavailable(
+            f"GPU architecture {quoted(architecture)}: {flavour.label} builds for "
+            f"{', '.join(known)}."
+        )
+    return flavour, named
 
 
 def card_for(device: str) -> Card:

@@ -12,12 +12,13 @@ from functools import partial
 
 import torch
 
-from engines.api import EngineSpec
+from engines.api import EngineSpec, Watch
 from engines.artifacts import about, mark_used
 from engines.backends.tensorrt.buffers import AlternatingBuffers
-from engines.backends.tensorrt.card import card_for
+from engines.backends.tensorrt.card import card_for, tensorrt_here
 from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import Flavour, open_flavour
+from engines.backends.tensorrt.plan_process import with_plans
 from engines.backends.tensorrt.text import PlannedText
 from engines.backends.torch.cuda import CudaStream, capture, warm_up
 from engines.backends.torch.device_runner import DeviceRunner
@@ -36,7 +37,14 @@ logger = logging.getLogger("engines.backends.tensorrt")
 _FLOAT16 = 2  # bytes
 
 
-def check_spec(spec: EngineSpec) -> None:
+def prepared(model: Model, spec: EngineSpec, watch: Watch) -> Model:
+    """With its plans, which are built in a child process if they are not there."""
+    _check(spec)
+    flavour, card = tensorrt_here(spec.device)
+    return with_plans(model, spec, flavour, card.target(flavour), watch)
+
+
+def _check(spec: EngineSpec) -> None:
     """Raise `BackendUnavailable` for what a plan cannot do, before minutes are spent on one."""
     if spec.precision not in ("auto", "float16", "fp8"):
         raise BackendUnavailable(
@@ -64,7 +72,7 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
 
 
 def build_runner(model: Model, spec: EngineSpec) -> DeviceRunner:
-    """Load the plans of `model` onto the card; `check_spec` has passed `spec`.
+    """Load the plans of `model` onto the card; `prepared` has passed `spec`.
 
     Raises `BackendUnavailable`.
     """

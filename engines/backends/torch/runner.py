@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engines.api import EngineSpec
+from engines.api import EngineSpec, Watch
 from engines.backends.torch.accumulation import (
     half_accumulation,
     is_faster,
@@ -34,6 +34,13 @@ from engines.model.shapes import Shapes, input_shapes
 from engines.step.frame_step import FrameStep
 
 Step = Callable[..., tuple[Tensor, ...]]
+
+
+def prepared(model: Model, spec: EngineSpec, watch: Watch) -> Model:
+    """As it is: torch reads the folder. Says what takes long."""
+    if spec.execution == "compile":
+        watch.tell("torch.compile")
+    return model
 
 
 def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:

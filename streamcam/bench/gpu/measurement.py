@@ -13,12 +13,13 @@ from types import MappingProxyType
 
 import cv2
 
-from engines.api import Engine, EngineSpec, Execution
+from engines.api import Engine, Execution
 from engines.bench.measure import limit_of
 from engines.bench.peer_process import PeerProcess
 from engines.devices import card_of
 from engines.errors import BackendUnavailable, EngineError
-from engines.families import open_model
+from engines.model import Model
+from engines.recipe import Recipe
 from engines.survey import NvidiaCard
 from streamcam.bench.gpu.part import AppFigures, Figures, SuitePart, options_of
 from streamcam.bench.gpu.power import PowerMeter
@@ -33,7 +34,6 @@ from streamcam.bench.peers import (
 )
 from streamcam.bench.turns import Run, side, take_turns
 from streamcam.options import Options
-from streamcam.provision.build import build_engine
 from streamcam.provision.spec import spec_for
 
 # Ours, by backend and execution; the first that can be built is what the others are compared with.
@@ -47,7 +47,7 @@ PEERS = ("streamdiffusion", "diffusers")
 _POWER_SECONDS = 5.0
 
 Say = Callable[[str], None]
-Build = Callable[[EngineSpec], Engine]
+Build = Callable[[Recipe], Engine]
 OpenPeer = Callable[[str, PeerRequest, Path, Say], PeerProcess]
 
 
@@ -63,7 +63,7 @@ class Measurement:
         part: SuitePart,
         say: Say,
         absent: Mapping[str, str] = MappingProxyType({}),
-        build: Build = build_engine,
+        build: Build = Recipe.build,
         open_peer: OpenPeer = open_peer,
         card: Callable[[], NvidiaCard] | None = None,
     ) -> None:
@@ -82,10 +82,11 @@ class Measurement:
         figures = self._figures
         options = options_of(self._part, self._say)
         with ExitStack() as stack:
-            engines = self._open_engines(options, stack)
+            recipe = Recipe(spec_for(options.preset, options))
+            engines = self._open_engines(recipe, stack)
             spec = next(iter(engines.values())).spec
-            fastest = self._run_sides(options, engines, seconds, stack)
-        figures.limit = limit_of(open_model(spec), spec)
+            fastest = self._run_sides(options, recipe.model, engines, seconds, stack)
+        figures.limit = limit_of(recipe.model, spec)
         figures.limit_ms = figures.limit.ms
         figures.shares = {
             name: figures.limit_ms / one.ms_p50 for name, one in figures.sides.items()
@@ -94,15 +95,15 @@ class Measurement:
             figures.app = self._run_app(options, fastest, seconds / 2)
         return figures
 
-    def _open_engines(self, options: Options, stack: ExitStack) -> dict[str, Engine]:
-        spec = spec_for(options.preset, options)
+    def _open_engines(self, recipe: Recipe, stack: ExitStack) -> dict[str, Engine]:
+        spec = replace(recipe.spec, device=self._part.device)
         engines: dict[str, Engine] = {}
         for name, (backend, execution) in ENGINES.items():
             self._say(f"{self._part.name}: building {name}")
             before = self._used()
-            wanted = replace(spec, backend=backend, execution=execution, device=self._part.device)
+            wanted = replace(spec, backend=backend, execution=execution)
             try:
-                engine = self._build(wanted)
+                engine = self._build(recipe.with_spec(wanted))
             except EngineError as error:
                 self._figures.missing[name] = str(error)
                 continue
@@ -114,15 +115,20 @@ class Measurement:
         return engines
 
     def _run_sides(
-        self, options: Options, engines: Mapping[str, Engine], seconds: float, stack: ExitStack
+        self,
+        options: Options,
+        model: Model,
+        engines: Mapping[str, Engine],
+        seconds: float,
+        stack: ExitStack,
     ) -> str:
         """Fill `sides`; the name of our fastest engine."""
         figures, first = self._figures, next(iter(engines.values()))
-        params, frames = params_for(options, first), fitted_frames(first.spec)
+        params, frames = params_for(options, first, model), fitted_frames(first.spec)
         ours = {name: OurEngine(one, params, cycle(frames)) for name, one in engines.items()}
         sides: dict[str, Run] = {name: one.run for name, one in ours.items()}
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="streamcam-gpu-")))
-        request, notes = request_for(first.spec, params, frames, scratch), {}
+        request, notes = request_for(first.spec, model, params, frames, scratch), {}
         for name in (one for one in PEERS if one not in figures.missing):
             before = self._used()
             try:

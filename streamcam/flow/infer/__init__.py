@@ -12,10 +12,10 @@ from engines.errors import EngineFailed
 from streamcam.errors import told
 from streamcam.flow.infer.changes import Changes, OpenGate
 from streamcam.flow.infer.restyler import Restyler
+from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame, Queue, RingClosed
 from streamcam.frames.geometry import Size, View
 from streamcam.gate import Gate
-from streamcam.looks.params import ParamsBox
 from streamcam.stage import Abandoned, call_all
 from streamcam.stats import Stats
 
@@ -38,7 +38,7 @@ class InferWorker:
     def __init__(
         self,
         queues: tuple[Queue[Frame], Queue[Frame]],
-        restyled_with: tuple[Engine, ParamsBox],
+        styling: Styling,
         open_gate: OpenGate,
         stats: Stats,
         view: View,
@@ -54,7 +54,7 @@ class InferWorker:
         self._broke = broke
         self._view = view
         self._changes = Changes(open_gate)
-        self._restyler = self._restyler_for(restyled_with, open_gate)
+        self._restyler = self._restyler_for(styling, open_gate)
         self._lock = Lock()
         # Protected by _lock:
         self._shift: object = None  # of the thread that works; another one ends
@@ -64,10 +64,10 @@ class InferWorker:
         self._left = False  # there is no engine, and that is no failure
         self._usual: float | None = None  # seconds that a frame takes
 
-    def swap(self, engine: Engine, params: ParamsBox) -> None:
+    def swap(self, following: Styling) -> None:
         """Continue with another engine from the next frame on; the picture stays until then. One
         of the same model and shape takes over the frames in flight."""
-        self._changes.swap(engine, params)
+        self._changes.swap(following)
 
     def use_gate(self, open_gate: OpenGate) -> None:
         """Continue with another gate from the next frame on, and for later engines."""
@@ -193,31 +193,26 @@ class InferWorker:
             self._broken = self._left = True
         left.set()
 
-    def _change_engine(
-        self, following: tuple[Engine, ParamsBox], open_gate: OpenGate, shift: object
-    ) -> None:
+    def _change_engine(self, following: Styling, open_gate: OpenGate, shift: object) -> None:
         restyler, spent, gone = self._restyler, self._restyler.engine, self._broken
         self._busy_since = perf_counter()  # both engines are at work on their devices
-        taken_over = not gone and restyler.continue_with(*following)
+        taken_over = not gone and restyler.continue_with(following)
         self._returned(restyler, shift)
         if not taken_over:
             self._drain()
             restyler = self._restyler = self._restyler_for(following, open_gate)
             self._broken, self._left, self._usual = False, False, None
         elif open_gate is not self._gate_opener:
-            restyler.gate = self._opened(open_gate, following[0].delay)
+            restyler.gate = self._opened(open_gate, following.engine.delay)
         if not gone:
             self._busy_since = perf_counter()
             _close(spent)
             self._returned(restyler, shift)
 
-    def _restyler_for(
-        self, restyled_with: tuple[Engine, ParamsBox], open_gate: OpenGate
-    ) -> Restyler:
-        engine, params = restyled_with
-        gate = self._opened(open_gate, engine.delay)
+    def _restyler_for(self, styling: Styling, open_gate: OpenGate) -> Restyler:
+        gate = self._opened(open_gate, styling.engine.delay)
         live = self._broke is not None
-        return Restyler(engine, params, gate, self._stats, self._view, realtime=live)
+        return Restyler(styling, gate, self._stats, self._view, realtime=live)
 
     def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
         self._gate_opener = open_gate

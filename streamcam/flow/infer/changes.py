@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from threading import Event, Lock
 
 from engines.api import Engine
+from streamcam.flow.infer.styling import Styling
 from streamcam.frames.geometry import View
 from streamcam.gate import Gate
-from streamcam.looks.params import ParamsBox
 
 OpenGate = Callable[[int], Gate]  # from an engine's `delay` to a gate for it
 
@@ -20,11 +20,11 @@ _TIMEOUT_SECONDS = 2.0  # seconds for an engine to be closed between two frames
 class Due:
     """What is due now; None where nothing changes.
 
-    following  another engine, with what it shows
+    following  another engine, with its parameters
     leaving    to be set once the engine has been closed
     """
 
-    following: tuple[Engine, ParamsBox] | None
+    following: Styling | None
     view: View | None
     open_gate: OpenGate
     leaving: Event | None
@@ -43,17 +43,17 @@ class Changes:
         self._closed = False
         self._open_gate = open_gate
         self._view: View | None = None
-        self._following: tuple[Engine, ParamsBox] | None = None
+        self._following: Styling | None = None
         self._leaving: Event | None = None
 
-    def swap(self, engine: Engine, params: ParamsBox) -> None:
+    def swap(self, following: Styling) -> None:
         """Another engine. One that waited for the same is closed."""
         with self._lock:
-            unused = (engine, params) if self._closed else self._following
+            unused = following if self._closed else self._following
             if not self._closed:
-                self._following, self.waiting = (engine, params), True
+                self._following, self.waiting = following, True
         if unused is not None:
-            unused[0].close()
+            unused.engine.close()
 
     def use_gate(self, open_gate: OpenGate) -> None:
         """Another gate, for later engines as well."""
@@ -92,4 +92,4 @@ class Changes:
         with self._lock:
             self._closed = True
             unused, self._following = self._following, None
-        return [] if unused is None else [unused[0]]
+        return [] if unused is None else [unused.engine]

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple
 
-from engines.api import IN_FLIGHT, Engine, Params
+from engines.api import IN_FLIGHT, Params
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.engine_input import EngineInput
+from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.gate import Gate
-from streamcam.looks.params import ParamsBox
 from streamcam.stats import Stats
 
 
@@ -49,20 +49,18 @@ class Restyler:
 
     def __init__(
         self,
-        engine: Engine,
-        params: ParamsBox,
+        styling: Styling,
         gate: Gate,
         stats: Stats,
         view: View,
         *,
         realtime: bool,
     ) -> None:
-        self.engine = engine
+        self.engine, self._params = styling.engine, styling.params
         self.gate = gate
-        self._params = params
         self._stats = stats
         self._realtime = realtime
-        self._size = (engine.spec.width, engine.spec.height)
+        self._size = (self.engine.spec.width, self.engine.spec.height)
         self._fit = EngineInput(self._size, view)
         self._pool = FramePool(*self._size)
         self._blank = BlankCheck()
@@ -106,17 +104,17 @@ class Restyler:
         self._flight.append((stamp, Shown(placement, made_of)))
         return self._run(self._input, params)
 
-    def continue_with(self, engine: Engine, params: ParamsBox) -> bool:
+    def continue_with(self, following: Styling) -> bool:
         """Run another engine on the frames in flight, live, if it can take them over."""
         if not self._realtime:
             return False
         try:
-            taken = engine.take_over(self.engine)
+            taken = following.engine.take_over(self.engine)
         except Exception:  # noqa: BLE001  # the other one broke: this one starts with the next frame
             return False
         if not taken:
             return False
-        self.engine, self._params = engine, params
+        self.engine, self._params = following.engine, following.params
         return True
 
     def drain(self) -> Iterator[Frame]:

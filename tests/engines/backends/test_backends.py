@@ -11,7 +11,8 @@ import openvino as ov
 import pytest
 
 from engines.api import GUIDANCE_MODES, EngineSpec, Params
-from engines.build import backend_names, build
+from engines.backends import backend_names
+from engines.build import build
 from engines.choice import backends_for
 from engines.errors import BackendUnavailable, InvalidSpec, ModelUnavailable
 from engines.families import open_model

@@ -16,9 +16,10 @@ from engines.backends.tensorrt.engine import PlanOnDevice
 from engines.backends.tensorrt.flavour import RTX, open_flavour
 from engines.backends.tensorrt.plan import PORTABLE
 from engines.backends.tensorrt.plans import write_plans
-from engines.build import build, engine_steps
+from engines.build import build
 from engines.errors import BackendUnavailable
 from engines.families import open_model
+from engines.recipe import Recipe
 from tests.engines.backends.test_torch_cuda import edits, memory, opened
 from tests.engines.pictures import moving_picture
 
@@ -142,7 +143,7 @@ def test_auto_has_the_answer():
     except BackendUnavailable as error:
         runs, reason = False, str(error)
     print(f"{rtx.label} on {card}: {'runs' if runs else reason}")
-    last = engine_steps(replace(SPEC, backend="auto"))[-1].backend
+    last = Recipe(replace(SPEC, backend="auto")).build_order()[-1].spec.backend
     if last == "tensorrt" and flavour_for(card).name == RTX:
         assert runs, reason
     build(replace(SPEC, backend="auto")).close()

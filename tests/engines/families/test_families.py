@@ -15,7 +15,7 @@ from engines.backends.tensorrt.plan import PORTABLE
 from engines.backends.tensorrt.plans import write_plans
 from engines.build import build
 from engines.errors import InvalidSpec, ModelUnavailable
-from engines.families import family_names, open_model
+from engines.families import family_names, open_model, tokenizer_files
 from engines.graphs.export import with_graphs
 from engines.model.stable_diffusion import timesteps
 from tests.engines.pictures import moving_picture
@@ -63,6 +63,8 @@ def test_a_family_is_read_from_the_configuration(models, family):
     assert (model.latent_channels, model.downscale, model.tokens) == (4, 8, 77)
     assert model.width == TINY[family].prompt_width
     assert bool(model.pooled) == (family == "sdxl_turbo")
+    assert len(model.tokenizer_files) == (2 if model.pooled else 1)
+    assert tokenizer_files(spec(models(family))) == model.tokenizer_files
 
 
 def test_a_name_that_says_otherwise_changes_nothing(tmp_path):

@@ -8,7 +8,6 @@ from time import sleep
 import numpy as np
 import pytest
 
-from engines.build import build
 from engines.errors import BackendUnavailable, PeerUnavailable
 from engines.survey import NvidiaCard
 from streamcam.bench.gpu import suite
@@ -87,11 +86,12 @@ class FakePeer:
         self.closed = True
 
 
-def build_here(spec):
+def build_here(recipe):
     """torch's eager step; the CPU has no CUDA graph, and compiling takes longer than a test may."""
+    spec = recipe.spec
     if spec.backend == "tensorrt" or spec.execution == "compile":
         raise BackendUnavailable(f"no {spec.backend} {spec.execution} here")
-    return build(spec)
+    return recipe.build()
 
 
 def test_a_part_has_every_figure(driver):

@@ -117,9 +117,9 @@ def test_the_engine_is_closed_when_a_peer_cannot_be_had(monkeypatch):
     opened = peers.open_engine
 
     def open_engine(*arguments):
-        engine, line = opened(*arguments)
-        monkeypatch.setattr(engine, "close", lambda: closed.append(engine))
-        return engine, line
+        provided = opened(*arguments)
+        monkeypatch.setattr(provided.engine, "close", lambda: closed.append(provided))
+        return provided
 
     def no_peer(*_):
         raise PeerUnavailable("no network")

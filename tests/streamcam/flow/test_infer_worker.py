@@ -11,6 +11,7 @@ from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import EngineFailed
 from streamcam.flow.infer import InferWorker
+from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Channel, Frame, RingClosed
 from streamcam.frames.geometry import View
 from streamcam.gate.always import Always
@@ -44,8 +45,8 @@ def _frame(seq):
     return Frame(np.full((128, 128, 3), seq, np.uint8), seq, float(seq), seq / 25)
 
 
-def _box(engine):
-    return ParamsBox(engine.encode, LOOK)
+def _styling(engine):
+    return Styling(engine, ParamsBox(engine.encode, LOOK))
 
 
 class Bench:
@@ -56,7 +57,7 @@ class Bench:
         self.drains, self.failures = [], []
         self.worker = InferWorker(
             (self.inbox, self.outbox),
-            (engine, _box(engine)),
+            _styling(engine),
             self.open_gate,
             Stats(),
             View((128, 128)),
@@ -98,7 +99,7 @@ class SwapAt(Channel):
 
 def _swapping_bench(first, second, at, *, realtime=True):
     bench = Bench(first, realtime=realtime)
-    inbox = SwapAt(at, lambda: bench.worker.swap(second, _box(second)))
+    inbox = SwapAt(at, lambda: bench.worker.swap(_styling(second)))
     bench.inbox = bench.worker._inbox = inbox
     return bench
 
@@ -129,8 +130,8 @@ def test_a_swap_in_a_file_keeps_every_frame_once_and_in_order(steps):
 def test_of_two_swaps_before_a_frame_the_last_counts_and_the_other_is_closed():
     first, second, third = Marking(), Marking(50), Marking(100)
     bench = Bench(first)
-    bench.worker.swap(second, _box(second))
-    bench.worker.swap(third, _box(third))
+    bench.worker.swap(_styling(second))
+    bench.worker.swap(_styling(third))
     assert second.closes == 1
     assert bench([_frame(1)])[0].pixels[0, 0, 0] == 101
     assert (first.closes, second.closes, third.closes) == (1, 1, 1)
@@ -141,16 +142,16 @@ def test_an_engine_that_comes_too_late_is_closed():
     first, waiting, late = Marking(), Marking(), Marking()
     bench = Bench(first)
     bench([])
-    bench.worker.swap(waiting, _box(waiting))
+    bench.worker.swap(_styling(waiting))
     assert waiting.closes == 1
-    bench.worker.swap(late, _box(late))
+    bench.worker.swap(_styling(late))
     assert (waiting.closes, late.closes) == (1, 1)
 
 
 def test_closing_closes_the_engine_that_waits_to_be_swapped_in():
     first, waiting = Marking(), Marking()
     bench = Bench(first)
-    bench.worker.swap(waiting, _box(waiting))
+    bench.worker.swap(_styling(waiting))
     bench.worker.close()
     assert (first.closes, waiting.closes) == (1, 1)
 
@@ -158,7 +159,7 @@ def test_closing_closes_the_engine_that_waits_to_be_swapped_in():
 def test_gates_are_made_for_the_delay_of_their_engine():
     bench = Bench(Marking(steps=4))
     following = Marking(steps=2)
-    bench.worker.swap(following, _box(following))
+    bench.worker.swap(_styling(following))
     bench([_frame(0)])
     assert bench.drains == [3, 1]
 
@@ -223,7 +224,7 @@ def _left(bench, clinging, following):
     assert bench.worker.busy()[0] > 0.0, "somebody can see that it hangs"
     assert bench.worker.abandon()
     bench.start()
-    bench.worker.swap(following, _box(following))
+    bench.worker.swap(_styling(following))
     bench.inbox.put(_frame(50))
     before = bench.outbox.get(5)
     clinging.go_on.set()
@@ -278,7 +279,7 @@ def test_a_change_of_engines_that_hangs_is_left(hanging_bench, where):
     bench = hanging_bench(spent)
     bench.inbox.put(_frame(0))
     bench.outbox.get(5)
-    bench.worker.swap(coming, _box(coming))
+    bench.worker.swap(_styling(coming))
     bench.inbox.put(_frame(1))
     found = _left(bench, clinging, following)
     assert [int(picture.pixels[0, 0, 0]) for picture in found] == [57, 67]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from streamcam.flow.infer.restyler import Restyler
+from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame
 from streamcam.frames.geometry import View
 from streamcam.gate import open_gate
@@ -46,7 +47,11 @@ def _restyler(steps=1, verdicts=(), realtime=True, stats=None):
     engine = NullEngine(replace(SPEC, steps=steps))
     box = ParamsBox(engine.encode, Look("plain", "a photo"))
     gate = Script(list(verdicts))
-    return Restyler(engine, box, gate, stats or Stats(), VIEW, realtime=realtime), box, gate
+    return (
+        Restyler(Styling(engine, box), gate, stats or Stats(), VIEW, realtime=realtime),
+        box,
+        gate,
+    )
 
 
 def _shows(picture):
@@ -106,7 +111,7 @@ class Queueing(NullEngine):
 def test_a_file_keeps_the_engine_busy_and_live_no_picture_waits(realtime):
     engine = Queueing(SPEC)
     box = ParamsBox(engine.encode, Look("plain", "a photo"))
-    restyler = Restyler(engine, box, Script([]), Stats(), VIEW, realtime=realtime)
+    restyler = Restyler(Styling(engine, box), Script([]), Stats(), VIEW, realtime=realtime)
     pictures = [restyler.restyle(_frame(seq)) for seq in range(3)]
     if realtime:
         assert engine.calls == ["start", "finish"] * 3
@@ -185,7 +190,7 @@ def test_after_a_change_of_look_the_new_picture_comes_out_of_a_still_scene():
         calm_frames: int = 1
 
     gate = open_gate("similarity", Calm(), engine.delay)
-    restyler = Restyler(engine, box, gate, Stats(), VIEW, realtime=True)
+    restyler = Restyler(Styling(engine, box), gate, Stats(), VIEW, realtime=True)
     for _ in range(10):
         restyler.restyle(_frame(0))
     assert restyler.restyle(_frame(0)).repeat
@@ -205,7 +210,7 @@ def test_frames_of_any_size_reach_the_engine_at_its_size():
 
     engine = Sized(SPEC)
     box = ParamsBox(engine.encode, Look("plain", "a photo"))
-    restyler = Restyler(engine, box, Script([]), Stats(), VIEW, realtime=True)
+    restyler = Restyler(Styling(engine, box), Script([]), Stats(), VIEW, realtime=True)
     for number, size in enumerate([(1280, 720), (720, 1280), (64, 36), SIZE, (1280, 720)]):
         picture = restyler.restyle(_frame(number, size))
         assert _shows(picture) == number
@@ -223,7 +228,7 @@ def test_a_frame_of_the_engine_size_is_not_copied():
     engine = Looking(SPEC)
     box = ParamsBox(engine.encode, Look("plain", "a photo"))
     frame = _frame(0)
-    Restyler(engine, box, Script([]), Stats(), VIEW, realtime=True).restyle(frame)
+    Restyler(Styling(engine, box), Script([]), Stats(), VIEW, realtime=True).restyle(frame)
     assert seen[0] is frame.pixels
 
 
@@ -243,7 +248,7 @@ def test_files_fade_by_their_own_time():
 
     engine = Watching(SPEC)
     box = ParamsBox(engine.encode, Look("plain", "a photo", strength=0.2))
-    restyler = Restyler(engine, box, Script([]), Stats(), VIEW, realtime=False)
+    restyler = Restyler(Styling(engine, box), Script([]), Stats(), VIEW, realtime=False)
     restyler.restyle(_frame(0))
     box.set(Look("strong", "a photo", strength=0.6, crossfade=0.4))  # ten frames of 40 ms
     for seq in range(1, 13):

@@ -3,25 +3,35 @@
 from threading import Event
 
 import pytest
-from fake_world import FakeEngine, FakeSink, World
+from fake_world import RECIPE, FakeEngine, FakeSink, World
 
 from engines import outages
+from engines.api import UNWATCHED
 from engines.errors import InvalidPrompt
+from engines.recipe import Recipe
 
 
 @pytest.fixture
 def world(monkeypatch):
     """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
     world = World(sinks={"fake": FakeSink()})
-    monkeypatch.setattr("streamcam.provision.build.build", world.build)
-    for module in ("pipeline.live", "provision.build"):
-        monkeypatch.setattr(f"streamcam.{module}.engine_steps", world.engine_steps)
-    monkeypatch.setattr("streamcam.provision.build.ready_plans", world.ready_plans)
+    monkeypatch.setattr(
+        Recipe, "build", lambda recipe, watch=UNWATCHED: world.build(recipe.spec, watch)
+    )
+    monkeypatch.setattr(Recipe, "build_order", lambda recipe: world.build_order(recipe))
+    monkeypatch.setattr(Recipe, "ready_sizes", lambda recipe, sizes: world.ready_sizes(sizes))
     yield world
     for pipeline in world.pipelines:
         pipeline.stop()
     outages.forget()
     world.check_closed()
+
+
+@pytest.fixture
+def real_recipes(world, monkeypatch):
+    """In that world: what they choose is real, and what they build on is for the test to play."""
+    for name, method in RECIPE.items():
+        monkeypatch.setattr(Recipe, name, method)
 
 
 @pytest.fixture

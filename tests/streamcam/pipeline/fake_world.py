@@ -9,10 +9,14 @@ import numpy as np
 
 from engines.api import Embedding
 from engines.backends.null import NullEngine
+from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.frames import Frame
 from streamcam.pipeline import Options, Pipeline
 from streamcam.presets import Preset
+
+# The methods that the world replaces.
+RECIPE = {name: getattr(Recipe, name) for name in ("build", "build_order", "ready_sizes")}
 
 
 class Device:
@@ -165,11 +169,12 @@ class World:
             raise opened
         return opened
 
-    def engine_steps(self, spec):
-        return [replace(spec, backend=name) for name in self.backends or [spec.backend]]
+    def build_order(self, recipe):
+        names = self.backends or [recipe.spec.backend]
+        return [recipe.with_spec(replace(recipe.spec, backend=name)) for name in names]
 
-    def ready_plans(self, specs):
-        return [spec for spec in specs if (spec.width, spec.height) in self.kept]
+    def ready_sizes(self, sizes):
+        return [size for size in sizes if size in self.kept]
 
     def build(self, spec, watch):
         self.opened.append("engine")

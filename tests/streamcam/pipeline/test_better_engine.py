@@ -41,10 +41,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(world, go_on, monkeypatch):
-    shop = Shop(world, go_on)
-    monkeypatch.setattr("streamcam.provision.build.build", shop.build)
-    return shop
+def shop(world, go_on):
+    return Shop(world, go_on)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_a_turn_back_while_it_is_built_forgets_it(world, running, go_on):
     turn(world)
     assert building.wait(10)
     turn(world, (320, 180))
-    wait_until(lambda: pipeline._live._pending.spec == pipeline._live._spec)
+    wait_until(lambda: pipeline._live._pending.spec == pipeline._live._recipe.spec)
     go_on.set()
     wait_until(lambda: len(world.engines) == before + 1 and world.engines[-1].closes)
     assert world.engines[-1].runs == 0
@@ -198,10 +198,10 @@ def test_a_fade_goes_on_over_a_change_of_shape(world, running):
     )
     before = world.engines[-1]
     pipeline.select_look("light")
-    tour = pipeline._live._box._tour
+    tour = pipeline._live._styling.params._tour
     turn(world)
     wait_until(lambda: before.closes and world.engines[-1].runs > 3)
-    assert pipeline._live._box._tour is tour
+    assert pipeline._live._styling.params._tour is tour
     assert pipeline.stats.snapshot().look == "light"
 
 

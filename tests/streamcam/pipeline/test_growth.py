@@ -37,7 +37,7 @@ def start(world, monkeypatch):
         world.engines.append(OnCard(spec, outcome))
         return world.engines[-1]
 
-    monkeypatch.setattr("streamcam.provision.build.build", build)
+    world.build = build
     monkeypatch.setattr("engines.outages._synchronise", lambda device: None)  # it answers
     for module in ("size", "growth"):
         name = f"streamcam.provision.{module}.frame_seconds"

@@ -11,10 +11,10 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from fake_world import FakeSink, FakeSource, make_preset
+from fake_world import RECIPE, FakeSink, FakeSource, make_preset
 
 from engines.backends.null import NullEngine
-from engines.build import build
+from engines.recipe import Recipe
 from streamcam.looks.params import encoded
 
 EDITS = 1000
@@ -127,7 +127,8 @@ def edited(fields, chance):
 def test_a_thousand_edits(world, tick, compiled, backend):
     def make_engine(spec):
         spec = replace(spec, backend=backend, threads=1)  # wait for no other program
-        return Watched(NullEngine(spec) if backend == "null" else build(spec))
+        engine = NullEngine(spec) if backend == "null" else RECIPE["build"](Recipe(spec))
+        return Watched(engine)
 
     chance = random.Random(7)
     world.make_engine = make_engine

@@ -5,17 +5,12 @@ from fake_world import FakeSink, FakeSource, make_preset
 from played_card import NEEDS, PlayedCard
 from waiting import wait_until
 
-from engines import build as building
-
 GRAPH, TWO = "torch graph float16 320x176", "an engine of two steps"
 
 
 @pytest.fixture
-def start(world, monkeypatch):
+def start(world, monkeypatch, real_recipes):
     """Call with the card's memory in engines: a live run on it."""
-    monkeypatch.setattr("streamcam.provision.build.build", building.build)
-    for module in ("pipeline.live", "provision.build"):
-        monkeypatch.setattr(f"streamcam.{module}.engine_steps", building.engine_steps)
 
     def go(engines, *, plans=False, frames=1_000_000, **options):
         card = PlayedCard("", plans=plans, memory=int(engines * NEEDS))

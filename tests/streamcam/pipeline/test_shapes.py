@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from streamcam.flow.infer.restyler import Restyler
+from streamcam.flow.infer.styling import Styling
 from streamcam.flow.post.chain import Chain
 from streamcam.frames import Frame
 from streamcam.frames.geometry import View
@@ -32,7 +33,7 @@ def _restyler(engine_size, view, *, steps=1, policy="always", realtime=True):
     engine = NullEngine(EngineSpec(width=width, height=height, steps=steps))
     gate = open_gate(policy, GateChoice(), engine.delay)
     box = ParamsBox(engine.encode, Look("plain", "a photo"))
-    return Restyler(engine, box, gate, Stats(), view, realtime=realtime)
+    return Restyler(Styling(engine, box), gate, Stats(), view, realtime=realtime)
 
 
 def _frame(size, seq=0):

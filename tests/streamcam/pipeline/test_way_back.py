@@ -9,7 +9,6 @@ from fake_world import FakeSink, FakeSource, make_preset
 from played_card import PlayedCard
 from waiting import wait_until
 
-from engines import build as building
 from engines.errors import EngineFailed
 from streamcam.errors import UsageError
 
@@ -56,13 +55,9 @@ class Photo(FakeSource):
 
 
 @pytest.fixture
-def start(world, monkeypatch):
+def start(world, monkeypatch, real_recipes):
     """Call with a fault: a live run on a card that has it."""
     cards = []
-    # The real choice of what to build, over a card that is played.
-    monkeypatch.setattr("streamcam.provision.build.build", building.build)
-    for module in ("pipeline.live", "provision.build"):
-        monkeypatch.setattr(f"streamcam.{module}.engine_steps", building.engine_steps)
     monkeypatch.setattr("streamcam.pipeline.watchdog._SHORTEST_SECONDS", 0.3)
     monkeypatch.setattr("streamcam.pipeline.watchdog._TIMES_USUAL", 1)
     monkeypatch.setattr("engines.outages._TIMEOUT_SECONDS", 0.2)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import ModelUnavailable
+from engines.recipe import Recipe
 from streamcam.provision import batching
 from streamcam.provision.batching import build_batched, choose_batching, latency
 
@@ -42,6 +43,7 @@ class Closable(NullEngine):
 
 
 SPEC = EngineSpec(width=128, height=128, steps=2)
+RECIPE = Recipe(SPEC)
 
 
 @pytest.mark.parametrize(("fps", "chosen"), [(5, "sequential"), (80, "stream")])
@@ -50,12 +52,12 @@ def test_both_are_timed_and_the_other_is_closed(fps, chosen, monkeypatch):
     monkeypatch.setattr(batching, "frame_seconds", lambda engine: taken[engine.spec.batching])
     built = []
 
-    def build(spec):
-        built.append(Closable(spec))
+    def build(recipe):
+        built.append(Closable(recipe.spec))
         return built[-1]
 
-    stream = build(SPEC)
-    engine, choice = build_batched(build, stream, SPEC, fps)
+    stream = build(RECIPE)
+    engine, choice = build_batched(build, stream, RECIPE, fps)
     assert engine.spec.batching == choice.batching == chosen
     assert f"2 steps, {chosen}: stream" in choice.reason
     assert [one.closes for one in built] == [int(one is not engine) for one in built]
@@ -64,23 +66,23 @@ def test_both_are_timed_and_the_other_is_closed(fps, chosen, monkeypatch):
 def test_one_step_leaves_no_choice():
     spec = EngineSpec(width=128, height=128)
     engine = Closable(spec)
-    assert build_batched(pytest.fail, engine, spec, 30) == (engine, None)
+    assert build_batched(pytest.fail, engine, Recipe(spec), 30) == (engine, None)
 
 
 def test_a_model_without_the_other_way_keeps_the_stream_batch():
-    def build(_spec):
+    def build(_recipe):
         raise ModelUnavailable("frame_step.sequential.none.onnx is missing")
 
     engine = Closable(SPEC)
-    assert build_batched(build, engine, SPEC, 30) == (engine, None)
+    assert build_batched(build, engine, RECIPE, 30) == (engine, None)
     assert engine.closes == 0
 
 
 def test_nothing_stays_open_when_it_is_interrupted():
-    def build(_spec):
+    def build(_recipe):
         raise KeyboardInterrupt
 
     engine = Closable(SPEC)
     with pytest.raises(KeyboardInterrupt):
-        build_batched(build, engine, SPEC, 30)
+        build_batched(build, engine, RECIPE, 30)
     assert engine.closes == 1

@@ -1,6 +1,6 @@
 """Rebuild: the newest wish counts, failures are told, nothing built is left open."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event
 
 import pytest
@@ -39,19 +39,33 @@ class Workshop:
         return self.built[-1]
 
 
+@dataclass
+class Recipe:
+    """What the workshop builds; any may stand behind any other."""
+
+    spec: EngineSpec
+    workshop: Workshop
+
+    def build(self, watch):
+        return self.workshop.build(self.spec, watch)
+
+
 class Asker:
     """Records the answers to its wishes."""
 
-    def __init__(self, rebuild):
-        self.rebuild, self.answered = rebuild, Event()
+    def __init__(self, rebuild, workshop):
+        self.rebuild, self.workshop, self.answered = rebuild, workshop, Event()
         self.engines, self.errors, self.told = [], [], []
 
     def ask(self, **changes):
         self.ask_for([replace(EngineSpec(), **changes)])
 
     def ask_for(self, specs, ready=None):
-        wish = Wish(lambda: specs, ready or self.ready, self.failed, self.told.append)
-        self.rebuild.ask(wish)
+        order = [Recipe(spec, self.workshop) for spec in specs]
+        self.ask_later(lambda: order, ready)
+
+    def ask_later(self, order, ready=None):
+        self.rebuild.ask(Wish(order, ready or self.ready, self.failed, self.told.append))
 
     def ready(self, engine, last):
         self.engines.append(engine)
@@ -69,10 +83,10 @@ def running():
     stages = []
 
     def start(workshop):
-        rebuild = Rebuild(workshop.build)
+        rebuild = Rebuild()
         stages.append((Stage("rebuild", rebuild.work, [rebuild]), rebuild))
         stages[-1][0].start()
-        return Asker(rebuild)
+        return Asker(rebuild, workshop)
 
     yield start
     for stage, rebuild in stages:
@@ -143,7 +157,7 @@ def test_an_engine_that_cannot_take_the_look_is_closed_and_told(running):
     assert workshop.built[0].closed
 
 
-def test_steps_are_built_one_after_another(running):
+def test_engines_are_built_one_after_another(running):
     asker = running(Workshop())
     asker.ask_for([EngineSpec(backend="torch"), EngineSpec(backend="tensorrt")])
     assert asker.answered.wait(5)
@@ -187,10 +201,10 @@ def test_a_long_build_hears_that_it_is_not_wanted_and_may_tell_how_far_it_is(run
 
 def test_closing_during_a_build_closes_what_is_built():
     workshop = Workshop(free=False)
-    rebuild = Rebuild(workshop.build)
+    rebuild = Rebuild()
     stage = Stage("rebuild", rebuild.work, [rebuild])
     stage.start()
-    asker = Asker(rebuild)
+    asker = Asker(rebuild, workshop)
     asker.ask()
     assert workshop.started.wait(5)
     rebuild.close()
@@ -214,12 +228,12 @@ class Stuck(Workshop):
 
 def test_a_build_that_hangs_is_left_and_another_thread_goes_on():
     workshop = Stuck(free=False)
-    rebuild = Rebuild(workshop.build)
+    rebuild = Rebuild()
     assert not rebuild.abandon(), "nothing is being built"
     assert rebuild.silent() == 0.0
     first = Stage("rebuild", rebuild.work, [rebuild])
     first.start()
-    asker = Asker(rebuild)
+    asker = Asker(rebuild, workshop)
     asker.ask(steps=1)
     assert workshop.started.wait(5)
     assert rebuild.silent() > 0.0
@@ -261,17 +275,17 @@ def test_who_asks_whether_a_build_is_wanted_gives_a_sign_of_life(running):
 
 
 def test_what_became_known_while_it_was_planned_spares_a_build(running):
-    """The steps may take seconds to say; a wish that came meanwhile counts."""
+    """The order may take seconds to say; a wish that came meanwhile counts."""
     workshop = Workshop()
     asker = running(workshop)
     begun, go_on = Event(), Event()
 
-    def steps():
+    def order():
         begun.set()
         assert go_on.wait(5)
-        return [EngineSpec(steps=1)]
+        return [Recipe(EngineSpec(steps=1), workshop)]
 
-    asker.rebuild.ask(Wish(steps, asker.ready, asker.failed, asker.told.append))
+    asker.ask_later(order)
     assert begun.wait(5)
     asker.ask(steps=2)
     go_on.set()
@@ -280,12 +294,13 @@ def test_what_became_known_while_it_was_planned_spares_a_build(running):
 
 
 def test_an_error_nobody_expected_ends_the_stage():
-    def build(spec, watch):
-        raise ZeroDivisionError
+    class Unlucky(Workshop):
+        def build(self, spec, watch):
+            raise ZeroDivisionError
 
-    rebuild = Rebuild(build)
+    rebuild = Rebuild()
     stage = Stage("rebuild", rebuild.work, [rebuild])
     stage.start()
-    Asker(rebuild).ask()
+    Asker(rebuild, Unlucky()).ask()
     assert stage.join(5)
     assert isinstance(stage.errors[0], ZeroDivisionError)

@@ -11,6 +11,7 @@ from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import BackendUnavailable, EngineFailed
 from engines.ranges import SIZE_MAX, SIZE_MIN
+from engines.recipe import Recipe
 from streamcam.provision.size import (
     build_fitting,
     build_ready,
@@ -20,6 +21,7 @@ from streamcam.provision.size import (
 )
 
 DEFAULT = (448, 256)
+RECIPE = Recipe(EngineSpec())
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.2])
@@ -36,11 +38,11 @@ def test_a_size_that_is_ready_is_taken_if_it_holds_the_rate(seconds):
         def close(self):
             self.closed = True
 
-    def build(spec):
-        built.append(Timed(spec))
+    def build(recipe):
+        built.append(Timed(recipe.spec))
         return built[-1]
 
-    found = build_ready(build, EngineSpec(), [(256, 144), (512, 288), (320, 176)], 30.0)
+    found = build_ready(build, RECIPE, [(256, 144), (512, 288), (320, 176)], 30.0)
     assert [(engine.spec.width, engine.spec.height) for engine in built] == [(512, 288)]
     if seconds < 0.1:
         engine, choice = found
@@ -50,7 +52,7 @@ def test_a_size_that_is_ready_is_taken_if_it_holds_the_rate(seconds):
     else:
         assert found is None
     assert built[0].closed == (found is None)
-    assert build_ready(build, EngineSpec(), [], 30.0) is None
+    assert build_ready(build, RECIPE, [], 30.0) is None
 
 
 class Machine:
@@ -136,10 +138,10 @@ def test_at_most_two_measurements_and_never_slower_than_need_be(seconds, exponen
 class Timed(NullEngine):
     """Closes are counted; its time is what the test says."""
 
-    def __init__(self, spec, log):
-        super().__init__(spec)
+    def __init__(self, recipe, log):
+        super().__init__(recipe.spec)
         self.log = log
-        log.append(("built", spec.width))
+        log.append(("built", recipe.spec.width))
 
     def close(self):
         self.log.append(("closed", self.spec.width))
@@ -151,7 +153,7 @@ def test_the_engine_that_was_measured_is_the_one_that_runs(monkeypatch):
         "streamcam.provision.size.frame_seconds",
         lambda engine: Machine(0.0367)(engine.spec.width, 256),
     )
-    engine, choice = build_fitting(lambda spec: Timed(spec, log), EngineSpec(), 30, 16 / 9)
+    engine, choice = build_fitting(lambda recipe: Timed(recipe, log), RECIPE, 30, 16 / 9)
     assert log == [("built", 448), ("built", 384), ("closed", 448)]
     assert (engine.spec.width, engine.spec.height) == (choice.width, choice.height) == (384, 224)
 
@@ -160,12 +162,12 @@ def test_the_engine_that_was_measured_is_the_one_that_runs(monkeypatch):
 def test_only_other_devices_than_the_cpu_go_beyond_512(monkeypatch, device, width):
     monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: 0.001)
 
-    def build(spec):
-        engine = NullEngine(spec)
+    def build(recipe):
+        engine = NullEngine(recipe.spec)
         engine.spec = replace(engine.spec, device=device)
         return engine
 
-    assert build_fitting(build, EngineSpec(), 30, 16 / 9)[1].width == width
+    assert build_fitting(build, RECIPE, 30, 16 / 9)[1].width == width
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.005])
@@ -174,12 +176,12 @@ def test_a_second_build_that_fails_leaves_the_first(monkeypatch, seconds):
     log = []
     monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: seconds)
 
-    def build(spec):
-        if spec.width != 448:
+    def build(recipe):
+        if recipe.spec.width != 448:
             raise BackendUnavailable("no memory.")
-        return Timed(spec, log)
+        return Timed(recipe, log)
 
-    engine, choice = build_fitting(build, EngineSpec(), 30, 16 / 9)
+    engine, choice = build_fitting(build, RECIPE, 30, 16 / 9)
     assert (engine.spec.width, choice.width) == (448, 448)
     assert log == [("built", 448)]
     assert choice.reason.startswith("448x256: engine")
@@ -187,11 +189,11 @@ def test_a_second_build_that_fails_leaves_the_first(monkeypatch, seconds):
 
 
 def test_a_first_build_that_fails_is_the_error(monkeypatch):
-    def build(_spec):
+    def build(_recipe):
         raise BackendUnavailable("no memory.")
 
     with pytest.raises(BackendUnavailable):
-        build_fitting(build, EngineSpec(), 30, 16 / 9)
+        build_fitting(build, RECIPE, 30, 16 / 9)
 
 
 @pytest.mark.parametrize("error", [EngineFailed("it broke"), RuntimeError("a bug")])
@@ -203,7 +205,7 @@ def test_a_measurement_that_fails_leaves_nothing_open(monkeypatch, error):
 
     monkeypatch.setattr("streamcam.provision.size.frame_seconds", fail)
     with pytest.raises(type(error)):
-        build_fitting(lambda spec: Timed(spec, log), EngineSpec(), 30, 16 / 9)
+        build_fitting(lambda recipe: Timed(recipe, log), RECIPE, 30, 16 / 9)
     assert log == [("built", 448), ("closed", 448)]
 
 

@@ -27,6 +27,7 @@ from engines.errors import reason
 
 MANIFEST = "manifest.json"
 _UNFINISHED = re.compile(r"\.(\d+)\.")  # begins the name of what a process is still writing
+_DIGITS = 64  # of a SHA-256
 _TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.1  # seconds
 
 
@@ -186,16 +187,17 @@ def _patiently(move: Callable[[], object]) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file's whole content; remembered for as long as its size and date stay."""
+    """Of a file's whole content; remembered for as long as its size and dates stay. Of the dates
+    one is the system's own, which nobody sets back. Raises `OSError`."""
     path = path.resolve()
     state = path.stat()
-    known = cache_folder("digests") / key_of(
-        {"path": path, "size": state.st_size, "written": state.st_mtime_ns, "digest": "sha256"}
-    )
-    if known.is_file():
-        return known.read_text("ascii")
+    dates = (state.st_mtime_ns, state.st_ctime_ns)
+    known = cache_folder("digests") / key_of({"path": path, "size": state.st_size, "dates": dates})
+    with suppress(OSError, ValueError):
+        if len(digest := known.read_text("ascii")) == _DIGITS:
+            return digest
     digest = _sha256(path)
-    with writing(known) as unfinished:
+    with suppress(OSError), writing(known) as unfinished:
         unfinished.write_text(digest, "ascii")
     return digest
 

@@ -23,6 +23,7 @@ from engines.errors import reason
 from engines.whole import beside, delete_left, whole_file, whole_folder
 
 MANIFEST = "manifest.json"
+_DIGITS = 64  # of a SHA-256
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +162,17 @@ def _used_at(one: Artifact) -> float:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content; remembered for as long as its size and date stay."""
+    """SHA-256 of a file's content; remembered for as long as its size and dates stay. Of the dates
+    one is the system's own, which no program sets back. Raises `OSError`."""
     path = path.resolve()
     state = path.stat()
-    known = cache_folder("digests") / key_of(
-        {"path": path, "size": state.st_size, "written": state.st_mtime_ns, "digest": "sha256"}
-    )
-    if known.is_file():
-        return known.read_text("ascii")
+    dates = (state.st_mtime_ns, state.st_ctime_ns)
+    known = cache_folder("digests") / key_of({"path": path, "size": state.st_size, "dates": dates})
+    with suppress(OSError, ValueError):
+        if len(digest := known.read_text("ascii")) == _DIGITS:
+            return digest
     digest = _sha256(path)
-    with writing(known) as unfinished:
+    with suppress(OSError), writing(known) as unfinished:
         unfinished.write_text(digest, "ascii")
     return digest
 

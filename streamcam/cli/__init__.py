@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
 from streamcam.cli import bench, build, curtain, devices, doctor, presets, run, switch
+from streamcam.cli.plain_values import PlainCommand, with_plain_values
 from streamcam.cli.terminal import fail
 from streamcam.cli.terminal.output import open_streams
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, reason
@@ -27,6 +28,10 @@ _INTERRUPTED = 130
 
 class Commands(TyperGroup):
     """The group of subcommands; an unknown one is answered with the nearest."""
+
+    def get_params(self, ctx):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """As click calls it: the flags of a run."""
+        return with_plain_values(super().get_params(ctx))
 
     def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """As click calls it: the command that `args` starts with."""
@@ -45,13 +50,16 @@ def build_app(*, rich_help: bool) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(run.run)
-    app.command()(devices.devices)
-    app.command()(presets.presets)
-    app.command()(bench.bench)
-    app.command()(build.build)
-    app.command()(switch.switch)
-    app.command()(curtain.curtain)
-    app.command()(doctor.doctor)
+    for command in (
+        devices.devices,
+        presets.presets,
+        bench.bench,
+        build.build,
+        switch.switch,
+        curtain.curtain,
+        doctor.doctor,
+    ):
+        app.command(cls=PlainCommand)(command)
     return app
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -141,6 +140,8 @@ def _run_suite(file: Path, seconds: float, *, alone: bool, as_json: bool) -> Non
 
 
 def _write_json(report: Mapping[str, object]) -> None:
+    import json
+
     Terminal().text(json.dumps(report, indent=2))
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from engines.api import Watch
 from streamcam.cli.flags import EngineSize, Model, engine_size
 from streamcam.cli.terminal import Terminal
 from streamcam.cli.terminal.notes import engine_notes
@@ -71,6 +70,7 @@ def _build_all(
     size: str | None,
     model: str | None,
 ) -> None:
+    from engines.api import Watch
     from streamcam.bench.random_models import with_random_model
     from streamcam.pipeline import Options
     from streamcam.presets import load_preset

@@ -33,10 +33,10 @@ def presets(
 
 def _row(name: str) -> tuple[str, str, str]:
     """A preset, or the reason why it does not load: the others are listed all the same."""
-    from streamcam.presets import load_preset
+    from streamcam.presets import outline
 
     try:
-        preset = load_preset(name)
+        found = outline(name)
     except UsageError as error:
         return name, "", f"does not load: {error}"
-    return preset.name, ", ".join(preset.look_names), preset.prompt
+    return found.name, ", ".join(found.look_names), found.prompt

@@ -1,4 +1,7 @@
-"""Configuration files: a TOML file becomes a frozen model, or one line says what is wrong."""
+"""Configuration files: a TOML file becomes a frozen model, or one line says what is wrong.
+
+That model is pydantic's business (validation.py), which nobody loads who wants folders and sizes.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,14 @@ from platformdirs import user_config_path
 
 from engines.ranges import why_not_size
 from streamcam.config.toml_file import display, read_toml
-from streamcam.config.validation import allowed, validate
 
 __all__ = [
     "Size",
-    "allowed",
     "check_engine_size",
     "display",
     "parse_size",
     "read_toml",
     "user_folder",
-    "validate",
 ]
 
 Size = tuple[int, int]

@@ -6,11 +6,13 @@ import contextlib
 import mmap
 import zlib
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from streamcam.errors import UsageError
 from streamcam.files.heif import layout as heif
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Beginnings of what looks like a picture and cannot be read here.
 _PAGE, _SAVE = "save the page as PNG.", "save it as PNG or JPEG in a program that opens it."
@@ -132,5 +134,7 @@ def _is_animated(path: Path) -> bool:
 
 
 def _opened(path: Path, *formats: str) -> Image.Image:
+    from PIL import Image  # for files that only Pillow knows more of
+
     Image.init()  # else formats that Pillow has not needed yet are unknown to it
     return Image.open(path, formats=formats)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import streamcam
 from streamcam.config import read_toml, user_folder
 from streamcam.errors import UnknownChoice, UsageError, quoted, reason
-from streamcam.presets.model import Preset
 
 SUFFIX = ".toml"
 
@@ -26,15 +26,15 @@ def shipped_presets() -> Path:
 
 
 def preset_names() -> list[str]:
-    """The names that `load_preset` knows, sorted."""
+    """The names that `path_of` knows, sorted."""
     return sorted(_by_name())
 
 
-def load_preset(name_or_path: str | Path) -> Preset:
-    """The preset of that name (case does not matter), or in that file.
+def path_of(name_or_path: str | Path) -> Path:
+    """The file of the preset of that name (case does not matter), or that file.
 
-    Text that ends in ".toml" or has a folder in it is a path. Raises `UsageError` naming file,
-    key and value, and `UnknownChoice` with the nearest name.
+    Text that ends in ".toml" or has a folder in it is a path. Raises `UsageError`, and
+    `UnknownChoice` with the nearest name.
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or _is_path(text):
@@ -44,17 +44,35 @@ def load_preset(name_or_path: str | Path) -> Preset:
             raise UsageError(
                 f"preset file {quoted(text)} does not exist. Presets by name: {known}."
             )
-        return read_preset(path)
+        return path
     found = _by_name()
-    path_of = {name.casefold(): path for name, path in found.items()}
-    if text.casefold() not in path_of:
+    paths = {name.casefold(): path for name, path in found.items()}
+    if text.casefold() not in paths:
         raise UnknownChoice("preset", text, found)
-    return read_preset(path_of[text.casefold()])
+    return paths[text.casefold()]
 
 
-def read_preset(path: Path) -> Preset:
-    """The preset in a file. Raises `UsageError` naming file, key and value."""
-    return Preset.from_table(read_toml(path), path)
+class Outline(NamedTuple):
+    """What a list says of a preset."""
+
+    name: str
+    look_names: tuple[str, ...]
+    prompt: str
+
+
+def outline(name: str) -> Outline:
+    """Of the preset of that name. Raises `UsageError` if it does not load.
+
+    The shipped ones do, so they are not checked: that takes pydantic.
+    """
+    path = path_of(name)
+    if path.parent == shipped_presets():
+        table = read_toml(path)
+        return Outline(path.stem, tuple(table.get("looks", {})), str(table.get("prompt", "")))
+    from streamcam.presets.load import read_preset
+
+    preset = read_preset(path)
+    return Outline(preset.name, preset.look_names, preset.prompt)
 
 
 def _is_path(text: str) -> bool:

@@ -11,7 +11,8 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from engines.api import Execution, GuidanceMode, Precision
 from engines.ranges import why_not_t_index
-from streamcam.config import display, validate
+from streamcam.config import display
+from streamcam.config.validation import validate
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.presets.fields import (

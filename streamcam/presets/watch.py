@@ -8,7 +8,7 @@ from threading import Event
 
 from streamcam.config import display
 from streamcam.errors import StreamcamError, UsageError, reason
-from streamcam.presets.find import read_preset
+from streamcam.presets.load import read_preset
 from streamcam.presets.model import Preset
 
 # Milliseconds. A save is often several events (truncate, write, rename): they are taken

@@ -9,7 +9,8 @@ from time import perf_counter
 
 from engines.api import EngineSpec, Watch
 from engines.artifacts import Artifact, artifacts, cache_root, clear, why_not_whole
-from engines.backends.tensorrt.plans import LIMIT
+from engines.backends.openvino import kept as openvino
+from engines.backends.tensorrt import plans as tensorrt
 from engines.build import prebuild
 from streamcam.errors import UsageError, reason
 from streamcam.options import Options
@@ -47,12 +48,16 @@ def build_beforehand(
 
 
 def limit() -> str:
-    """A line on how much is kept of TensorRT's engines, and may be."""
-    size = sum(one.bytes for one in artifacts() if one.kind == "tensorrt")
-    return (
-        f"kept: TensorRT engines take {size / _GB:.1f} of at most {LIMIT / _GB:.1f} GB; those that "
-        "were not used for longest go first"
+    """A line on how much is kept of TensorRT's and OpenVINO's engines, and may be."""
+    limits = {"TensorRT": tensorrt.LIMIT, "OpenVINO": openvino.LIMIT}
+    sizes = {
+        name: sum(one.bytes for one in artifacts() if one.kind == name.lower()) for name in limits
+    }
+    taken = ", ".join(
+        f"{name} engines take {sizes[name] / _GB:.1f} of at most {limits[name] / _GB:.1f} GB"
+        for name in limits
     )
+    return f"kept: {taken}; those that were not used for longest go first"
 
 
 def kept() -> list[Kept]:
@@ -92,12 +97,16 @@ def _shape(spec: EngineSpec) -> str:
 
 def _describe(one: Artifact) -> str:
     about: Mapping[str, object] = one.about
-    if one.kind != "tensorrt":
+    if one.kind not in ("tensorrt", "openvino"):
         return ", ".join(sorted(file.name for file in one.path.glob("*"))[:6])
     problem = why_not_whole(one.path)
     if problem:
         return f"damaged, will be built anew: {problem}"
-    made_with = f"{about['architecture']}, {about['flavour']} {about['version']}"
+    made_with = (
+        f"{about['architecture']}, {about['flavour']} {about['version']}"
+        if one.kind == "tensorrt"
+        else f"{about['precision']}, OpenVINO {str(about['version']).partition('-')[0]}"
+    )
     if "width" not in about:
         return f"{about['model']}, text encoder, {made_with}"
     return (

@@ -140,11 +140,16 @@ class Command:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """The environment: no display, and all folders of the user beside `folder`."""
+    """The environment: no display, and all folders of the user beside `folder`, but for the cache,
+    which is that of the test session."""
     home = folder.with_name(f"{folder.name}-home")
     home.mkdir(exist_ok=True)
     dropped = ("XDG_", "DISPLAY", "WAYLAND", "PYTHONPATH", "COLUMNS")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(dropped) or key == "XDG_CACHE_HOME"
+    }
     return kept | {
         "HOME": str(home),
         "USERPROFILE": str(home),

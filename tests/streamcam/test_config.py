@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from engines.api import EngineSpec
 from engines.errors import InvalidSpec
-from streamcam.config import allowed, check_engine_size, display, parse_size, read_toml
+from streamcam.config import check_engine_size, display, parse_size, read_toml
+from streamcam.config.validation import allowed
 from streamcam.errors import UsageError
 
 

@@ -21,13 +21,17 @@ from openvino.properties import hint as hint  # noqa: E402
 from engines.backends.openvino.timesteps import tabulate  # noqa: E402
 
 __all__ = [
+    "Config",
     "choose_device",
     "compile_graph",
+    "compile_properties",
     "ops",
     "ov",
     "precision_of",
     "read_graph",
 ]
+
+Config = dict[Any, Any]  # OpenVINO's properties and their values
 
 _TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
 
@@ -67,11 +71,9 @@ def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Mod
     return graph
 
 
-def compile_graph(
-    core: ov.Core, graph: ov.Model, spec: EngineSpec, device: str
-) -> ov.CompiledModel:
-    """Compile for the lowest latency of one frame. Raises `BackendUnavailable`."""
-    config: dict[Any, Any] = {
+def compile_properties(spec: EngineSpec, device: str) -> Config:
+    """What a graph is compiled with, for the lowest latency of one frame."""
+    config: Config = {
         hint.performance_mode: hint.PerformanceMode.LATENCY,
         hint.num_requests: 1,
     }
@@ -81,8 +83,15 @@ def compile_graph(
             config[properties.inference_num_threads] = spec.threads
     if spec.precision != "auto":
         config[hint.inference_precision] = _TYPES[spec.precision]
+    return config
+
+
+def compile_graph(
+    core: ov.Core, graph: ov.Model, spec: EngineSpec, device: str
+) -> ov.CompiledModel:
+    """Compile for the lowest latency of one frame. Raises `BackendUnavailable`."""
     try:
-        return core.compile_model(graph, device, config)
+        return core.compile_model(graph, device, compile_properties(spec, device))
     except RuntimeError as error:
         raise BackendUnavailable(
             f"OpenVINO cannot compile {graph.get_friendly_name()} for {device} "

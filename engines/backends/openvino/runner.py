@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 
 from engines.api import Embedding, EngineSpec, Watch
 from engines.backends import Conditioning, State
-from engines.backends.openvino.graphs import (
-    choose_device,
-    compile_graph,
-    ov,
-    precision_of,
-    read_graph,
-)
+from engines.backends.openvino.graphs import choose_device, ov, precision_of
+from engines.backends.openvino.kept import compiled_graph
 from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.graphs.export import with_graphs
 from engines.memory import Need, memory_of
@@ -61,8 +56,8 @@ class OpenVinoRunner:
     def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
         step = frame_step_signature(model, spec)
         shapes = input_shapes(step, model, spec)
-        graph = read_graph(core, model, frame_step_graph(spec), shapes)
-        compiled = compile_graph(core, graph, spec, device)
+        graph = (frame_step_graph(spec), shapes)
+        compiled = compiled_graph(core, model, graph, spec, device)
         self.device = device
         self.execution = "compile"
         self.precision = precision_of(compiled)
@@ -194,7 +189,7 @@ def _text_encoder(core: ov.Core, model: Model, spec: EngineSpec, device: str) ->
     """Compiled, or that of an engine of the process that runs. Raises `BackendUnavailable`."""
     return _text_encoders.take(
         _text_key(model, spec, device),
-        lambda: compile_graph(core, read_graph(core, model, "text_encoder", {}), spec, device),
+        lambda: compiled_graph(core, model, ("text_encoder", {}), spec, device),
     )
 
 

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 _logger = logging.getLogger(__name__)
 
@@ -27,77 +28,107 @@ def _lora(found: re.Match[str]) -> str:
     )
 
 
+class Piece(NamedTuple):
+    """One kind of foreign syntax.
+
+    marks    one of these is in every text that the pattern finds. To compile all patterns takes as
+             long as to start the interpreter, and most prompts have no marks at all
+    said     what to write instead
+    """
+
+    marks: tuple[str, ...]
+    pattern: str
+    said: str | Callable[[re.Match[str]], str]
+
+
 # None of these may be a part of ordinary text: "<3", "50:50", "R&B", a brace or an underscore by
 # itself. An escaped character (\\: \\| \\[) makes no syntax.
-_PIECES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (
+PIECES: tuple[Piece, ...] = (
+    Piece(
+        (":",),
         r"(?:<|(?<![\w<])(?=lora:[^\s:,]+:))(?i:lora|lyco|locon):(?P<lora>[^<>:,]*)"
         r"(?::(?P<scale>-?(?:\d+\.?\d*|\.\d+)))?[^<>\s,]*>?",
         _lora,
     ),
-    (
+    Piece(
+        ("<",),
         r"<(?i:hypernet|hypernetwork):[^<>]*>?",
         "a hypernetwork cannot be loaded here: take it out.",
     ),
-    (
+    Piece(
+        (":",),
         r"<(?i:embed|embedding|ti):[^<>]*>?|(?<!\w)embedding:[^\s,:()\[\]|<>\\]+",
         f"an embedding (textual inversion) cannot be loaded here: {_OUT}",
     ),
-    (
+    Piece(
+        ("<",),
         r"<(?i:random|wildcard|alternate|fromto|segment|region|object|preset|setvar):[^<>]*>?",
         f"this means something to SwarmUI alone: {_OUT}",
     ),
-    (
+    Piece(
+        (":",),
         r"(?<!\w)(?i:negative[ _]prompt)\s*:",
         "what should not be drawn has a key of its own: take it out here, and add "
         'negative_prompt = "…".',
     ),
-    (
+    Piece(
+        (":",),
         r"(?<!\w)(?:Steps:\s*\d+(?=\s*(?:[,|)]|::|\n|\Z))|Sampler:\s*[A-Z]|(?i:CFG scale|Model hash"
         r"|Clip skip|Denoising strength|Schedule type|Lora hashes|TI hashes)\s*:)",
         "settings are no words to draw: take them out; steps, seed, guidance and size are keys of "
         "the preset.",
     ),
-    (
+    Piece(
+        ("--", "—"),
         r"(?<![^\s(])(?:--|—)(?:ar|aspect|chaos|cref|iw|niji|no|quality|seed|sref|style|stylize|tile|v"
         r"|weird)(?!\S)",
         "parameters of Midjourney are no words to draw: take them out; seed, size and "
         "negative_prompt are keys of the preset.",
     ),
-    (
+    Piece(
+        ("__",),
         r"(?<!\w)__(?:[^\W_][\w\-./*]*?(?:\([^()]*\))?|\*+)__(?!\w)",
         "a wildcard is not looked up here: write the words, or several looks in [looks], which a "
         "schedule can take in turns.",
     ),
-    (r"\$\{[^{}]*\}", f"a variable is not looked up here: {_OUT}"),
-    (
+    Piece(("${",), r"\$\{[^{}]*\}", f"a variable is not looked up here: {_OUT}"),
+    Piece(
+        ("{",),
         r"\{(?i:prompt)\}",
         "in a style this is the place of your own words: write them here.",
     ),
-    (
+    Piece(
+        ("{",),
         r"\{[^{}]*(?<!\\)\|[^{}]*\}",
         f"words are not chosen by chance here: {_CHOOSE}",
     ),
-    (
+    Piece(
+        ("[",),
         r"(?<!\\)\[[^\[\]]*(?<!\\)\|[^\[\]]*\]",
         f"words do not take turns by step here, as in AUTOMATIC1111: {_CHOOSE}",
     ),
-    (
+    Piece(
+        (")",),
         r"(?<!\\)\)(?:\d+\.\d*|\.\d+)(?![\w.])",
         "a weight stands within its brackets, as in (word:1.3).",
     ),
-    (r"(?<!\\)\)\s*\.(?:and|blend|swap)\(", f"a blend is written like this here: {_BLEND}."),
-    (
+    Piece(
+        (")",),
+        r"(?<!\\)\)\s*\.(?:and|blend|swap)\(",
+        f"a blend is written like this here: {_BLEND}.",
+    ),
+    Piece(
+        ("ADD",),
         r"(?<!\w)ADD(?:COMM|COL|ROW|BASE|P)(?!\w)",
         f"parts of a picture cannot have prompts of their own here: take it out, or write {_BLEND} "
         "for both at once.",
     ),
-    (
+    Piece(
+        ("AND",),
         r"(?<!\S)AND(?:_[A-Z]+)?(?!\S)(?!\s+gates?\b)",
         f"two prompts at once are written like this here: {_BLEND}. For the word write and.",
     ),
 )
-_COMPILED = [(re.compile(pattern), said) for pattern, said in _PIECES]
 _SHOWN = 24  # characters that a line repeats
 _BREAK = re.compile(r"(?<!\w)BREAK(?!\w)")
 
@@ -109,8 +140,9 @@ def find_foreign(prompt: str) -> tuple[int, str, str] | None:
     """
     found = [
         (match.start(), match.group(), said if isinstance(said, str) else said(match))
-        for regex, said in _COMPILED
-        if (match := regex.search(prompt)) is not None
+        for marks, pattern, said in PIECES
+        if any(mark in prompt for mark in marks)
+        and (match := re.search(pattern, prompt)) is not None
         and not (match.group().startswith("AND") and _in_capitals(prompt))
     ]
     return min(found, default=None)

@@ -298,3 +298,14 @@ def test_any_text_ends_in_parts_or_one_line(prompt):
         return
     assert sum(part.share for part in blend) == pytest.approx(1.0)
     assert all(0 <= span.weight <= 3.001 for part in blend for span in part.spans)
+
+
+@pytest.mark.parametrize("piece", foreign.PIECES, ids=lambda piece: piece.pattern[:20])
+def test_whatever_a_pattern_finds_has_one_of_its_marks(piece):
+    """Without one the pattern is not even compiled."""
+
+    @given(st.from_regex(piece.pattern))
+    def check(text):
+        assert any(mark in text for mark in piece.marks)
+
+    check()

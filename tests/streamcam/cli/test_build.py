@@ -52,7 +52,7 @@ def test_an_engine_is_built_once_kept_mended_and_deleted(build, tmp_path):
     listed = lines(build("--list"))
     (text,) = (line for line in listed if "text encoder" in line)
     assert text.split("\t")[3].startswith("nano, text encoder, sm89, tensorrt_rtx 1.")
-    assert re.match(r"kept: TensorRT engines take 0\.\d of at most 21\.5 GB; those", listed[-1])
+    assert re.match(r"kept: TensorRT engines take 0\.\d of at most 21\.5 GB, OpenVINO", listed[-1])
     (row,) = (line for line in listed if folder.name in line)
     kind, name, size, what = row.split("\t")
     assert (kind, name) == ("tensorrt", folder.name)

@@ -84,16 +84,16 @@ def tick(monkeypatch, world):
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """The graphs that were compiled."""
+    """The graphs that were compiled, or taken as they were kept."""
     from engines.backends.openvino import runner
 
-    graphs, compile_graph = [], runner.compile_graph
+    graphs, compiled_graph = [], runner.compiled_graph
 
-    def counted(core, graph, *others):
+    def counted(core, model, graph, *others):
         graphs.append(graph)
-        return compile_graph(core, graph, *others)
+        return compiled_graph(core, model, graph, *others)
 
-    monkeypatch.setattr(runner, "compile_graph", counted)
+    monkeypatch.setattr(runner, "compiled_graph", counted)
     return graphs
 
 

@@ -74,7 +74,7 @@ def tokenizer_files(spec: EngineSpec) -> tuple[Path, ...]:
     """
     folder = _folder_here(spec.model)
     if folder is not None and folder != EMBEDDED:
-        with suppress(EngineError):  # what it lacks is for those to say who build it
+        with suppress(EngineError):  # the build will say what it lacks
             return _family_of(spec, folder).tokenizer_files(folder)
     return family("nano").tokenizer_files(EMBEDDED)
 

@@ -10,7 +10,8 @@ import numpy as np
 from streamcam.frames import Frame, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
-from streamcam.resolve.guide import Guide, slopes
+from streamcam.resolve.gain import Gain
+from streamcam.resolve.guide import Detail, Guide, colours_of, planes_of, slopes
 from streamcam.resolve.luma import Luma, luma_of
 from streamcam.resolve.reprojection import Followed, Reprojection, sampled
 from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
@@ -21,6 +22,9 @@ _WORTH_MENDING = 0.002  # share of the picture
 _NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
 _AROUND = (5, 5)  # window of what is shown there
 _STILL = 0.5  # least stillness of a frame in which nothing moves
+# Where the visible part has at most this share of the output's pixels, the picture is made at its
+# size and then enlarged: enlarging takes as long as guiding half of an output's pixels.
+_WORTH_ENLARGING = 0.6
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 
 
@@ -62,21 +66,25 @@ class Resolver:
         reproject   False: the pair was made of the very frame, as for a file
         """
         self._placement = placement
-        self._size: Size = view.size
+        self._pair_size: Size = placement.placed.size
         self._mirror = mirror
         self._reproject = reproject
         shown, placed, visible = placement.shown, placement.placed, placement.visible
         larger = min(shown.width, visible.width) >= _DETAIL * placed.width
         self._guided = level is Level.GUIDED and larger
-        self._luma = Luma(placement)
-        self._pair_blend = PairBlend(steadiness)
-        self._luma_blend = LumaBlend(shown.size, steadiness)
-        self._guide = Guide(shown.size)
-        self._flipped = np.empty((shown.height, shown.width), np.uint8)
+        few = visible.width * visible.height <= _WORTH_ENLARGING * shown.width * shown.height
+        made = visible.size if few else shown.size
+        self._made = np.empty((made[1], made[0], 3), np.uint8) if few else None
         self._reprojection = Reprojection(placed.size)
+        self._luma = Luma(visible, self._reprojection.small)
+        self._pair_blend = PairBlend(steadiness)
+        self._luma_blend = LumaBlend(made, steadiness)
+        self._guide = Guide(placed.size, made)
+        self._made_size = made
         self._trust = Trust(placed.size)
+        self._gain = Gain()
         # Of the pair:
-        self._pair: Pixels | None = None  # styled, with luma as a fourth channel
+        self._pair: Pixels | None = None  # of `planes_of`
         self._codes: Pixels | None = None  # slopes, small
         self._means: Pixels | None = None  # of the pair, small, where it is guided
         self._small: Pixels | None = None  # luma
@@ -91,19 +99,19 @@ class Resolver:
             return
         self._seen, self._last = picture.pixels, None
         part = self._placement.placed
-        luma, styled = luma_of(made_of.given, part), part.of(picture.pixels)
-        small = self._reprojection.shrunk(luma)
+        styled = part.of(picture.pixels)
+        pair = planes_of(styled, luma_of(made_of.given, part))
+        small = self._reprojection.shrunk(pair)
         if self._reproject and self._reprojection.possible:
             span = picture.captured_at - self._taken_at
-            self._trust.look_at(styled, small, made_of.look, span)
+            self._trust.look_at(styled, _luma_in(small), made_of.look, span)
             self._taken_at = picture.captured_at
-        pair = np.asarray(cv2.merge([styled, luma]), np.uint8)
-        self._pair = pair = self._pair_blend.blend(pair, small, made_of.look)
-        pair_small = self._reprojection.shrunk(pair)
-        self._small = np.ascontiguousarray(pair_small[:, :, 3])
+        self._pair, small = self._pair_blend.blend(pair, small, made_of.look)
+        self._small = _luma_in(small)
         if self._guided:
-            self._codes = slopes(pair_small)
-            self._means = np.asarray(cv2.blur(pair_small, _AROUND), np.uint8)
+            self._codes = slopes(small)
+            self._gain.look_at(pair, self._codes, made_of.look)
+            self._means = np.asarray(cv2.blur(small, _AROUND), np.uint8)
 
     def resolve(self, pixels: Pixels, span: float, into: Pixels) -> Outcome:
         """Write the picture of a camera frame into (height, width, 3) of the outputs' size.
@@ -115,32 +123,35 @@ class Resolver:
         if pair is None or not knows:
             return Outcome.UNKNOWN
         self._luma.look_at(pixels)
-        newest = self._reprojection.shrunk(self._luma.small)
+        newest = self._luma.at(self._reprojection.small).copy()
         if self._last is not None and self._is_still(newest, self._last):
             return Outcome.SAME
         if self._reproject:
             found = self._follow(newest, span)
             if found is None:
                 return Outcome.UNKNOWN
-            pair = self._mended(sampled(pair, found.maps), found)
+            pair = self._mended(sampled(pair, found.places), found)
             codes = None if codes is None else sampled(codes, found.small)
         self._last = newest
         if self._mirror:
             pair, newest = _mirrored(pair), _mirrored(newest)
             codes = None if codes is None else _mirrored(codes)
-        shown = self._placement.shown
-        target = shown.of(into)
+        target = self._placement.shown.of(into)
         if codes is None:
-            look = np.ascontiguousarray(pair[:, :, :3])
-            cv2.resize(look, shown.size, dst=target, interpolation=cv2.INTER_CUBIC)
-            return Outcome.MADE
-        detail = self._luma.large
-        if self._mirror:
-            detail = _mirrored(detail, self._flipped)
-        detail = self._luma_blend.blend(detail, newest)
-        codes = np.asarray(cv2.resize(codes, self._placement.placed.size), np.uint8)
-        self._guide.apply(pair, codes, detail, target)
+            _enlarge(colours_of(pair), target)
+        elif self._made is None:
+            self._guide.apply(pair, codes, self._detail(newest), target)
+        else:
+            self._guide.apply(pair, codes, self._detail(newest), self._made)
+            _enlarge(self._made, target)
         return Outcome.MADE
+
+    def _detail(self, small: Pixels) -> Detail:
+        """Of the frame that was looked at; `small` is its luma, mirrored if that is."""
+        large, engine = (self._luma.at(size) for size in (self._made_size, self._pair_size))
+        if self._mirror:
+            large, engine = _mirrored(large), _mirrored(engine)
+        return Detail(self._luma_blend.blend(large, small), engine, self._gain.value)
 
     def _mended(self, pair: Pixels, found: Followed) -> Pixels:
         """The pair, moved; where a pixel was lost, the mean of what is around instead of what is
@@ -148,11 +159,10 @@ class Resolver:
         means = self._means
         if means is None or found.wrong < _WORTH_MENDING:
             return pair
-        size = self._placement.placed.size
+        size = self._pair_size
         lost = cv2.resize(cv2.dilate(found.lost, _NEAR), size)
-        share = np.multiply(lost, np.float32(1 / 255), dtype=np.float32)
         around = cv2.resize(sampled(means, found.small), size)
-        return np.asarray(cv2.blendLinear(around, pair, share, 1.0 - share), np.uint8)
+        return np.asarray(cv2.copyTo(around, lost, pair), np.uint8)
 
     def _is_still(self, newest: Pixels, last: Pixels) -> bool:
         return bool(cv2.minMaxLoc(stillness(newest, last))[0] >= _STILL)
@@ -171,5 +181,14 @@ class Resolver:
         return found
 
 
-def _mirrored(picture: Pixels, into: Pixels | None = None) -> Pixels:
-    return np.asarray(cv2.flip(picture, 1, dst=into), np.uint8)
+def _luma_in(pair: Pixels) -> Pixels:
+    return np.asarray(cv2.extractChannel(pair, 3), np.uint8)
+
+
+def _enlarge(picture: Pixels, into: Pixels) -> None:
+    height, width = into.shape[:2]
+    cv2.resize(picture, (width, height), dst=into, interpolation=cv2.INTER_CUBIC)
+
+
+def _mirrored(picture: Pixels) -> Pixels:
+    return np.asarray(cv2.flip(picture, 1), np.uint8)

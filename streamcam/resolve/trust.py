@@ -50,10 +50,10 @@ class Trust:
         _, changed = cv2.threshold(apart, _MOVES, 255, cv2.THRESH_BINARY)
         if cv2.countNonZero(changed) < _FEWEST * small.size:
             return
-        maps = self._reprojection.follow(small, before[1], span).maps
+        places = self._reprojection.follow(small, before[1], span).places
         self._reprojection.forget()
         changed = cv2.resize(changed, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        moved = cv2.mean(cv2.absdiff(grey, sampled(before[0], maps)), changed)[0]
+        moved = cv2.mean(cv2.absdiff(grey, sampled(before[0], places)), changed)[0]
         left = cv2.mean(cv2.absdiff(grey, before[0]), changed)[0]
         self._moved = _MEMORY * self._moved + moved
         self._left = _MEMORY * self._left + left

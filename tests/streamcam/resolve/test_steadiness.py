@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from moving_scene import grainy, ground, pan, posterised, seen
 
+from streamcam.resolve.guide import colours_of, planes_of
 from streamcam.resolve.measures import static_flicker
 from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
 
@@ -15,8 +16,8 @@ def _luma(picture):
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
-def _small(luma):
-    return cv2.resize(luma, (160, 91), interpolation=cv2.INTER_AREA)
+def _shrunk(picture):
+    return cv2.resize(picture, (160, 91), interpolation=cv2.INTER_AREA)
 
 
 @pytest.mark.parametrize("sigma", [0.0, 2.0, 8.0])
@@ -26,13 +27,13 @@ def test_noise_is_not_motion_and_motion_is_not_noise(sigma):
         grainy(seen(whole, left, 40, (640, 364)), sigma, int(left * 10)) for left in (40, 40.1)
     )
     moved = grainy(seen(whole, 44, 40, (640, 364)), sigma, 3)
-    small = [_small(_luma(frame)) for frame in (one, other, moved)]
+    small = [_shrunk(_luma(frame)) for frame in (one, other, moved)]
     assert stillness(small[0], small[1]).mean() > 0.85
     assert stillness(small[0], small[2]).mean() < 0.15
 
 
 def _pair(frame, look=posterised):
-    return np.dstack([look(frame), _luma(frame)])
+    return planes_of(look(frame), _luma(frame))
 
 
 def _blended(frames, steadiness, looks=None):
@@ -40,7 +41,8 @@ def _blended(frames, steadiness, looks=None):
     looks = looks or [None] * len(frames)
     made = []
     for frame, look in zip(frames, looks, strict=True):
-        made.append(blend.blend(_pair(frame), _small(_luma(frame)), look)[:, :, :3])
+        pair = _pair(frame)
+        made.append(colours_of(blend.blend(pair, _shrunk(pair), look)[0]))
     return made
 
 
@@ -54,7 +56,7 @@ def test_a_still_scene_flickers_less():
 def test_without_steadiness_pictures_are_untouched():
     frame = ground(*SIZE)
     for made in _blended([frame, frame], 0.0):
-        assert (made == posterised(frame)).all()
+        assert (made == colours_of(_pair(frame))).all()
 
 
 def _bar(left):
@@ -74,10 +76,10 @@ def test_a_moving_edge_is_as_sharp_as_without():
 
 def test_another_look_stands_at_once():
     frame = ground(*SIZE)
-    blend, small = PairBlend(1.0), _small(_luma(frame))
-    blend.blend(_pair(frame), small, "one")
+    blend, one = PairBlend(1.0), _pair(frame)
+    blend.blend(one, _shrunk(one), "one")
     other = _pair(frame, lambda picture: picture // 2)
-    assert (blend.blend(other, small, "two") == other).all()
+    assert (blend.blend(other, _shrunk(other), "two")[0] == other).all()
 
 
 def _steadied(frames, steadiness):
@@ -85,7 +87,7 @@ def _steadied(frames, steadiness):
     made = []
     for frame in frames:
         luma = _luma(frame)
-        made.append(blend.blend(luma, _small(luma)).copy())
+        made.append(blend.blend(luma, _shrunk(luma)).copy())
     return made
 
 

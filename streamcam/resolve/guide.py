@@ -71,12 +71,6 @@ def planes_of(styled: Pixels, luma: Pixels) -> Pixels:
     return np.asarray(cv2.merge([*cv2.split(cv2.cvtColor(styled, cv2.COLOR_RGB2YCrCb)), luma]))
 
 
-def colours_of(pair: Pixels) -> Pixels:
-    """(height, width, 3) RGB of a pair's planes."""
-    planes = cv2.cvtColor(pair, cv2.COLOR_RGBA2RGB)  # the first three, whatever they are
-    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB), np.uint8)
-
-
 def slopes(pair: Pixels) -> Pixels:
     """(height, width, 3) uint8 codes of the slopes of Y, Cr and Cb by luma: 128 + 32 a, a from −3
     to 3, all of them in a video's levels. `pair`: of `planes_of`, at any size."""
@@ -99,19 +93,20 @@ def _mean(plane: _Plane) -> _Plane:
 
 
 class Guide:
-    """Applies slopes to luma of one size. Used by one thread."""
+    """Makes pictures of one size of pairs of one size. Used by one thread."""
 
-    def __init__(self, pair: Size, size: Size) -> None:
-        """(width, height) of the pairs and of the larger picture."""
+    def __init__(self, pair: Size, luma: Size, size: Size) -> None:
+        """(width, height) of the pairs, of the luma that they are enlarged with, and of what is
+        made. Where the luma is smaller, luma is made at its size and then enlarged."""
         width, height = size
         half = half_of(size)
         even = (2 * half[0], 2 * half[1])
-        self._pair, self._size, self._half = pair, size, half
-        small, large = pair[::-1], size[::-1]
-        self._luma, self._slope, self._rest, self._part = (
-            np.empty(small, np.int16) for _ in range(4)
+        self._pair, self._detailed, self._size, self._half = pair, luma, size, half
+        small, large = pair[::-1], luma[::-1]
+        self._luma, self._slope, self._rest, self._part, self._change = (
+            np.empty(small, np.int16) for _ in range(5)
         )
-        self._change, self._chroma = np.empty(small, np.int16), np.empty(small, np.uint8)
+        self._chroma = np.empty(small, np.uint8)
         self._large_slope, self._large_rest = (np.empty(large, np.int16) for _ in range(2))
         # Y, then U, then V, as `cv2.cvtColor` reads them: of even width and height.
         self._video = np.zeros((3 * half[1], 2 * half[0]), np.uint8)
@@ -120,6 +115,7 @@ class Guide:
         self._u, self._v = (
             flat[start : start + area].reshape(half[1], half[0]) for start in (4 * area, 5 * area)
         )
+        self._large_y = self._y if luma == size else np.empty(large, np.uint8)
         self._whole = None if even == size else np.empty((even[1], even[0], 3), np.uint8)
 
     def apply(self, pair: Pixels, codes: Pixels, detail: Detail, into: Pixels) -> None:
@@ -135,6 +131,22 @@ class Guide:
         self._add_detail(y, slope_y, detail)
         self._add_change(cb, slope_cb, self._u)
         self._add_change(cr, slope_cr, self._v)
+        self._write(into)
+
+    def enlarge(self, pair: Pixels, into: Pixels) -> None:
+        """Likewise, without detail."""
+        y, cr, cb, _ = cv2.split(pair)
+        for plane, levels, size, made in (
+            (y, _LUMA, self._size, self._y),
+            (cb, _CHROMA, self._half, self._u),
+            (cr, _CHROMA, self._half, self._v),
+        ):
+            self._take(plane, levels)
+            _to_levels(self._rest, self._chroma)
+            cv2.resize(self._chroma, size, dst=made, interpolation=cv2.INTER_CUBIC)
+        self._write(into)
+
+    def _write(self, into: Pixels) -> None:
         if self._whole is None:
             cv2.cvtColor(self._video, cv2.COLOR_YUV2RGB_I420, dst=into)
         else:
@@ -153,11 +165,13 @@ class Guide:
         np.multiply(slope, self._luma, out=self._part)
         rest -= self._part
         sums, rests = self._large_slope, self._large_rest
-        cv2.resize(slope, self._size, dst=sums, interpolation=cv2.INTER_LINEAR)
-        cv2.resize(rest, self._size, dst=rests, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(slope, self._detailed, dst=sums, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(rest, self._detailed, dst=rests, interpolation=cv2.INTER_LINEAR)
         np.multiply(sums, detail.full, out=sums)
         np.add(sums, rests, out=sums)
-        _to_levels(sums, self._y)
+        _to_levels(sums, self._large_y)
+        if self._large_y is not self._y:
+            cv2.resize(self._large_y, self._size, dst=self._y, interpolation=cv2.INTER_CUBIC)
 
     def _add_change(self, plane: MatLike, codes: MatLike, into: Pixels) -> None:
         """Chroma at the pair's size, corrected, and enlarged."""
@@ -171,12 +185,17 @@ class Guide:
         small = codes.astype(np.int16)
         small -= _ZERO
         cv2.resize(small, self._pair, dst=slope, interpolation=cv2.INTER_LINEAR)
+        self._take(plane, levels)
+        np.multiply(slope, self._change, out=self._part)
+        rest += self._part
+
+    def _take(self, plane: MatLike, levels: _Range) -> None:
+        """Take a plane in a video's levels."""
+        rest = self._rest
         np.copyto(rest, plane)
         rest *= levels.factor
         rest >>= 1
         rest += levels.offset
-        np.multiply(slope, self._change, out=self._part)
-        rest += self._part
 
 
 def _to_levels(fixed: Levels, into: Pixels) -> None:

@@ -11,7 +11,7 @@ from streamcam.frames import Frame, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
 from streamcam.resolve.gain import Gain
-from streamcam.resolve.guide import Detail, Guide, colours_of, planes_of, slopes
+from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 from streamcam.resolve.luma import Luma, luma_of
 from streamcam.resolve.reprojection import Followed, Reprojection, sampled
 from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
@@ -22,8 +22,8 @@ _WORTH_MENDING = 0.002  # share of the picture
 _NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
 _AROUND = (5, 5)  # window of what is shown there
 _STILL = 0.5  # least stillness of a frame in which nothing moves
-# Where the visible part has at most this share of the output's pixels, the picture is made at its
-# size and then enlarged: enlarging takes as long as guiding half of an output's pixels.
+# Where the visible part has at most this share of the output's pixels, luma is guided at its size and
+# then enlarged, which takes as long as guiding a third of an output's pixels.
 _WORTH_ENLARGING = 0.6
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 
@@ -73,14 +73,12 @@ class Resolver:
         larger = min(shown.width, visible.width) >= _DETAIL * placed.width
         self._guided = level is Level.GUIDED and larger
         few = visible.width * visible.height <= _WORTH_ENLARGING * shown.width * shown.height
-        made = visible.size if few else shown.size
-        self._made = np.empty((made[1], made[0], 3), np.uint8) if few else None
+        self._large = visible.size if few else shown.size
         self._reprojection = Reprojection(placed.size)
         self._luma = Luma(visible, self._reprojection.small)
         self._pair_blend = PairBlend(steadiness)
-        self._luma_blend = LumaBlend(made, steadiness)
-        self._guide = Guide(placed.size, made)
-        self._made_size = made
+        self._luma_blend = LumaBlend(self._large, steadiness)
+        self._guide = Guide(placed.size, self._large, shown.size)
         self._trust = Trust(placed.size)
         self._gain = Gain()
         # Of the pair:
@@ -138,17 +136,14 @@ class Resolver:
             codes = None if codes is None else _mirrored(codes)
         target = self._placement.shown.of(into)
         if codes is None:
-            _enlarge(colours_of(pair), target)
-        elif self._made is None:
-            self._guide.apply(pair, codes, self._detail(newest), target)
+            self._guide.enlarge(pair, target)
         else:
-            self._guide.apply(pair, codes, self._detail(newest), self._made)
-            _enlarge(self._made, target)
+            self._guide.apply(pair, codes, self._detail(newest), target)
         return Outcome.MADE
 
     def _detail(self, small: Pixels) -> Detail:
         """Of the frame that was looked at; `small` is its luma, mirrored if that is."""
-        large, engine = (self._luma.at(size) for size in (self._made_size, self._pair_size))
+        large, engine = (self._luma.at(size) for size in (self._large, self._pair_size))
         if self._mirror:
             large, engine = _mirrored(large), _mirrored(engine)
         return Detail(self._luma_blend.blend(large, small), engine, self._gain.value)
@@ -183,11 +178,6 @@ class Resolver:
 
 def _luma_in(pair: Pixels) -> Pixels:
     return np.asarray(cv2.extractChannel(pair, 3), np.uint8)
-
-
-def _enlarge(picture: Pixels, into: Pixels) -> None:
-    height, width = into.shape[:2]
-    cv2.resize(picture, (width, height), dst=into, interpolation=cv2.INTER_CUBIC)
 
 
 def _mirrored(picture: Pixels) -> Pixels:

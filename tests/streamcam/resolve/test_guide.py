@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving_scene import ground, inverted, shrunk
+from moving_scene import rgb_of, ground, inverted, shrunk
 
-from streamcam.resolve.guide import Detail, Guide, colours_of, planes_of, slopes
+from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 
 SMALL, LARGE = (160, 96), (480, 288)
 
@@ -30,7 +30,7 @@ def _applied(pair, codes, luma):
     size = pair.shape[1::-1]
     made = np.full((height, width, 3), 9, np.uint8)
     detail = Detail(luma.astype(np.int16), cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
-    Guide(size, (width, height)).apply(pair, codes, detail, made)
+    Guide(size, (width, height), (width, height)).apply(pair, codes, detail, made)
     return made
 
 
@@ -60,7 +60,7 @@ def test_slopes_are_those_of_the_look_but_for_what_counts_as_noise():
 def test_planes_are_a_picture_and_the_luma_it_was_made_of():
     picture = ground(*SMALL)
     planes = planes_of(picture, _luma(255 - picture))
-    assert np.abs(colours_of(planes).astype(int) - picture).max() <= 3
+    assert np.abs(rgb_of(planes).astype(int) - picture).max() <= 3
     assert (planes[:, :, 3] == _luma(255 - picture)).all()
 
 
@@ -104,6 +104,6 @@ def test_any_size_makes_any_other(small, large, seed):
     pair = planes_of(picture, _luma(picture))
     canvas = np.full((large[1] + 4, large[0] + 6, 3), 5, np.uint8)
     detail = Detail(_luma(ground(*large)).astype(np.int16), _luma(picture))
-    Guide(small, large).apply(pair, slopes(pair), detail, canvas[2:-2, 3:-3])
+    Guide(small, large, large).apply(pair, slopes(pair), detail, canvas[2:-2, 3:-3])
     canvas[2:-2, 3:-3] = 5
     assert (canvas == 5).all(), "what is beside the picture was written to"

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 import pytest
-from moving_scene import grainy, ground, pan, posterised, seen
+from moving_scene import rgb_of, grainy, ground, pan, posterised, seen
 
-from streamcam.resolve.guide import colours_of, planes_of
+from streamcam.resolve.guide import planes_of
 from streamcam.resolve.measures import static_flicker
 from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
 
@@ -42,7 +42,7 @@ def _blended(frames, steadiness, looks=None):
     made = []
     for frame, look in zip(frames, looks, strict=True):
         pair = _pair(frame)
-        made.append(colours_of(blend.blend(pair, _shrunk(pair), look)[0]))
+        made.append(rgb_of(blend.blend(pair, _shrunk(pair), look)[0]))
     return made
 
 
@@ -56,7 +56,7 @@ def test_a_still_scene_flickers_less():
 def test_without_steadiness_pictures_are_untouched():
     frame = ground(*SIZE)
     for made in _blended([frame, frame], 0.0):
-        assert (made == colours_of(_pair(frame))).all()
+        assert (made == rgb_of(_pair(frame))).all()
 
 
 def _bar(left):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving_scene import rgb_of, ground, inverted, shrunk
+from moving_scene import ground, inverted, rgb_of, shrunk
 
 from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from moving_scene import rgb_of, grainy, ground, pan, posterised, seen
+from moving_scene import grainy, ground, pan, posterised, rgb_of, seen
 
 from streamcam.resolve.guide import planes_of
 from streamcam.resolve.measures import static_flicker

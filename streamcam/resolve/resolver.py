@@ -22,8 +22,8 @@ _WORTH_MENDING = 0.002  # share of the picture
 _NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
 _AROUND = (5, 5)  # window of what is shown there
 _STILL = 0.5  # least stillness of a frame in which nothing moves
-# Where the visible part has at most this share of the output's pixels, luma is guided at its size and
-# then enlarged, which takes as long as guiding a third of an output's pixels.
+# Where the visible part has at most this share of the output's pixels, luma is guided at its size
+# and then enlarged, which takes as long as guiding a third of an output's pixels.
 _WORTH_ENLARGING = 0.6
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 

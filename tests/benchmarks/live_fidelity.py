@@ -66,7 +66,7 @@ def styled(preset, size, frames):
 
 def shown(frames, given, pictures, level):
     """What viewers see at each tick."""
-    budget = None if level is Level.HELD else Budget(level, limited=False)
+    budget = None if level is Level.HELD else Budget(level)
     finish, seen = Finish(VIEW, budget, steadiness=0.6), []
     placement = VIEW.place(SIZE, ENGINE)
     for now in range(LATE, len(frames)):

@@ -14,7 +14,7 @@ from streamcam.resolve.gain import Gain
 from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 from streamcam.resolve.luma import Luma, luma_of
 from streamcam.resolve.reprojection import Followed, Reprojection, sampled
-from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
+from streamcam.resolve.steadiness import LumaBlend, Mask, PairBlend, stillness
 from streamcam.resolve.trust import Trust
 
 _CUT = 0.35  # share of the picture that was not found again: another scene
@@ -76,10 +76,11 @@ class Resolver:
         self._large = visible.size if few else shown.size
         self._reprojection = Reprojection(placed.size)
         self._luma = Luma(visible, self._reprojection.small)
+        self._between = Reprojection(placed.size)  # of pairs
         self._pair_blend = PairBlend(steadiness)
         self._luma_blend = LumaBlend(self._large, steadiness)
         self._guide = Guide(placed.size, self._large, shown.size)
-        self._trust = Trust(placed.size)
+        self._trust = Trust()
         self._gain = Gain()
         # Of the pair:
         self._pair: Pixels | None = None  # of `planes_of`
@@ -97,19 +98,33 @@ class Resolver:
             return
         self._seen, self._last = picture.pixels, None
         part = self._placement.placed
-        styled = part.of(picture.pixels)
-        pair = planes_of(styled, luma_of(made_of.given, part))
+        pair = planes_of(part.of(picture.pixels), luma_of(made_of.given, part))
         small = self._reprojection.shrunk(pair)
-        if self._reproject and self._reprojection.possible:
-            span = picture.captured_at - self._taken_at
-            self._trust.look_at(styled, _luma_in(small), made_of.look, span)
-            self._taken_at = picture.captured_at
-        self._pair, small = self._pair_blend.blend(pair, small, made_of.look)
+        found = self._since_the_last(_luma_in(small), picture.captured_at)
+        self._trust.look_at(pair, small, made_of.look, found)
+        if not self._trust.moves:
+            found = None
+        self._pair, small = self._pair_blend.blend(pair, small, made_of.look, found)
         self._small = _luma_in(small)
         if self._guided:
             self._codes = slopes(small)
             self._gain.look_at(pair, self._codes, made_of.look)
             self._means = np.asarray(cv2.blur(small, _AROUND), np.uint8)
+
+    def _since_the_last(self, small: Pixels, at: float) -> Followed | None:
+        """Where a pair's luma was in the last pair's; None where nothing moves, or all did."""
+        earlier, span, self._taken_at = self._small, at - self._taken_at, at
+        if earlier is None or not self._between.possible:
+            return None
+        still = stillness(small, earlier)
+        if _least(still) >= _STILL:
+            return None
+        found = self._between.follow(small, earlier, span, still)
+        if found.wrong > _CUT:
+            self._between.forget()
+            self._pair_blend.forget()
+            return None
+        return found
 
     def resolve(self, pixels: Pixels, span: float, into: Pixels) -> Outcome:
         """Write the picture of a camera frame into (height, width, 3) of the outputs' size.
@@ -160,7 +175,7 @@ class Resolver:
         return np.asarray(cv2.copyTo(around, lost, pair), np.uint8)
 
     def _is_still(self, newest: Pixels, last: Pixels) -> bool:
-        return bool(cv2.minMaxLoc(stillness(newest, last))[0] >= _STILL)
+        return _least(stillness(newest, last)) >= _STILL
 
     def _follow(self, newest: Pixels, span: float) -> Followed | None:
         """Where the newest frame was in the pair; None where nothing says so."""
@@ -174,6 +189,10 @@ class Resolver:
             self._luma_blend.forget()
             return None
         return found
+
+
+def _least(plane: Mask) -> float:
+    return float(cv2.minMaxLoc(plane)[0])
 
 
 def _luma_in(pair: Pixels) -> Pixels:

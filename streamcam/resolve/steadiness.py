@@ -1,8 +1,9 @@
-"""Steadiness: what stands still is blended towards what was shown before, as far as it agrees.
+"""Steadiness: pictures are blended towards what was shown before, as far as the two agree.
 
-A first-order recursive filter in time, out = new + w · m · (before − new). The mask m is 1 where
-two pictures differ by no more than sensor noise in the mean of a window, and falls to 0 where
-something moves, so a moving edge is never mixed with where it was. The noise is measured.
+A first-order recursive filter in time, out = new + w · m · (before − new). What the engine makes is
+blended with what it made before, moved along; luma with where it stood still. The mask m is 1 where
+two pictures differ by no more than sensor noise in the mean of a window, and 0 elsewhere, so a
+moving edge is never mixed with where it was. The noise is measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
 from streamcam.frames.geometry import Size
+from streamcam.resolve.reprojection import Followed, sampled
 
 Mask = NDArray[np.float32]  # (height, width), 0 … 1
 Levels = NDArray[np.int16]  # (height, width), 0 … 255
@@ -64,16 +66,21 @@ class PairBlend:
         self._before: tuple[Pixels, Pixels] | None = None
         self._look: object = None
 
-    def blend(self, pair: Pixels, small: Pixels, look: object) -> tuple[Pixels, Pixels]:
+    def blend(
+        self, pair: Pixels, small: Pixels, look: object, found: Followed | None
+    ) -> tuple[Pixels, Pixels]:
         """A pair, of `guide.planes_of`, and the same smaller, both steadied.
 
-        `look` is the object that says how it was styled: where it is another than before, nothing
-        is blended, so that a crossfade keeps its own pace.
+        look   the object that says how it was styled: where it is another than before, nothing is
+               blended, so that a crossfade keeps its own pace
+        found  where it was in the pair before; None: where it is
         """
         before, same = self._before, look is self._look
         self._look, self._before = look, (pair, small)
         if not self._weight or not same or before is None:
             return pair, small
+        if found is not None:
+            before = sampled(before[0], found.places), sampled(before[1], found.small)
         *planes, luma = cv2.split(cv2.absdiff(small, before[1]))
         changed = cv2.addWeighted(planes[1], 0.5, planes[2], 0.5, 0.0)
         mask = _falling(_mean(cv2.add(planes[0], changed)), _AGREES)
@@ -86,6 +93,10 @@ class PairBlend:
             _mixed(small, before[1], still, self._weight),
         )
         return self._before
+
+    def forget(self) -> None:
+        """The next pair stands as it is."""
+        self._before = None
 
 
 def _mixed(now: Pixels, before: Pixels, still: Pixels, share: float) -> Pixels:

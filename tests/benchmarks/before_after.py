@@ -270,9 +270,8 @@ class Comparison:
         np.save(folder / "still.npy", still())
 
     def print(self, presets):
-        print(
-            "| look | dB: before | after | sharpness: before | after |\n| --- | --- | --- | --- | --- |"
-        )
+        print("| look | dB: before | after | sharpness: before | after |")
+        print("| --- | --- | --- | --- | --- |")
         gains, runs = [], {name: [] for name in self._apps}
         for number, preset in enumerate(presets):
             seen = {}

@@ -109,9 +109,16 @@ class Stats:
         with self._lock:
             return self._counts[name]
 
+    def rate(self, name: str, since: float) -> float:
+        """Calls of `count(name)` a second, from the first to the last of those since then, seconds
+        as `time.perf_counter()`; 0.0 for fewer than two."""
+        with self._lock:
+            return self._rate(name, since)
+
     def snapshot(self) -> Snapshot:
         """A consistent reading of everything."""
         now = perf_counter()
+        since = now - _RATE_SECONDS
         with self._lock:
             owners = dict(self._owners)
         texts = {name: owner() for name, owner in owners.items()}  # an owner may have a lock
@@ -119,9 +126,9 @@ class Stats:
             motion, style, engine, resolve = map(self._ms, ("motion", "style", "engine", "resolve"))
             passed, skipped = self._counts["engine"], self._counts["skipped"]
             return Snapshot(
-                fps_in=self._rate("in", now),
-                fps_engine=self._rate("engine", now),
-                fps_out=self._rate("out", now),
+                fps_in=self._rate("in", since),
+                fps_engine=self._rate("engine", since),
+                fps_out=self._rate("out", since),
                 motion_latency_ms_p50=motion[0],
                 motion_latency_ms_p95=motion[1],
                 style_latency_ms_p50=style[0],
@@ -147,9 +154,9 @@ class Stats:
         ordered = sorted(self._durations.get(name, ()))
         return percentile(ordered, 50) * 1e3, percentile(ordered, 95) * 1e3
 
-    def _rate(self, name: str, now: float) -> float:
+    def _rate(self, name: str, since: float) -> float:
         marks = self._marks.get(name, ())
-        recent = [mark for mark in marks if now - mark <= _RATE_SECONDS]
+        recent = [mark for mark in marks if mark >= since]
         if len(recent) < 2:
             return 0.0
         return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)

@@ -90,7 +90,7 @@ class Opening:
             self._say_if(limits.processor())
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         options = self._options
-        finish = finish_for(options.preset, options)
+        finish = finish_for(options.preset, options, self._stats)
         post = PostWorker(pictures, outboxes, finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(

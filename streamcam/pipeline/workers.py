@@ -37,7 +37,7 @@ class Workers:
         output, was = now.output, before.output
         shown = (output.fit, output.mirror, now.resolve)
         if shown != (was.fit, was.mirror, before.resolve):
-            self.post.swap(finish_for(now, options))
+            self.post.swap(finish_for(now, options, self.stats))
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"
@@ -61,15 +61,16 @@ def gate_opener(
     return opened
 
 
-def finish_for(preset: Preset, options: Options) -> Finish:
-    """From pictures of any engine to the outputs. A file waits for every picture, so there nothing
-    limits what one may cost."""
+def finish_for(preset: Preset, options: Options, stats: Stats | None = None) -> Finish:
+    """From pictures of any engine to the outputs. `stats` say what that costs the engine; where
+    nobody counts, and for a file, which waits for every picture, nothing limits it."""
     choice = preset.resolve
     budget = None
     if choice.mode != "off":
-        limited = options.realtime and choice.mode == "auto"
         highest = Level.WARPED if choice.mode == "warped" else Level.GUIDED
-        budget = Budget(highest, limited=limited)
+        limited = options.realtime and choice.mode == "auto"
+        rate = stats.rate if limited and stats is not None else None
+        budget = Budget(highest, rate, options.format.fps)
     return Finish(
         view_for(preset, options),
         budget,

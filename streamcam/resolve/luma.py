@@ -1,4 +1,4 @@
-"""Luma of camera frames: at the size of an output's picture, and at that of the engine's."""
+"""Luma of camera frames, at any size."""
 
 from __future__ import annotations
 
@@ -6,60 +6,57 @@ import cv2
 import numpy as np
 
 from streamcam.frames import Pixels
-from streamcam.frames.geometry import Box, Placement, Size
+from streamcam.frames.geometry import Box, Size
+
+# A halved picture stands for one that is larger by so much: 160x90 for 160x91.
+_LARGER = 1.05
 
 
 class Luma:
-    """Takes what is visible of frames of one size. Used by one thread."""
+    """Takes what is visible of frames of one size. Used by one thread.
 
-    def __init__(self, placement: Placement) -> None:
-        visible, shown, placed = placement.visible, placement.shown, placement.placed
+    Halved again and again, which is the mean of four pixels, and stretched from there: bilinear
+    alone would skip pixels.
+    """
+
+    def __init__(self, visible: Box, smallest: Size) -> None:
+        """`smallest`: (width, height) that will be asked for."""
         self._visible = visible
-        self._whole = np.empty((visible.height, visible.width), np.uint8)
-        self._large = Shrunk(visible.size, shown.size)
-        self._small = Shrunk(visible.size, placed.size)
+        self._levels = [np.empty((visible.height, visible.width), np.uint8)]
+        size = half_of(visible.size)
+        while _serves(size, smallest):
+            self._levels.append(np.empty(size[::-1], np.uint8))
+            size = half_of(size)
+        self._stretched: dict[Size, Pixels] = {}
 
     def look_at(self, pixels: Pixels) -> None:
         """Take (height, width, 3) RGB."""
-        cv2.cvtColor(self._visible.of(pixels), cv2.COLOR_RGB2GRAY, dst=self._whole)
+        plane = self._levels[0]
+        cv2.cvtColor(self._visible.of(pixels), cv2.COLOR_RGB2GRAY, dst=plane)
+        for level in self._levels[1:]:
+            cv2.resize(plane, level.shape[::-1], dst=level, interpolation=cv2.INTER_LINEAR)
+            plane = level
 
-    @property
-    def large(self) -> Pixels:
-        """(height, width) at the size that is shown, which the next call writes again. The caller
-        may write to it."""
-        return self._large.of(self._whole)
+    def at(self, size: Size) -> Pixels:
+        """(height, width) of the frame that was looked at last; the next one writes it again."""
+        serving = [level for level in self._levels if _serves(level.shape[::-1], size)]
+        level = serving[-1] if serving else self._levels[0]
+        if level.shape == size[::-1]:
+            return level
+        if size not in self._stretched:
+            self._stretched[size] = np.empty(size[::-1], np.uint8)
+        into = self._stretched[size]
+        cv2.resize(level, size, dst=into, interpolation=cv2.INTER_LINEAR)
+        return into
 
-    @property
-    def small(self) -> Pixels:
-        """(height, width) at the size of the engine's picture: a new array."""
-        return self._small.of(self._whole).copy()
+
+def _serves(level: Size, size: Size) -> bool:
+    return level[0] * _LARGER >= size[0] and level[1] * _LARGER >= size[1]
 
 
-class Shrunk:
-    """(height, width) uint8 planes from one size to another, as `frames.scaling.Scaler` does with
-    pictures: halved while that is possible, then bilinear."""
-
-    def __init__(self, source: Size, target: Size) -> None:
-        self._target = target
-        self._halves: list[Pixels] = []
-        width, height = source
-        while width >= 2 * target[0] and height >= 2 * target[1]:
-            width, height = width // 2, height // 2
-            self._halves.append(np.empty((height, width), np.uint8))
-        self._rest = np.empty((target[1], target[0]), np.uint8)
-        self._as_it_is = (width, height) == target
-
-    def of(self, plane: Pixels) -> Pixels:
-        """One of its own buffers, or `plane` itself."""
-        for half in self._halves:
-            height, width = half.shape
-            even = plane[: 2 * height, : 2 * width]
-            cv2.resize(even, (width, height), dst=half, interpolation=cv2.INTER_AREA)
-            plane = half
-        if self._as_it_is:
-            return plane
-        cv2.resize(plane, self._target, dst=self._rest, interpolation=cv2.INTER_LINEAR)
-        return self._rest
+def half_of(size: Size) -> Size:
+    """(width, height), rounded up."""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
 
 
 def luma_of(pixels: Pixels, part: Box) -> Pixels:

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
 from streamcam.frames.geometry import Size
+from streamcam.resolve.luma import half_of
 
 Flow = NDArray[np.float32]  # (height, width, 2): x and y, in pixels of the size it is for
 Plane = NDArray[np.float32]  # (height, width)
-Maps = tuple[NDArray[np.int16], NDArray[np.uint16]]  # fixed-point, as `cv2.remap` takes them
+# x and y in another picture, in its pixels. In two planes: OpenCV 5.0 takes 1.4 times as long for
+# one array of both, and 1.6 times for fixed-point ones, which must be made first.
+Places = tuple[Plane, Plane]
 
 # Flow is computed on luma of at most this width and height, in pixels. See the table in
 # tests/benchmarks/README.md.
@@ -35,29 +38,34 @@ _MISLED = 0.15
 class Followed(NamedTuple):
     """Where a frame was in an earlier one.
 
-    maps   for `cv2.remap`, at the full size
-    small  likewise, at the size that flow is computed at
-    lost   (height, width) at that size: 255 where a pixel was not found where it was followed to,
-           else 0
-    wrong  share of such pixels, 0 … 1
+    places  where each pixel was, at the full size
+    small   likewise, at the size that flow is computed at
+    lost    (height, width) at that size: 255 where a pixel was not found where it was followed to,
+            else 0
+    wrong   share of such pixels, 0 … 1
     """
 
-    maps: Maps
-    small: Maps
+    places: Places
+    small: Places
     lost: Pixels
     wrong: float
 
 
 class Reprojection:
-    """Compares luma of one size. Used by one thread."""
+    """Compares luma of one size. Used by one thread.
+
+    small     (width, height) at which flow is computed
+    possible  False: pictures of this shape cannot be followed, and `follow` must not be called
+    """
 
     def __init__(self, size: Size) -> None:
-        """`size`: (width, height) of the luma that it is given."""
+        """`size`: (width, height) of the engine's picture."""
         self._size = size
         scale = min(1.0, _LONGEST / max(size))
         width, height = (max(1, round(length * scale)) for length in size)
-        self._small = (width, height)
-        # False: pictures of this shape cannot be followed, and `follow` must not be called.
+        self.small = (width, height)
+        half = half_of(size)
+        self._halved = half if half[0] >= width and half[1] >= height else None
         self.possible = min(width, height) >= _SHORTEST
         # Two, since OpenCV 5.0 keeps a start that it was given for later calls without one.
         self._goes_on, self._begins = (
@@ -66,14 +74,16 @@ class Reprojection:
         self._flow: Flow | None = None
         self._span = 0.0
         self._places = places_in(size)
-        self._small_places = places_in(self._small)
+        self._small_places = places_in(self.small)
 
-    def shrunk(self, luma: Pixels) -> Pixels:
-        """(height, width) luma at the size that flow is computed at: a new array, or `luma`."""
-        if self._small == self._size:
-            return luma
-        halves = cv2.INTER_AREA if luma.shape[1] == 2 * self._small[0] else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(luma, self._small, interpolation=halves), np.uint8)
+    def shrunk(self, picture: Pixels) -> Pixels:
+        """(height, width, …), of the size that is given, at the one that flow is computed at: a new
+        array, or `picture`."""
+        if self.small == self._size:
+            return picture
+        if self._halved is not None:
+            picture = np.asarray(cv2.resize(picture, self._halved), np.uint8)
+        return np.asarray(cv2.resize(picture, self.small), np.uint8)
 
     def follow(
         self, newest: Pixels, earlier: Pixels, span: float, still: Plane | None = None
@@ -101,12 +111,12 @@ class Reprojection:
         if still is not None:
             moves = 1.0 - still
             planes = [plane * moves for plane in planes]
-        small = [plane + at for plane, at in zip(planes, self._small_places, strict=True)]
-        small_maps = _fixed_point(*small)
-        maps = _fixed_point(*(self._enlarged(planes[axis], axis) for axis in (0, 1)))
-        apart = cv2.absdiff(newest, sampled(earlier, small_maps))
+        across, down = (plane + at for plane, at in zip(planes, self._small_places, strict=True))
+        small = (across, down)
+        places = (self._enlarged(planes[0], 0), self._enlarged(planes[1], 1))
+        apart = cv2.absdiff(newest, sampled(earlier, small))
         lost = np.asarray(cv2.threshold(apart, _WRONG, 255, cv2.THRESH_BINARY)[1], np.uint8)
-        return flow, Followed(maps, small_maps, lost, cv2.countNonZero(lost) / lost.size)
+        return flow, Followed(places, small, lost, cv2.countNonZero(lost) / lost.size)
 
     def forget(self) -> None:
         """The next flow starts from nothing."""
@@ -114,25 +124,22 @@ class Reprojection:
 
     def _enlarged(self, plane: Plane, axis: int) -> Plane:
         """Places along one axis at the full size, of flow at the small one."""
-        if self._size != self._small:
-            plane = np.asarray(cv2.resize(plane, self._size), np.float32)
-            plane *= np.float32(self._size[axis] / self._small[axis])
-        return plane + self._places[axis]
+        if self._size == self.small:
+            return plane + self._places[axis]
+        plane = plane * np.float32(self._size[axis] / self.small[axis])
+        enlarged = np.asarray(cv2.resize(plane, self._size), np.float32)
+        enlarged += self._places[axis]
+        return enlarged
 
 
-def sampled(picture: Pixels, maps: Maps) -> Pixels:
-    """`picture`, of up to four channels, where the maps say: a new array."""
-    moved = cv2.remap(picture, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def sampled(picture: Pixels, places: Places) -> Pixels:
+    """`picture`, of up to four channels, at those places: a new array."""
+    moved = cv2.remap(picture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
 
 
-def _fixed_point(across: Plane, down: Plane) -> Maps:
-    places, parts = cv2.convertMaps(across, down, cv2.CV_16SC2)
-    return np.asarray(places, np.int16), np.asarray(parts, np.uint16)
-
-
-def places_in(size: Size) -> tuple[Plane, Plane]:
-    """x and y of every pixel, (height, width) each."""
+def places_in(size: Size) -> Places:
+    """Where every pixel is, in its own picture."""
     width, height = size
     across, down = np.meshgrid(
         np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)

@@ -10,10 +10,11 @@ import numpy as np
 from streamcam.frames import Frame, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
-from streamcam.resolve.guide import Guide, slopes
+from streamcam.resolve.gain import Gain
+from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 from streamcam.resolve.luma import Luma, luma_of
 from streamcam.resolve.reprojection import Followed, Reprojection, sampled
-from streamcam.resolve.steadiness import LumaBlend, PairBlend, stillness
+from streamcam.resolve.steadiness import LumaBlend, Mask, PairBlend, stillness
 from streamcam.resolve.trust import Trust
 
 _CUT = 0.35  # share of the picture that was not found again: another scene
@@ -21,6 +22,9 @@ _WORTH_MENDING = 0.002  # share of the picture
 _NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
 _AROUND = (5, 5)  # window of what is shown there
 _STILL = 0.5  # least stillness of a frame in which nothing moves
+# Where the visible part has at most this share of the output's pixels, luma is guided at its size
+# and then enlarged, which takes as long as guiding a third of an output's pixels.
+_WORTH_ENLARGING = 0.6
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 
 
@@ -62,21 +66,24 @@ class Resolver:
         reproject   False: the pair was made of the very frame, as for a file
         """
         self._placement = placement
-        self._size: Size = view.size
+        self._pair_size: Size = placement.placed.size
         self._mirror = mirror
         self._reproject = reproject
         shown, placed, visible = placement.shown, placement.placed, placement.visible
         larger = min(shown.width, visible.width) >= _DETAIL * placed.width
         self._guided = level is Level.GUIDED and larger
-        self._luma = Luma(placement)
-        self._pair_blend = PairBlend(steadiness)
-        self._luma_blend = LumaBlend(shown.size, steadiness)
-        self._guide = Guide(shown.size)
-        self._flipped = np.empty((shown.height, shown.width), np.uint8)
+        few = visible.width * visible.height <= _WORTH_ENLARGING * shown.width * shown.height
+        self._large = visible.size if few else shown.size
         self._reprojection = Reprojection(placed.size)
-        self._trust = Trust(placed.size)
+        self._luma = Luma(visible, self._reprojection.small)
+        self._between = Reprojection(placed.size)  # of pairs
+        self._pair_blend = PairBlend(steadiness)
+        self._luma_blend = LumaBlend(self._large, steadiness)
+        self._guide = Guide(placed.size, self._large, shown.size)
+        self._trust = Trust()
+        self._gain = Gain()
         # Of the pair:
-        self._pair: Pixels | None = None  # styled, with luma as a fourth channel
+        self._pair: Pixels | None = None  # of `planes_of`
         self._codes: Pixels | None = None  # slopes, small
         self._means: Pixels | None = None  # of the pair, small, where it is guided
         self._small: Pixels | None = None  # luma
@@ -91,19 +98,33 @@ class Resolver:
             return
         self._seen, self._last = picture.pixels, None
         part = self._placement.placed
-        luma, styled = luma_of(made_of.given, part), part.of(picture.pixels)
-        small = self._reprojection.shrunk(luma)
-        if self._reproject and self._reprojection.possible:
-            span = picture.captured_at - self._taken_at
-            self._trust.look_at(styled, small, made_of.look, span)
-            self._taken_at = picture.captured_at
-        pair = np.asarray(cv2.merge([styled, luma]), np.uint8)
-        self._pair = pair = self._pair_blend.blend(pair, small, made_of.look)
-        pair_small = self._reprojection.shrunk(pair)
-        self._small = np.ascontiguousarray(pair_small[:, :, 3])
+        pair = planes_of(part.of(picture.pixels), luma_of(made_of.given, part))
+        small = self._reprojection.shrunk(pair)
+        found = self._since_the_last(_luma_in(small), picture.captured_at)
+        self._trust.look_at(pair, small, made_of.look, found)
+        if not self._trust.moves:
+            found = None
+        self._pair, small = self._pair_blend.blend(pair, small, made_of.look, found)
+        self._small = _luma_in(small)
         if self._guided:
-            self._codes = slopes(pair_small)
-            self._means = np.asarray(cv2.blur(pair_small, _AROUND), np.uint8)
+            self._codes = slopes(small)
+            self._gain.look_at(pair, self._codes, made_of.look)
+            self._means = np.asarray(cv2.blur(small, _AROUND), np.uint8)
+
+    def _since_the_last(self, small: Pixels, at: float) -> Followed | None:
+        """Where a pair's luma was in the last pair's; None where nothing moves, or all did."""
+        earlier, span, self._taken_at = self._small, at - self._taken_at, at
+        if earlier is None or not self._between.possible:
+            return None
+        still = stillness(small, earlier)
+        if _least(still) >= _STILL:
+            return None
+        found = self._between.follow(small, earlier, span, still)
+        if found.wrong > _CUT:
+            self._between.forget()
+            self._pair_blend.forget()
+            return None
+        return found
 
     def resolve(self, pixels: Pixels, span: float, into: Pixels) -> Outcome:
         """Write the picture of a camera frame into (height, width, 3) of the outputs' size.
@@ -115,32 +136,32 @@ class Resolver:
         if pair is None or not knows:
             return Outcome.UNKNOWN
         self._luma.look_at(pixels)
-        newest = self._reprojection.shrunk(self._luma.small)
+        newest = self._luma.at(self._reprojection.small).copy()
         if self._last is not None and self._is_still(newest, self._last):
             return Outcome.SAME
         if self._reproject:
             found = self._follow(newest, span)
             if found is None:
                 return Outcome.UNKNOWN
-            pair = self._mended(sampled(pair, found.maps), found)
+            pair = self._mended(sampled(pair, found.places), found)
             codes = None if codes is None else sampled(codes, found.small)
         self._last = newest
         if self._mirror:
             pair, newest = _mirrored(pair), _mirrored(newest)
             codes = None if codes is None else _mirrored(codes)
-        shown = self._placement.shown
-        target = shown.of(into)
+        target = self._placement.shown.of(into)
         if codes is None:
-            look = np.ascontiguousarray(pair[:, :, :3])
-            cv2.resize(look, shown.size, dst=target, interpolation=cv2.INTER_CUBIC)
-            return Outcome.MADE
-        detail = self._luma.large
-        if self._mirror:
-            detail = _mirrored(detail, self._flipped)
-        detail = self._luma_blend.blend(detail, newest)
-        codes = np.asarray(cv2.resize(codes, self._placement.placed.size), np.uint8)
-        self._guide.apply(pair, codes, detail, target)
+            self._guide.enlarge(pair, target)
+        else:
+            self._guide.apply(pair, codes, self._detail(newest), target)
         return Outcome.MADE
+
+    def _detail(self, small: Pixels) -> Detail:
+        """Of the frame that was looked at; `small` is its luma, mirrored if that is."""
+        large, engine = (self._luma.at(size) for size in (self._large, self._pair_size))
+        if self._mirror:
+            large, engine = _mirrored(large), _mirrored(engine)
+        return Detail(self._luma_blend.blend(large, small), engine, self._gain.value)
 
     def _mended(self, pair: Pixels, found: Followed) -> Pixels:
         """The pair, moved; where a pixel was lost, the mean of what is around instead of what is
@@ -148,14 +169,13 @@ class Resolver:
         means = self._means
         if means is None or found.wrong < _WORTH_MENDING:
             return pair
-        size = self._placement.placed.size
+        size = self._pair_size
         lost = cv2.resize(cv2.dilate(found.lost, _NEAR), size)
-        share = np.multiply(lost, np.float32(1 / 255), dtype=np.float32)
         around = cv2.resize(sampled(means, found.small), size)
-        return np.asarray(cv2.blendLinear(around, pair, share, 1.0 - share), np.uint8)
+        return np.asarray(cv2.copyTo(around, lost, pair), np.uint8)
 
     def _is_still(self, newest: Pixels, last: Pixels) -> bool:
-        return bool(cv2.minMaxLoc(stillness(newest, last))[0] >= _STILL)
+        return _least(stillness(newest, last)) >= _STILL
 
     def _follow(self, newest: Pixels, span: float) -> Followed | None:
         """Where the newest frame was in the pair; None where nothing says so."""
@@ -171,5 +191,13 @@ class Resolver:
         return found
 
 
-def _mirrored(picture: Pixels, into: Pixels | None = None) -> Pixels:
-    return np.asarray(cv2.flip(picture, 1, dst=into), np.uint8)
+def _least(plane: Mask) -> float:
+    return float(cv2.minMaxLoc(plane)[0])
+
+
+def _luma_in(pair: Pixels) -> Pixels:
+    return np.asarray(cv2.extractChannel(pair, 3), np.uint8)
+
+
+def _mirrored(picture: Pixels) -> Pixels:
+    return np.asarray(cv2.flip(picture, 1), np.uint8)

@@ -34,19 +34,19 @@ LATE, EVERY, STEP = 2, 2, (5, 1)  # frames, frames, pixels of the pan a frame
 VIEW = View(SIZE)
 
 
-def scene(seconds):
+def scene(seconds, count=FRAMES):
     with av.open(str(CLIP)) as clip:
         decoded = (frame for frame in clip.decode(video=0) if frame.time >= seconds)
-        frames = [next(decoded).to_ndarray(format="rgb24") for _ in range(FRAMES)]
+        frames = [next(decoded).to_ndarray(format="rgb24") for _ in range(count)]
     return [cv2.resize(frame, SIZE, interpolation=cv2.INTER_LINEAR) for frame in frames]
 
 
-def pan():
+def pan(count=FRAMES):
     photo = cv2.cvtColor(cv2.imread(str(PHOTO)), cv2.COLOR_BGR2RGB)
     height = photo.shape[0] * 1280 // photo.shape[1]
     photo = cv2.resize(photo, (1280, height), interpolation=cv2.INTER_CUBIC)
     moves = [
-        np.float32([[1, 0, -20 - STEP[0] * n], [0, 1, -20 - STEP[1] * n]]) for n in range(FRAMES)
+        np.float32([[1, 0, -20 - STEP[0] * n], [0, 1, -20 - STEP[1] * n]]) for n in range(count)
     ]
     edge = cv2.BORDER_REFLECT
     return [cv2.warpAffine(photo, move, SIZE, None, cv2.INTER_CUBIC, edge) for move in moves]
@@ -66,7 +66,7 @@ def styled(preset, size, frames):
 
 def shown(frames, given, pictures, level):
     """What viewers see at each tick."""
-    budget = None if level is Level.HELD else Budget(level, limited=False)
+    budget = None if level is Level.HELD else Budget(level)
     finish, seen = Finish(VIEW, budget, steadiness=0.6), []
     placement = VIEW.place(SIZE, ENGINE)
     for now in range(LATE, len(frames)):

@@ -51,13 +51,13 @@ class Finish:
 
     @property
     def label(self) -> str:
-        """What runs now, for people."""
-        return "off" if self.budget is None else self.budget.level.name.lower()
+        """What runs but for moments of a trial, for people."""
+        return "off" if self.budget is None else self.budget.fits.name.lower()
 
     def rest(self) -> None:
         """Nothing is resolved at this tick."""
         if self.budget is not None:
-            self.budget.spend(0.0)
+            self.budget.spend(0.0, 0.0)
 
     def shows(self, picture: Frame) -> bool:
         """Whether that picture was shown already."""
@@ -90,7 +90,9 @@ class Finish:
         began = thread_time()
         made = self._current(picture, newest)
         if self.budget is not None:
-            self.budget.spend(thread_time() - began)
+            moved = made is not None and not made.repeat
+            earlier = newest.captured_at - picture.captured_at if moved else 0.0
+            self.budget.spend(thread_time() - began, earlier)
         if made is None and not self.shows(picture) and picture.captured_at >= shown:
             made = self.plain(picture)
         return made

@@ -51,7 +51,7 @@ def _picture(frame, look=inverted, view=VIEW):
 
 
 def _finish(level=Level.GUIDED, view=VIEW, **settings):
-    budget = None if level is None else Budget(level, limited=False)
+    budget = None if level is None else Budget(level)
     return Finish(view, budget, **settings)
 
 
@@ -253,7 +253,7 @@ def test_held_pictures_are_shown_when_they_come(post, level):
 
 
 def _falls(running):
-    running.finish.budget.level = Level.HELD
+    running.finish.budget.level = running.finish.budget.fits = Level.HELD
 
 
 def _is_switched_off(running):

@@ -47,3 +47,8 @@ def inverted(picture):
 def posterised(picture):
     """A look that amplifies small differences, as line drawings do."""
     return np.where(picture > 120, 230, 20).astype(np.uint8)
+
+
+def rgb_of(pair):
+    """A pair's planes, Y, Cr, Cb and luma, as a picture."""
+    return cv2.cvtColor(np.ascontiguousarray(pair[:, :, :3]), cv2.COLOR_YCrCb2RGB)

@@ -27,7 +27,7 @@ def test_a_styled_picture_goes_where_its_parts_went(step):
     whole = ground()
     earlier, newest = seen(whole, 60, 60, SIZE), seen(whole, 60 + step[0], 60 + step[1], SIZE)
     found = _followed(newest, earlier)
-    moved = sampled(255 - earlier, found.maps)
+    moved = sampled(255 - earlier, found.places)
     inner = (slice(24, -24), slice(24, -24))
     ideal = (255 - newest)[inner].astype(int)
     left = np.abs((255 - earlier)[inner] - ideal).mean()
@@ -43,9 +43,9 @@ def test_nothing_moves_where_all_is_said_to_be_still():
     whole = ground()
     reprojection = Reprojection(SIZE)
     one, other = (reprojection.shrunk(_luma(seen(whole, left, 60, SIZE))) for left in (60, 66))
-    maps = reprojection.follow(one, other, 1.0, np.ones(one.shape, np.float32)).maps
+    places = reprojection.follow(one, other, 1.0, np.ones(one.shape, np.float32)).places
     picture = seen(whole, 60, 60, SIZE)
-    assert (sampled(picture, maps) == picture).all()
+    assert (sampled(picture, places) == picture).all()
 
 
 def test_a_flow_starts_from_the_one_before_and_reaches_further():
@@ -87,7 +87,7 @@ def test_any_size_that_is_possible_is_followed(size, seed, span):
         one, other = (rng.integers(0, 256, size[::-1], dtype=np.uint8) for _ in range(2))
         small, smaller = reprojection.shrunk(one), reprojection.shrunk(other)
         found = reprojection.follow(small, smaller, span)
-        assert sampled(one, found.maps).shape == size[::-1]
+        assert sampled(one, found.places).shape == size[::-1]
         assert sampled(small, found.small).shape == small.shape
         assert 0.0 <= found.wrong <= 1.0
 

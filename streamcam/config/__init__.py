@@ -1,6 +1,6 @@
 """Configuration files: a TOML file becomes a frozen model, or one line says what is wrong.
 
-That model is pydantic's business (validation.py), which nobody loads who wants folders and sizes.
+That model is pydantic's business (validation.py), which is not loaded for folders and sizes alone.
 """
 
 from __future__ import annotations

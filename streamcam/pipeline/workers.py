@@ -62,8 +62,8 @@ def gate_opener(
 
 
 def finish_for(preset: Preset, options: Options, stats: Stats | None = None) -> Finish:
-    """From pictures of any engine to the outputs. `stats` say what that costs the engine; where
-    nobody counts, and for a file, which waits for every picture, nothing limits it."""
+    """From pictures of any engine to the outputs. `stats` say what that costs the engine. Without
+    them, and for a file, which waits for every picture, nothing limits it."""
     choice = preset.resolve
     budget = None
     if choice.mode != "off":

@@ -24,7 +24,7 @@ _WINDOW = (5, 5)
 # The noise is taken from where two pictures differ least. Bounds of a window's mean difference, in
 # levels: a sensor's noise of 2, 4 and 8 levels at 1280x720 leaves 0.3, 0.5 and 0.9 at 160x90.
 _LEAST, _MOST = 0.4, 1.5
-_SEEN = 0.2  # likewise: nobody sees less, and blending luma is a tenth of a tick's work
+_SEEN = 0.2  # likewise: less is not visible, and blending luma is a tenth of a tick's work
 _QUIETEST = 0.25  # share of the windows, the quietest, whose most is taken for noise alone
 _SAMPLED = 2  # one window of so many is looked at for that, each way
 _MARGIN = 1.7  # times the noise up to which a window counts as still; at twice that it moves

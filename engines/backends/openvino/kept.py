@@ -65,9 +65,9 @@ def compiled_graph(
     """The graph of that name, with its free dimensions fixed, compiled for the lowest latency of
     one frame: as it was kept, or now, and then it is kept.
 
-    Only for processors: what is compiled for other devices depends on drivers that nobody can name.
-    What cannot be kept is compiled at every start, and a line says why.
-    Raises `ModelUnavailable`, `BackendUnavailable`.
+    Only for processors: what is compiled for other devices depends on drivers whose versions are
+    not known. What cannot be kept is compiled at every start, and a line says why. Raises
+    `ModelUnavailable`, `BackendUnavailable`.
     """
     config = compile_properties(spec, device)
     place = place_of(core, model, graph, device, config) if device == "CPU" else None

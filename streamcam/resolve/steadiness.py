@@ -24,10 +24,10 @@ _WINDOW = (5, 5)
 # The noise is taken from where two pictures differ least. Bounds of a window's mean difference, in
 # levels: a sensor's noise of 2, 4 and 8 levels at 1280x720 leaves 0.3, 0.5 and 0.9 at 160x90.
 _LEAST, _MOST = 0.4, 1.5
-_SEEN = 0.25  # likewise: nobody sees less, and blending luma is a tenth of a tick's work
+_SEEN = 0.3  # likewise: nobody sees less, and blending luma is a tenth of a tick's work
 _QUIETEST = (0.05, 0.25)  # shares of the windows, the quietest, whose most is taken for noise
 _SPREAD = 1.5  # most that noise differs by at the second share, over the first: 1.3 to 1.6
-_SAMPLED = 2  # one window of so many is looked at for that, each way
+_SAMPLED = 3  # one window of so many is looked at for that, each way
 _MARGIN = 1.7  # times the noise up to which a window counts as still; at twice that it moves
 _STRONGEST = 0.9  # weight of what was before, at steadiness 1
 _AGREES = 24.0  # levels by which the styled Y, and half of chroma, may change in a window
@@ -50,10 +50,9 @@ def still_where(differs: Mask) -> Mask:
 def _noise(differs: Mask) -> float:
     """What differs where two pictures differ least, levels. Where all moves, the quietest windows
     differ far less than the next ones, which noise alone would not do."""
-    sampled = differs[::_SAMPLED, ::_SAMPLED].ravel()
-    ranks = [int(sampled.size * share) for share in _QUIETEST]
-    least, most = np.partition(sampled, ranks)[ranks]
-    return float(min(most, _SPREAD * least))
+    ordered = np.sort(differs[::_SAMPLED, ::_SAMPLED], axis=None)
+    least, most = (float(ordered[int(ordered.size * share)]) for share in _QUIETEST)
+    return min(most, _SPREAD * least)
 
 
 def weight(steadiness: float) -> float:

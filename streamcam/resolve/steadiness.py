@@ -24,9 +24,10 @@ _WINDOW = (5, 5)
 # The noise is taken from where two pictures differ least. Bounds of a window's mean difference, in
 # levels: a sensor's noise of 2, 4 and 8 levels at 1280x720 leaves 0.3, 0.5 and 0.9 at 160x90.
 _LEAST, _MOST = 0.4, 1.5
-_SEEN = 0.2  # likewise: less is not visible, and blending luma is a tenth of a tick's work
-_QUIETEST = 0.25  # share of the windows, the quietest, whose most is taken for noise alone
-_SAMPLED = 2  # one window of so many is looked at for that, each way
+_SEEN = 0.3  # likewise: less is not visible, and blending luma is a tenth of a tick's work
+_QUIETEST = (0.05, 0.25)  # shares of the windows, the quietest, whose most is taken for noise
+_SPREAD = 1.5  # most that noise differs by at the second share, over the first: 1.3 to 1.6
+_SAMPLED = 3  # one window of so many is looked at for that, each way
 _MARGIN = 1.7  # times the noise up to which a window counts as still; at twice that it moves
 _STRONGEST = 0.9  # weight of what was before, at steadiness 1
 _AGREES = 24.0  # levels by which the styled Y, and half of chroma, may change in a window
@@ -47,10 +48,11 @@ def still_where(differs: Mask) -> Mask:
 
 
 def _noise(differs: Mask) -> float:
-    """What differs where two pictures differ least, levels."""
-    sampled = differs[::_SAMPLED, ::_SAMPLED].ravel()
-    rank = int(sampled.size * _QUIETEST)
-    return float(np.partition(sampled, rank)[rank])
+    """What differs where two pictures differ least, levels. Where all moves, the quietest windows
+    differ far less than the next ones, which noise alone would not do."""
+    ordered = np.sort(differs[::_SAMPLED, ::_SAMPLED], axis=None)
+    least, most = (float(ordered[int(ordered.size * share)]) for share in _QUIETEST)
+    return min(most, _SPREAD * least)
 
 
 def weight(steadiness: float) -> float:
@@ -102,7 +104,7 @@ class PairBlend:
 def _mixed(now: Pixels, before: Pixels, still: Pixels, share: float) -> Pixels:
     """`now` with that share of `before`, where `still` is not 0."""
     steady = cv2.addWeighted(now, 1.0 - share, before, share, 0.0)
-    return np.asarray(cv2.copyTo(steady, still, now.copy()), np.uint8)
+    return np.asarray(cv2.copyTo(now, cv2.bitwise_not(still), steady), np.uint8)
 
 
 class LumaBlend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from threading import Lock
 from typing import Any
 
@@ -58,6 +58,16 @@ class ParamsBox:
     def playing(self) -> Look:
         """That look with what was changed of it."""
         return self._aim.look
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The fields of it that were changed by hand."""
+        own, now = self._tour.stop.aim.look, self.playing
+        return {
+            field.name: getattr(now, field.name)
+            for field in fields(Look)
+            if getattr(now, field.name) != getattr(own, field.name)
+        }
 
     def set(self, wanted: Look | Schedule) -> None:
         """Begin the change with the next frame, from what is shown now; ends a schedule, and what

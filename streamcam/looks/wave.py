@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import floor, pi, sin
@@ -26,6 +27,39 @@ class Wave:
     period: float
     beats: bool = False
     phase: float = 0.0
+
+
+OFF = "off"
+WAVE_EXAMPLES = (OFF, "sine 0.2 4 beats", "walk 0.1 3 seconds")
+WAVE_PATTERN = (
+    r"^\s*off\s*$|^\s*(sine|triangle|square|walk)\s+(\d*\.?\d+)\s+(\d*\.?\d+)\s*(beats?|seconds?|s)"
+    r"(?:\s+(\d*\.?\d+))?\s*$"
+)
+_DEEPEST, _SHORTEST, _LONGEST = 20.0, 0.05, 3600.0
+
+
+def wave_of(text: str) -> Wave | None:
+    """The wave that `text` says: shape, depth, period, and perhaps the phase; None for "off".
+
+    Raises `ValueError` that says what is expected.
+    """
+    found = re.match(WAVE_PATTERN, text, re.ASCII)
+    if found is None:
+        raise ValueError(
+            "must be a shape (sine, triangle, square, walk), a depth and a period, like "
+            + " or ".join(f'"{example}"' for example in WAVE_EXAMPLES[1:])
+            + f', or "{OFF}".'
+        )
+    if text.strip() == OFF:
+        return None
+    shape, depth, period, unit, phase = found.groups()
+    wave = Wave(shape, float(depth), float(period), unit.startswith("beat"), float(phase or 0.0))
+    if wave.depth > _DEEPEST or not _SHORTEST <= wave.period <= _LONGEST or wave.phase > 1.0:
+        raise ValueError(
+            f"its depth must be from 0 to {_DEEPEST:g}, its period from {_SHORTEST:g} to "
+            f"{_LONGEST:g}, its phase from 0 to 1."
+        )
+    return wave
 
 
 def sine(turns: float) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import Any
 
 import cv2
 
@@ -157,6 +158,15 @@ class Pipeline:
         Raises `UsageError`; what runs then stays.
         """
         self._running.apply(preset)
+
+    def values(self) -> dict[str, Any]:
+        """Every value that can be changed, by key, as it is set now."""
+        return self._running.playing.now()
+
+    def change_values(self, wanted: Mapping[str, object]) -> None:
+        """Change values by key, all or none, from the next frame on. Takes the time of encoding
+        new words. Raises `UsageError` naming key, value and what is allowed."""
+        self._running.change_values(wanted)
 
     @property
     def _running(self) -> Live:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from streamcam.presets.load import load_preset
     from streamcam.presets.model import Preset
     from streamcam.presets.tables import (
+        ControlChoice,
         GateChoice,
         LookChange,
+        Modulation,
         OutputFormat,
         ResolveChoice,
         ScheduleEntry,
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from streamcam.presets.watch import watch_preset
 
 __all__ = [
+    "ControlChoice",
     "GateChoice",
     "LookChange",
+    "Modulation",
     "Outline",
     "OutputFormat",
     "Preset",
@@ -46,7 +50,15 @@ __all__ = [
 _LATER = {
     "load": ("load_preset",),
     "model": ("Preset",),
-    "tables": ("GateChoice", "LookChange", "OutputFormat", "ResolveChoice", "ScheduleEntry"),
+    "tables": (
+        "ControlChoice",
+        "GateChoice",
+        "LookChange",
+        "Modulation",
+        "OutputFormat",
+        "ResolveChoice",
+        "ScheduleEntry",
+    ),
     "watch": ("watch_preset",),
 }
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from platformdirs import user_config_path
 
 from engines.ranges import why_not_size
-from streamcam.config.toml_file import display, read_toml
+from streamcam.config.toml_file import display, read_text, read_toml
 
 __all__ = [
     "Size",
     "check_engine_size",
     "display",
     "parse_size",
+    "read_text",
     "read_toml",
     "user_folder",
 ]

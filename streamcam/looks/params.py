@@ -80,6 +80,14 @@ class ParamsBox:
         with self._lock:
             self._tour, self._changed, self._news = tour, None, True
 
+    def renew(self, wanted: Look | Schedule) -> None:
+        """Take this for what is on, which says the same as what plays, or nearly: a schedule goes
+        on where it is, and nothing was changed by hand any more. Encodes and raises as `set`."""
+        tour = _tour(wanted, self._encode)
+        with self._lock:
+            tour.renews(self._tour)
+            self._tour, self._changed, self._news = tour, None, True
+
     def change(self, fields: Mapping[str, Any]) -> None:
         """Change fields of the look that is on, from the next frame on. `strength` by hand counts,
         whatever `t_index` the look has. Encodes and raises as `set` does."""
@@ -125,8 +133,13 @@ class ParamsBox:
             self._news = False
         self._swings.use(waves, now, self.slew)
         if tour is not self._touring:
-            self._touring, self._stop = tour, tour.stop
-            self._course.cross_over(tour.stop.aim, now)
+            before, self._touring = self._touring, tour
+            if tour.goes_on_as(before):
+                self._stop = tour.at(now)
+                self._course.follow(self._stop.aim, now, self.slew)
+            else:
+                self._stop = tour.stop
+                self._course.cross_over(tour.stop.aim, now)
         if changed is not None and changed[0] is self._stop:
             self._course.follow(changed[1], now, self.slew)
 

@@ -36,6 +36,21 @@ class Tour:
         self._stops = stops
         self._leaves = list(accumulate(stop.seconds for stop in stops))
         self._began: float | None = None
+        self._renewed: Tour | None = None
+
+    def renews(self, other: Tour) -> None:
+        """This is `other` with its looks edited. From any thread, before it is asked."""
+        self._renewed = other
+        names = [stop.aim.look.name for stop in self._stops]
+        on = other.stop.aim.look.name
+        self.stop = self._stops[names.index(on)] if on in names else self._stops[0]
+
+    def goes_on_as(self, other: Tour) -> bool:
+        """Be where `other`, the reader's, is, if this is that with its looks edited."""
+        if self._renewed is not other:
+            return False
+        self._began, self._renewed = other._began, None
+        return True
 
     def at(self, now: float) -> Stop:
         """The stop that is on at `now`."""

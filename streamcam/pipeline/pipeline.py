@@ -168,6 +168,10 @@ class Pipeline:
         new words. Raises `UsageError` naming key, value and what is allowed."""
         self._running.change_values(wanted)
 
+    def save(self, name: str) -> str:
+        """Write a preset of the user's with what plays now; its path. Raises `UsageError`."""
+        return str(self._running.playing.save(name))
+
     @property
     def _running(self) -> Live:
         if self._live is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Lock, RLock
 from typing import Any
 
@@ -14,7 +15,7 @@ from streamcam.control.values import Scope, Takes, checked_all, value_of, values
 from streamcam.errors import UsageError
 from streamcam.looks.look import Look
 from streamcam.looks.params import ParamsBox
-from streamcam.presets import Preset
+from streamcam.presets import Preset, save_preset
 from streamcam.provision.prompts import encode_looks, kept_look, show_look
 
 _BLEND = "blend."
@@ -82,13 +83,20 @@ class Playing:
         """
         found = checked_all(wanted)
         of_preset = {key: one for key, one in found.items() if value_of(key).scope is Scope.PRESET}
-        if not self._changing.acquire(timeout=_PATIENCE):
-            raise UsageError("values cannot be changed now: the engine does not answer.")
-        try:
+        with self._held():
             while not self._change(found, of_preset):
                 pass
-        finally:
-            self._changing.release()
+
+    def save(self, name: str) -> Path:
+        """Write the preset `name` with what plays now; its file. Under the name of the one that
+        plays, that one plays on from its file. Raises `UsageError`."""
+        with self._held():
+            saved = save_preset(self.preset, self.box.playing, name)
+            assert saved.path is not None
+            with self._lock:
+                if saved.name == self.preset.name:
+                    self._renew(saved)
+            return saved.path
 
     def now(self) -> dict[str, Any]:
         """Every value that can be changed, by key, as it is set now."""
@@ -100,6 +108,24 @@ class Playing:
                 found[key] = _read(holder, key)
         shares = _shares(look.prompt)
         return found | {f"{_BLEND}{number}": share for number, share in enumerate(shares, 1)}
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        if not self._changing.acquire(timeout=_PATIENCE):
+            raise UsageError("values cannot be changed now: the engine does not answer.")
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    def _renew(self, saved: Preset) -> None:
+        look = self.box.look
+        scheduled = saved.schedule is not None and not self.chosen
+        try:
+            self.box.renew(saved.showing(None if scheduled or look == saved.name else look))
+        except EngineError as error:  # it has just been saved as it plays, and will be read again
+            raise UsageError(str(error)) from error
+        self._adopt(saved)
 
     def _change(self, found: Mapping[str, Any], of_preset: Mapping[str, Any]) -> bool:
         """False if another engine has taken over meanwhile, which knows nothing of it."""

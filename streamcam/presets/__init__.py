@@ -17,6 +17,7 @@ from streamcam.presets.find import (
 if TYPE_CHECKING:
     from streamcam.presets.load import load_preset
     from streamcam.presets.model import Preset
+    from streamcam.presets.save import save_preset
     from streamcam.presets.tables import (
         ControlChoice,
         GateChoice,
@@ -42,6 +43,7 @@ __all__ = [
     "load_preset",
     "outline",
     "preset_names",
+    "save_preset",
     "shipped_presets",
     "user_presets",
     "watch_preset",
@@ -50,6 +52,7 @@ __all__ = [
 _LATER = {
     "load": ("load_preset",),
     "model": ("Preset",),
+    "save": ("save_preset",),
     "tables": (
         "ControlChoice",
         "GateChoice",

@@ -155,6 +155,25 @@ def test_the_schedule_goes_on_with_its_own_values():
     assert box.read(5.5).strength == 0.5
 
 
+def test_a_renewed_schedule_goes_on_where_it_is_with_what_was_changed():
+    box = ParamsBox(encode, Schedule((Turn(PLAIN, 2.0), Turn(NOIR, 2.0))))
+    box.read(100.0)
+    box.read(102.5)
+    box.change({"strength": 0.7})
+    box.read(102.6)
+    assert box.read(103.0).strength == 0.7
+    box.renew(Schedule((Turn(PLAIN, 2.0), Turn(replace(NOIR, strength=0.7), 2.0))))
+    assert box.playing.strength == 0.7
+    assert box.changed == {}
+    assert box.read(103.5).strength == shown.strength
+    assert box.read(104.0).prompt.tokens_TD == pytest.approx(
+        encode("film noir").tokens_TD, abs=1e-5
+    )
+    assert box.look == "plain"
+    box.read(105.9)
+    assert box.read(106.0).strength == 0.7
+
+
 def test_a_change_during_a_crossfade_leaves_the_rest_on_its_way():
     box = ParamsBox(encode, PLAIN)
     box.read(0.0)

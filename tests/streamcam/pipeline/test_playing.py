@@ -7,7 +7,7 @@ from waiting import wait_until
 from engines.errors import EngineFailed, InvalidPrompt
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.flow.post.finish import Finish
-from streamcam.presets import Preset
+from streamcam.presets import Preset, load_preset
 
 LOOKS = {"noir": {"prompt": "film noir", "strength": 0.9}, "oil": "oil"}
 
@@ -210,3 +210,53 @@ def test_choosing_and_changing_know_only_their_own(running):
     with pytest.raises(UnknownChoice):
         pipeline.select_look("nothing")
     assert isinstance(pipeline.preset, Preset)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A preset file of the user's."""
+    monkeypatch.setattr("streamcam.presets.save.user_presets", lambda: tmp_path)
+    path = tmp_path / "mine.toml"
+    path.write_text("""
+prompt = "plain"  # mine
+crossfade = 0
+[looks]
+noir = "film noir"
+[output]
+size = "128x128"
+fps = 100
+[control]
+slew = 0
+""")
+    return path
+
+
+def test_what_plays_is_saved_and_plays_on(world, mine):
+    world.make_engine, world.source = Noting, FakeSource(10**7, pace=0.001)
+    pipeline = world.pipeline(preset=load_preset(mine))
+    pipeline.start()
+    assert world.sinks["fake"].reached(1)
+    pipeline.select_look("noir")
+    pipeline.change_values({"strength": 0.75, "gate.max_skip": 3})
+    assert pipeline.save("mine") == str(mine)
+    assert (pipeline.preset.look("noir").strength, pipeline.preset.gate.max_skip) == (0.75, 3)
+    assert pipeline.preset == load_preset(mine), "a watch over the file finds nothing new"
+    assert '"plain"  # mine' in mine.read_text()
+    shown(world, strength=0.75)
+    pipeline.select_look("mine")
+    shown(world, strength=0.5)
+    pipeline.select_look("noir")
+    shown(world, strength=0.75)
+
+
+def test_another_name_is_a_file_and_nothing_else(world, mine):
+    world.make_engine, world.source = Noting, FakeSource(10**7, pace=0.001)
+    pipeline = world.pipeline(preset=load_preset(mine))
+    pipeline.start()
+    pipeline.change_values({"strength": 0.75})
+    path = pipeline.save("evening")
+    assert load_preset(path).strength == 0.75
+    assert pipeline.preset.name == "mine"
+    assert pipeline.values()["strength"] == 0.75
+    with pytest.raises(UsageError, match="a preset cannot be called"):
+        pipeline.save("../evening")

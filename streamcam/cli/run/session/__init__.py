@@ -126,7 +126,8 @@ class _Session:
 
     def run(self) -> None:
         """Until the pipeline ends, which may raise what ended it, or a stop is asked for."""
-        watcher = Watcher(self._pipeline.apply_preset, self._terminal.say)
+        pipeline = self._pipeline
+        watcher = Watcher(lambda: pipeline.preset, pipeline.apply_preset, self._terminal.say)
         try:
             with Keys() as keys, open_status(self._terminal, with_keys=keys.active) as status:
                 while not self._ended():

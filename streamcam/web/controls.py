@@ -1,14 +1,16 @@
-"""Controls: what the page and `streamcam switch` may ask of the running program."""
+"""Controls: what the page, `streamcam switch`, `set` and `save` may ask of the running program."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from streamcam.stats import Stats
 
 
 class Controls(Protocol):
-    """The running program. Every method may be called from any thread and returns at once."""
+    """The running program. Every method may be called from any thread and returns at
+    once, but for `change_values`, which takes the time of encoding new words."""
 
     @property
     def stats(self) -> Stats:
@@ -43,4 +45,16 @@ class Controls(Protocol):
 
     def select_preset(self, name: str) -> None:
         """Switch the preset. Raises `UsageError` for one that is not there or does not load."""
+        ...
+
+    def values(self) -> dict[str, Any]:
+        """Every value that can be changed, by key, as it is set now."""
+        ...
+
+    def change_values(self, wanted: Mapping[str, object]) -> None:
+        """Change values by key, all or none. Raises `UsageError`: key, value, what is allowed."""
+        ...
+
+    def save(self, name: str) -> str:
+        """Write a preset with what plays now; its path. Raises `UsageError`."""
         ...

@@ -29,6 +29,7 @@ _TRIES = 20  # ports to look at, if none was asked for
 _POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
 _CUT_OFF_SECONDS = 0.4  # seconds that open connections have to end by themselves
 _BACKLOG = 64
+_LARGEST_MESSAGE = 16_384  # bytes that a viewer may send at once
 # Bytes that the system keeps for a viewer that reads slowly: about two pictures, so that the ones
 # after are new. The default holds seconds of video.
 _SEND_BUFFER = 256 * 1024
@@ -165,7 +166,9 @@ class WebServer:
                 app,
                 loop="asyncio",
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=_LARGEST_MESSAGE,
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 log_level="error",

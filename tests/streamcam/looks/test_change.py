@@ -165,7 +165,7 @@ def test_a_renewed_schedule_goes_on_where_it_is_with_what_was_changed():
     box.renew(Schedule((Turn(PLAIN, 2.0), Turn(replace(NOIR, strength=0.7), 2.0))))
     assert box.playing.strength == 0.7
     assert box.changed == {}
-    assert box.read(103.5).strength == shown.strength
+    assert box.read(103.5).strength == 0.7
     assert box.read(104.0).prompt.tokens_TD == pytest.approx(
         encode("film noir").tokens_TD, abs=1e-5
     )

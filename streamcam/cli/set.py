@@ -29,11 +29,12 @@ def set_value(
 
     Lists of what there is: streamcam get.
     """
+    from streamcam.control.fitting import typed
     from streamcam.control.values import value_of
     from streamcam.web.instances import tell
 
     wanted = value_of(key)
-    found = wanted.checked(wanted.read(value))  # nothing is asked for that no program can do
+    found = wanted.checked(typed(wanted, value))  # nothing is asked for that no program can do
     terminal = Terminal(optional=True)
     targets = targets_of(to)
 

@@ -34,10 +34,6 @@ class Tempo:
         )  # rounding must not skip the one that is due
         return self.time_of(number * beats)
 
-    def at_pace(self, bpm: float, now: float) -> Tempo:
+    def at_pace(self, bpm: float, now: float, bar: int) -> Tempo:
         """Faster or slower from `now` on: the beat of the moment stays what it is."""
-        return Tempo(bpm, now - self.beat_at(now) * 60.0 / bpm, self.bar)
-
-    def in_phase(self, beat: float, now: float) -> Tempo:
-        """The same pace, with `beat` at `now`."""
-        return Tempo(self.bpm, now - beat * 60.0 / self.bpm, self.bar)
+        return Tempo(bpm, now - self.beat_at(now) * 60.0 / bpm, bar)

@@ -44,6 +44,8 @@ class Scope(Enum):
     PRESET = "preset"
 
 
+BLEND = "blend."  # and the number of a part of the prompt
+
 _OF_THE_LOOK = {
     "prompt",
     "negative_prompt",
@@ -56,7 +58,7 @@ _OF_THE_LOOK = {
 }
 _AT_ONCE = _OF_THE_LOOK | {"crossfade", "on_error", "output.mirror", "output.fit"}
 _TABLES_AT_ONCE = ("gate.", "resolve.", "modulation.", "control.")
-_AT_THE_START = {"output.size", "output.fps"}
+_AT_THE_START = {"output.size", "output.fps", "control.osc", "control.midi", "control.link"}
 _WITH_AN_ENGINE = {
     "steps",
     "guidance_mode",
@@ -109,19 +111,6 @@ class Value:
             raise UsageError(f"{self.key} {_REASONS[self.takes]}")
         return checked(self.key, value, self.type)
 
-    def read(self, text: str) -> object:
-        """What somebody typed, as this kind of value; as it is where it is none."""
-        try:
-            if self.kind == "number":
-                return float(text)
-            if self.kind == "integer":
-                return int(text)
-        except ValueError:
-            return text
-        if self.kind == "switch":
-            return {"true": True, "on": True, "false": False, "off": False}.get(text.lower(), text)
-        return text
-
     def as_dict(self) -> dict[str, object]:
         """For JSON; what does not apply is left out."""
         found = {
@@ -144,7 +133,7 @@ def values() -> Mapping[str, Value]:
     """All of them by key, in the order of a preset."""
     found = {value.key: value for value in _of_table(Preset, Preset.model_json_schema(), "")}
     for number in range(1, PARTS_PLAYED + 1):
-        share, wave = f"blend.{number}", f"modulation.blend.{number}"
+        share, wave = f"{BLEND}{number}", f"modulation.{BLEND}{number}"
         of = f"part {number} of the prompt's blend"
         found[share] = _value(share, Share, {"description": f"Share of {of}, beside the others'."})
         found[wave] = _value(wave, WaveText, {"description": f"What the share of {of} swings by."})
@@ -191,7 +180,7 @@ def _value(
         kind=_kind(part),
         description=" ".join(part.get("description", "").split()),
         takes=_takes(key),
-        scope=Scope.LOOK if key in _OF_THE_LOOK or key.startswith("blend.") else Scope.PRESET,
+        scope=Scope.LOOK if key in _OF_THE_LOOK or key.startswith(BLEND) else Scope.PRESET,
         default=None if default is PydanticUndefined else default,
         type=kind,
         unit=part.get("unit", ""),
@@ -203,10 +192,10 @@ def _value(
 
 
 def _takes(key: str) -> Takes:
-    if key in _AT_ONCE or key.startswith(("blend.", *_TABLES_AT_ONCE)):
-        return Takes.FRAME
     if key in _AT_THE_START:
         return Takes.START
+    if key in _AT_ONCE or key.startswith((BLEND, *_TABLES_AT_ONCE)):
+        return Takes.FRAME
     return Takes.ENGINE if key in _WITH_AN_ENGINE else Takes.FILE
 
 

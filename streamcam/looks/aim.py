@@ -68,6 +68,22 @@ def encoded(look: Look, encode: Encode) -> Params:
     )
 
 
+def shares_in(prompt: str) -> list[float]:
+    """Of the parts of a blend, 0 … 1 each; none for a plain prompt. Raises `InvalidPrompt`."""
+    if "|" not in prompt:
+        return []
+    shares = [part.share for part in written_parts(prompt)]
+    if len(shares) == 1:
+        return []
+    whole = sum(shares)
+    return shares if max(shares) <= 1.0 else [share / whole for share in shares]
+
+
+def with_shares_in(prompt: str, shares: Sequence[float]) -> str:
+    """`prompt` with these instead. Raises `InvalidPrompt`."""
+    return with_shares(prompt, shares)
+
+
 def _mixture(prompt: str, whole: Embedding, encode: Encode) -> Mixture:
     if "|" not in prompt:  # most: nothing to blend
         return Mixture((prompt,), (whole,), (1.0,), whole)

@@ -93,14 +93,15 @@ class ParamsBox:
         whatever `t_index` the look has. Encodes and raises as `set` does."""
         while True:
             stop, before = self._tour.stop, self._aim
-            look = replace(before.look, **fields)
-            if "strength" in fields:
-                look = replace(look, t_index=None)
-            aim = aimed(look, self._encode)
+            aim = self._changed_by(before.look, fields)
             with self._lock:
                 if self._tour.stop is stop and self._aim is before:
                     self._changed, self._news = (stop, aim), True
                     return
+
+    def prepare(self, fields: Mapping[str, Any]) -> None:
+        """Encode what `change` would, which then takes no time. Raises what that does."""
+        self._changed_by(self.playing, fields)
 
     def swing(self, waves: Mapping[str, Wave]) -> None:
         """Swing these values from the next frame on, and no others. Keys: those of `SWINGS`, and
@@ -126,6 +127,10 @@ class ParamsBox:
     def _aim(self) -> Aim:
         changed, stop = self._changed, self._tour.stop
         return changed[1] if changed is not None and changed[0] is stop else stop.aim
+
+    def _changed_by(self, look: Look, fields: Mapping[str, Any]) -> Aim:
+        table = {"t_index": None} if "strength" in fields else {}
+        return aimed(replace(look, **{**table, **fields}), self._encode)
 
     def _take(self, now: float) -> None:
         with self._lock:

@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
+from time import perf_counter
 from typing import Any
 
 from engines.api import Engine
 from engines.errors import EngineError
-from engines.prompts.syntax.shares import with_shares, written_parts
-from streamcam.control.values import Scope, Takes, checked_all, value_of, values
+from streamcam.clock.tempo import Tempo
+from streamcam.control.places import prompt_with, values_in, with_values
+from streamcam.control.values import BLEND, Scope, checked_all, value_of
 from streamcam.errors import UsageError
-from streamcam.looks.look import Look
 from streamcam.looks.params import ParamsBox
 from streamcam.presets import Preset, save_preset
 from streamcam.provision.prompts import encode_looks, kept_look, show_look
 
-_BLEND = "blend."
+_BPM = "control.bpm"  # as it was tapped, or as MIDI or Link has it
 _PATIENCE = 2.0  # seconds that a change waits for another one, whose words are being encoded
 _BOTH = "crossfade"  # is the preset's, and the time that the look which is on takes for new words
 
@@ -47,6 +48,7 @@ class Playing:
         self._lock = lock
         self._follow = follow
         self._changing = Lock()  # one change after another, each whole
+        box.tempo = Tempo(preset.control.bpm, perf_counter(), preset.control.bar)
         _tune(box, preset)
 
     def choose(self, name: str) -> None:
@@ -68,11 +70,10 @@ class Playing:
         before = self.box
         look = kept_look(preset, self.preset, before.look, chosen=self.chosen)
         box = ParamsBox(engine.encode, preset.showing(look))
+        box.tempo = before.tempo
         if preset is self.preset:  # the same on another engine: what was changed stays
-            box.tempo = before.tempo
             _carry(before, box)
         self.box = box
-        _tune(box, preset)
         self._adopt(preset)
         return box
 
@@ -87,11 +88,22 @@ class Playing:
             while not self._change(found, of_preset):
                 pass
 
+    def prepare(self, wanted: Mapping[str, object]) -> None:
+        """Check values and let the engine encode their words, so that changing them takes no time.
+        Raises `UsageError`."""
+        found = checked_all(wanted)
+        with self._held():
+            try:
+                self.box.prepare(self._of_look(self.box, found))
+            except EngineError as error:
+                raise UsageError(str(error)) from error
+
     def save(self, name: str) -> Path:
         """Write the preset `name` with what plays now; its file. Under the name of the one that
         plays, that one plays on from its file. Raises `UsageError`."""
         with self._held():
-            saved = save_preset(self.preset, self.box.playing, name)
+            played = with_values(self.preset, {_BPM: round(self.box.tempo.bpm, 2)})
+            saved = save_preset(played, self.box.playing, name)
             assert saved.path is not None
             with self._lock:
                 if saved.name == self.preset.name:
@@ -101,13 +113,7 @@ class Playing:
     def now(self) -> dict[str, Any]:
         """Every value that can be changed, by key, as it is set now."""
         preset, look = self.preset, self.box.playing
-        found = {}
-        for key, value in values().items():
-            if value.takes is Takes.FRAME and not key.startswith(_BLEND):
-                holder = look if value.scope is Scope.LOOK else preset
-                found[key] = _read(holder, key)
-        shares = _shares(look.prompt)
-        return found | {f"{_BLEND}{number}": share for number, share in enumerate(shares, 1)}
+        return values_in(preset, look) | {_BPM: self.box.tempo.bpm}
 
     @contextmanager
     def _held(self) -> Iterator[None]:
@@ -135,27 +141,36 @@ class Playing:
             if box is not self.box:
                 return False
             if of_preset:
-                self._adopt(_with_values(self.preset, of_preset))
+                self._adopt(with_values(self.preset, of_preset))
             return True
 
     def _change_look(self, box: ParamsBox, found: Mapping[str, Any]) -> None:
-        changed = {
-            key: one
-            for key, one in found.items()
-            if key == _BOTH or (value_of(key).scope is Scope.LOOK and not key.startswith(_BLEND))
-        }
         try:
-            played = {key: one for key, one in found.items() if key.startswith(_BLEND)}
-            if played:
-                changed["prompt"] = _blended(changed.get("prompt", box.playing.prompt), played)
+            changed = self._of_look(box, found)
             if changed:
                 box.change(changed)
         except EngineError as error:
             raise UsageError(str(error)) from error
 
+    def _of_look(self, box: ParamsBox, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of the look that `found` changes. Raises `EngineError`."""
+        changed, played = {}, {}
+        for key, one in found.items():
+            if key.startswith(BLEND):
+                played[key] = one
+            elif key == _BOTH or value_of(key).scope is Scope.LOOK:
+                changed[key] = one
+        if played:
+            changed["prompt"] = prompt_with(changed.get("prompt", box.playing.prompt), played)
+        return changed
+
     def _adopt(self, preset: Preset) -> None:
         before, self.preset = self.preset, preset
         _tune(self.box, preset)
+        tempo, beat = self.box.tempo, preset.control
+        bpm = tempo.bpm if beat.bpm == before.control.bpm else beat.bpm  # tapped, or set
+        if (bpm, beat.bar) != (tempo.bpm, tempo.bar):
+            self.box.tempo = tempo.at_pace(bpm, perf_counter(), beat.bar)
         self._follow(preset, before)
 
 
@@ -172,56 +187,3 @@ def _carry(before: ParamsBox, box: ParamsBox) -> None:
     if changed and before.look == box.look:
         with suppress(EngineError):
             box.change(changed)
-
-
-def _blended(prompt: str, played: Mapping[str, float]) -> str:
-    """`prompt` with these shares instead of its own. Raises `EngineError`."""
-    shares = _shares(prompt)
-    for key, share in played.items():
-        number = int(key.removeprefix(_BLEND))
-        if number > max(len(shares), 1) or not shares:
-            raise UsageError(
-                f"{key} = {share:g} is not allowed: the prompt that plays has "
-                f"{len(shares) or 1} part{'s' * (len(shares) > 1)}; parts stand between bars, "
-                "anime::2 | film noir."
-            )
-        shares[number - 1] = share
-    return with_shares(prompt, shares)
-
-
-def _shares(prompt: str) -> list[float]:
-    """Of the parts of a blend, 0 … 1 each; none for a plain prompt."""
-    if "|" not in prompt:
-        return []
-    shares = [part.share for part in written_parts(prompt)]
-    if len(shares) == 1:
-        return []
-    whole = sum(shares)
-    return shares if max(shares) <= 1.0 else [share / whole for share in shares]
-
-
-def _with_values(preset: Preset, found: Mapping[str, Any]) -> Preset:
-    """A preset with these values, by key; nothing of it is read anew."""
-    tables: dict[str, dict[str, Any]] = {}
-    top: dict[str, Any] = {}
-    for key, one in found.items():
-        table, _, name = key.partition(".")
-        if name:
-            tables.setdefault(table, {})[name] = one
-        else:
-            top[key] = one
-    for table, changed in tables.items():
-        before = getattr(preset, table)
-        parts = {k.removeprefix(_BLEND): v for k, v in changed.items() if k.startswith(_BLEND)}
-        plain = {k: v for k, v in changed.items() if not k.startswith(_BLEND)}
-        if parts:
-            plain["blend"] = before.blend | parts
-        top[table] = before.model_copy(update=plain)
-    return preset.model_copy(update=top)
-
-
-def _read(holder: Look | Preset, key: str) -> Any:  # noqa: ANN401  # of whatever kind
-    found: Any = holder
-    for name in key.split("."):
-        found = found.get(name, "off") if isinstance(found, dict) else getattr(found, name)
-    return found

@@ -14,7 +14,8 @@ from pydantic import (
 )
 
 from engines import ranges
-from streamcam.config import Size, check_engine_size, parse_size
+from streamcam.clock.tempo import FASTEST, SLOWEST
+from streamcam.config import Size, check_engine_size, parse_listening, parse_size
 from streamcam.looks.wave import WAVE_EXAMPLES, WAVE_PATTERN, wave_of
 
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
@@ -44,6 +45,11 @@ Seed = Annotated[int, _within(ranges.SEED)]
 LcmIndex = Annotated[int, _within(ranges.LCM_INDEX)]
 
 
+Beats = Annotated[
+    float, Field(ge=SLOWEST, le=FASTEST, json_schema_extra={"unit": "1/min"}), _Finite
+]
+
+
 def _one_line(name: str) -> str:
     if not name.isprintable():
         raise ValueError("must be one line.")
@@ -65,6 +71,21 @@ PartNumber = Annotated[
     StringConstraints(pattern=f"^[1-{PARTS_PLAYED}]$"),
     WithJsonSchema({"type": "string", "pattern": f"^[1-{PARTS_PLAYED}]$", "examples": ["1"]}),
 ]
+
+
+def _listening(text: str) -> str:
+    if text:
+        parse_listening(text)
+    return text
+
+
+Listening = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    AfterValidator(_listening),
+    WithJsonSchema({"type": "string", "maxLength": 100, "examples": ["9000", "0.0.0.0:9000"]}),
+]
+Device = Annotated[str, StringConstraints(max_length=100)]
 LookName = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 

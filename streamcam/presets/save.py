@@ -9,10 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Item
-
 from streamcam.config import display, read_text
 from streamcam.errors import UsageError, quoted, reason
 from streamcam.looks.look import Look
@@ -126,6 +122,9 @@ def _rounded(found: Any) -> Any:  # noqa: ANN401  # a table, or what is in one
 
 def _text(preset: Preset, templates: list[Path | None]) -> str:
     """The file's text, made of the first of `templates` that is there. Raises `UsageError`."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     document = tomlkit.document()
     for template in templates:
         if template is not None and template.is_file():
@@ -166,6 +165,8 @@ def _put_table(into: Any, key: str, one: Table, default: object) -> None:  # noq
         if _plain(stated) != one["prompt"]:
             into[key] = one["prompt"]
     elif one != default:
+        import tomlkit
+
         new = tomlkit.table()
         _put(new, one, usual)
         if len(new) or default is None:
@@ -173,7 +174,7 @@ def _put_table(into: Any, key: str, one: Table, default: object) -> None:  # noq
 
 
 def _plain(item: Any) -> Any:  # noqa: ANN401  # of tomlkit, which gives a true as Python's own
-    return item.unwrap() if isinstance(item, Item) else item
+    return item.unwrap() if hasattr(item, "unwrap") else item
 
 
 def _write(path: Path, text: str) -> None:

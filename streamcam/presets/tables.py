@@ -9,9 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from streamcam.looks.wave import OFF
 from streamcam.presets.fields import (
     PROMPT_MAX,
+    Beats,
     Delta,
+    Device,
     Fade,
     Guidance,
+    Listening,
     LookName,
     PartNumber,
     PictureSize,
@@ -147,7 +150,20 @@ class Modulation(Table):
 
 
 class ControlChoice(Table):
-    """How values that are set live are followed."""
+    """How values that are set live are followed, and what they may be set by."""
 
     slew: Fade = 0.25
     """Seconds in which a number that jumps, as from a fader, goes over what is usually played."""
+    bpm: Beats = 120.0
+    """Beats a minute, until they are tapped, or MIDI or Link says so."""
+    bar: Annotated[int, Field(ge=1, le=16)] = 4
+    """Beats in a bar."""
+    quantise: Literal["off", "beat", "bar", "2 bars", "4 bars"] = "off"
+    """When another look, words, seed or choice is seen: at once, or on the next beat or bar. What
+    the engine needs to draw it is allowed for."""
+    osc: Listening = ""
+    """Where OSC is listened for, as PORT on this machine alone, or ADDRESS:PORT; empty: nowhere."""
+    midi: Device = ""
+    """Which MIDI input is played from: a part of its name, or auto for all; empty: none."""
+    link: bool = False
+    """Follow the tempo of Ableton Link on the local network."""

@@ -10,10 +10,13 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from streamcam.control.controls import Controls
+from streamcam.control.desk import Desk
+from streamcam.control.doors import Doors
+from streamcam.control.midi.bindings import Bindings
 from streamcam.control.values import values
 from streamcam.errors import UsageError
 from streamcam.sink.web import WebSink
-from streamcam.web.controls import Controls
 from streamcam.web.live import FRESH
 from streamcam.web.messages import Changes, Choice, Instance, Problem, Saved, State, Values
 
@@ -25,11 +28,12 @@ _REFUSED_CHANGE = _REFUSED | {code: {"model": Problem} for code in (400, 413, 41
 Answer = Callable[..., Any]
 
 
-def add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
+def add_api(app: FastAPI, doors: Doors, sink: WebSink | None) -> None:
     """Every route below /api, and /openapi.json, which describes them."""
-    _add_readings(app, controls, sink)
-    _add_switches(app, controls, sink)
-    _add_values(app, controls)
+    _add_readings(app, doors.desk.program, sink)
+    _add_switches(app, doors.desk, sink)
+    _add_values(app, doors.desk)
+    _add_doors(app, doors)
 
 
 def _add_readings(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
@@ -53,40 +57,66 @@ def _add_readings(app: FastAPI, controls: Controls, sink: WebSink | None) -> Non
         return JSONResponse(found, headers=FRESH)
 
 
-def _add_switches(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
+def _add_switches(app: FastAPI, desk: Desk, sink: WebSink | None) -> None:
     @_change(app, "POST", "/api/look", State)
     def select_look(choice: Choice) -> JSONResponse:
-        controls.select_look(choice.name)
-        return JSONResponse(_state(controls, sink))
+        desk.select_look(choice.name)
+        return JSONResponse(_state(desk.program, sink))
 
     @_change(app, "POST", "/api/preset", State)
     def select_preset(choice: Choice) -> JSONResponse:
-        controls.select_preset(choice.name)
-        return JSONResponse(_state(controls, sink))
+        desk.select_preset(choice.name)
+        return JSONResponse(_state(desk.program, sink))
 
     @_change(app, "POST", "/api/curtain", State)
     def draw_curtain(choice: Choice) -> JSONResponse:
-        controls.draw_curtain(choice.name)
-        return JSONResponse(_state(controls, sink))
+        desk.program.draw_curtain(choice.name)
+        return JSONResponse(_state(desk.program, sink))
 
 
-def _add_values(app: FastAPI, controls: Controls) -> None:
+def _add_values(app: FastAPI, desk: Desk) -> None:
     @_reading(app, "/api/values", Values)
     def read_values() -> JSONResponse:
         settings = [value.as_dict() for value in values().values()]
-        return JSONResponse(_values(controls) | {"settings": settings}, headers=FRESH)
+        return JSONResponse(_values(desk.program) | {"settings": settings}, headers=FRESH)
 
     @_change(app, "PATCH", "/api/values", Values)
     def change_values(wanted: Changes) -> JSONResponse:
         try:
-            controls.change_values(wanted.root)
+            desk.change_values(wanted.root)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 422)
-        return JSONResponse(_values(controls))
+        return JSONResponse(_values(desk.program))
 
     @_change(app, "POST", "/api/save", Saved)
     def save(choice: Choice) -> JSONResponse:
-        return JSONResponse({"path": controls.save(choice.name)})
+        return JSONResponse({"path": desk.program.save(choice.name)})
+
+
+def _add_doors(app: FastAPI, doors: Doors) -> None:
+    def bindings() -> Bindings:
+        if doors.midi is None:
+            raise UsageError("MIDI was not asked for: start with --midi auto.")
+        return doors.midi.bindings
+
+    @_reading(app, "/api/control")
+    def control() -> JSONResponse:
+        return JSONResponse(doors.state(), headers=FRESH)
+
+    @_change(app, "POST", "/api/tap")
+    def tap() -> JSONResponse:
+        doors.beat.tap()
+        return JSONResponse(doors.state())
+
+    @_change(app, "POST", "/api/midi/learn")
+    def learn(choice: Choice) -> JSONResponse:
+        bindings().arm(choice.name)
+        return JSONResponse(doors.state())
+
+    @_change(app, "POST", "/api/midi/forget")
+    def forget(choice: Choice) -> JSONResponse:
+        bindings().forget(choice.name)
+        return JSONResponse(doors.state())
 
 
 def _reading(
@@ -103,7 +133,7 @@ def _reading(
 
 
 def _change(
-    app: FastAPI, method: str, path: str, model: type[BaseModel]
+    app: FastAPI, method: str, path: str, model: type[BaseModel] | None = None
 ) -> Callable[[Answer], Answer]:
     """A route that wants the token."""
     return app.api_route(

@@ -14,11 +14,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from engines.errors import EngineError
+from streamcam.control.doors import Doors
 from streamcam.errors import StreamcamError
 from streamcam.frames import RingClosed
 from streamcam.sink.web import WebSink
 from streamcam.web.api import add_api
-from streamcam.web.controls import Controls
 from streamcam.web.feed import add_feed
 from streamcam.web.guard import Guard
 from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
@@ -28,7 +28,7 @@ _READ = ["GET", "HEAD"]
 _SNAPSHOT_TIMEOUT_SECONDS = 2.0
 
 
-def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
+def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
     """The whole site, or with `page` False the API alone. `sink` is None if the picture is not
     shown here; switches need `token`.
 
@@ -43,8 +43,8 @@ def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bo
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
-    add_api(app, controls, sink)
-    add_feed(app, controls, token)
+    add_api(app, doors, sink)
+    add_feed(app, doors.desk, token)
     if page:
         _add_page(app, token)
         _add_picture(app, sink)

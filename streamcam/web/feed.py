@@ -17,8 +17,8 @@ from anyio import create_task_group, sleep, to_thread
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
+from streamcam.control.desk import Desk
 from streamcam.errors import StreamcamError
-from streamcam.web.controls import Controls
 from streamcam.web.guard import is_token
 
 MOST_FEEDS = 32
@@ -27,7 +27,7 @@ _STATS_SECONDS = 0.5
 _TRY_AGAIN_LATER = 1013
 
 
-def add_feed(app: FastAPI, controls: Controls, token: str) -> None:
+def add_feed(app: FastAPI, desk: Desk, token: str) -> None:
     """The route /api/feed. A viewer with `?token=…`, or the token's header, may change values."""
     open_feeds: set[WebSocket] = set()
 
@@ -40,7 +40,7 @@ def add_feed(app: FastAPI, controls: Controls, token: str) -> None:
         open_feeds.add(socket)
         try:
             given = socket.query_params.get("token") or socket.headers.get("x-streamcam-token", "")
-            one = _Feed(socket, controls, app.state.stopping, may_change=is_token(given, token))
+            one = _Feed(socket, desk, app.state.stopping, may_change=is_token(given, token))
             await one.run()
         finally:
             open_feeds.discard(socket)
@@ -50,11 +50,10 @@ class _Feed:
     """One viewer. Whoever takes what is sent slowly misses what was in between, and no more: there
     is never more than one message on its way."""
 
-    def __init__(
-        self, socket: WebSocket, controls: Controls, stopping: Event, *, may_change: bool
-    ) -> None:
+    def __init__(self, socket: WebSocket, desk: Desk, stopping: Event, *, may_change: bool) -> None:
         self._socket = socket
-        self._controls = controls
+        self._desk = desk
+        self._program = desk.program
         self._stopping = stopping
         self._may_change = may_change
         self._told: dict[str, Any] = {}
@@ -83,19 +82,19 @@ class _Feed:
             news = self._news()
             if perf_counter() >= due:
                 due = perf_counter() + _STATS_SECONDS
-                news["stats"] = self._controls.stats.snapshot().as_dict()
+                news["stats"] = self._program.stats.snapshot().as_dict()
             if news:
                 await self._socket.send_json(news)
             await sleep(_LOOK_SECONDS)
 
     def _news(self) -> dict[str, Any]:
-        controls = self._controls
+        program = self._program
         now = {
-            "preset": controls.preset_name,
-            "look": controls.stats.snapshot().look,
-            "curtain": controls.curtain,
+            "preset": program.preset_name,
+            "look": program.stats.snapshot().look,
+            "curtain": program.curtain,
         }
-        values = controls.values()
+        values = program.values()
         news: dict[str, Any] = {
             name: one for name, one in now.items() if self._told.get(name) != one
         }
@@ -122,7 +121,7 @@ class _Feed:
         if wanted is None:
             return 'a message must be {"values": {"strength": 0.7}}'
         try:
-            await to_thread.run_sync(self._controls.change_values, wanted)
+            await to_thread.run_sync(self._desk.change_values, wanted)
         except StreamcamError as error:
             return str(error)
         return ""

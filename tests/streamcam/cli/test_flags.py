@@ -19,6 +19,8 @@ FROZEN = {
         "--device",
         "--port",
         "--no-web",
+        "--osc",
+        "--midi",
         "--duration",
         "--realtime",
         "--version",

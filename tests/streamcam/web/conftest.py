@@ -10,6 +10,8 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from streamcam.clock.tempo import Tempo
+from streamcam.control.doors import Doors
 from streamcam.control.values import checked_all
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.flow.curtain import CURTAINS
@@ -33,6 +35,7 @@ class Program:
         self.curtain = "live"
         self.settings = {"strength": 0.5, "prompt": "anime", "gate.max_skip": 10}
         self.saved = []
+        self.tempo, self.quantise = Tempo(), "off"
 
     def draw_curtain(self, name):
         if name not in CURTAINS:
@@ -44,6 +47,12 @@ class Program:
 
     def change_values(self, wanted):
         self.settings |= checked_all(wanted)
+
+    def prepare_values(self, wanted):
+        checked_all(wanted)
+
+    def keep_time(self, tempo):
+        self.tempo = tempo
 
     def save(self, name):
         if "/" in name:
@@ -176,7 +185,9 @@ def film(sink):
 @pytest.fixture
 def web(program, sink, folder):
     """A server that runs, with the picture of `sink`."""
-    running = WebServer(program, sink, Site(port=0, preset="anime", outputs=("web", "a/b.mp4")))
+    running = WebServer(
+        Doors(program), sink, Site(port=0, preset="anime", outputs=("web", "a/b.mp4"))
+    )
     running.start()
     yield running
     running.stop()

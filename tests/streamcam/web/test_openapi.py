@@ -20,11 +20,15 @@ OPERATIONS = [
     ("GET", "/api/state"),
     ("GET", "/api/instance"),
     ("GET", "/api/values"),
+    ("GET", "/api/control"),
     ("PATCH", "/api/values"),
     ("POST", "/api/look"),
     ("POST", "/api/preset"),
     ("POST", "/api/curtain"),
     ("POST", "/api/save"),
+    ("POST", "/api/tap"),
+    ("POST", "/api/midi/learn"),
+    ("POST", "/api/midi/forget"),
 ]
 WANTED = (
     "not_a_server_error",

@@ -12,6 +12,7 @@ import pytest
 from starlette.responses import Response
 
 from engines.errors import InvalidPrompt
+from streamcam.control.doors import Doors
 from streamcam.errors import SinkFailed
 from streamcam.sink.web import WebSink
 from streamcam.stats import Snapshot
@@ -203,7 +204,7 @@ async def status_of(app, port, headers):
 
 
 STREAMS = ["/stream.mjpg", "/stream.mkv"]
-API = ["/openapi.json", "/api/stats", "/api/state", "/api/instance", "/api/values"]
+API = ["/openapi.json", "/api/stats", "/api/state", "/api/instance", "/api/values", "/api/control"]
 READ = ["/", *API, "/snapshot.jpg", *STREAMS]
 
 
@@ -267,7 +268,7 @@ def test_what_breaks_in_a_switch_is_said(http, program, monkeypatch):
 
 
 def test_without_the_page_there_are_the_controls_alone(program, sink, folder, make_client):
-    web = WebServer(program, sink, Site(page=False, port=0))
+    web = WebServer(Doors(program), sink, Site(page=False, port=0))
     web.start()
     try:
         (running,) = saved(folder)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from streamcam.clock.tempo import Tempo
 from streamcam.stats import Stats
 
 
 class Controls(Protocol):
-    """The running program. Every method may be called from any thread and returns at
-    once, but for `change_values`, which takes the time of encoding new words."""
+    """The running program. Every method may be called from any thread and returns at once, but for
+    `change_values` and `prepare_values`, which take the time of encoding new words."""
 
     @property
     def stats(self) -> Stats:
@@ -53,6 +54,25 @@ class Controls(Protocol):
 
     def change_values(self, wanted: Mapping[str, object]) -> None:
         """Change values by key, all or none. Raises `UsageError`: key, value, what is allowed."""
+        ...
+
+    def prepare_values(self, wanted: Mapping[str, object]) -> None:
+        """Check values, and encode their words, so that `change_values` takes no time. Raises what
+        that does."""
+        ...
+
+    @property
+    def quantise(self) -> str:
+        """When what is seen at one moment is to be seen: "off", "beat", "bar" …"""
+        ...
+
+    @property
+    def tempo(self) -> Tempo:
+        """Of the beats that waves count and changes wait for."""
+        ...
+
+    def keep_time(self, tempo: Tempo) -> None:
+        """Follow another tempo from now on."""
         ...
 
     def save(self, name: str) -> str:

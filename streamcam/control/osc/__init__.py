@@ -165,7 +165,7 @@ def _bound(where: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_BYTES)
         listener.bind(address)
-        listener.setblocking(False)
+        listener.settimeout(0.0)  # what is not there is not waited for
     except OSError as error:
         listener.close()
         raise UsageError(f"OSC at {where}: {reason(error)}.") from error

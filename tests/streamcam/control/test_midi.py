@@ -48,9 +48,8 @@ def open_door(file, desk, program):
         thread = Thread(target=door.work, daemon=True)
         thread.start()
         doors.append((door, thread))
-        wait_until(
-            lambda: len(door.inputs) == sum(wanted in n or wanted == "auto" for n in PLUGGED())
-        )
+        count = sum(wanted in ("auto", name.split(":")[0]) for name in fake_midi.PLUGGED)
+        wait_until(lambda: len(door.inputs) == count)
         return door
 
     yield opened

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding
-from engines.prompts.syntax import BlendPart, parse
+from engines.prompts.syntax import BlendPart, Span, parse
 from engines.prompts.tokens import Chunk, PromptTokens
 
 _CACHED = 64  # embeddings; a look and its crossfade partners, many times over
@@ -45,6 +45,7 @@ class PromptEncoder:
         self._lock = Lock()
         # Protected by _lock: what is kept, and the text encoder behind _encode_tokens.
         self._cache: OrderedDict[str, Embedding] = OrderedDict()
+        self._parts: OrderedDict[tuple[Span, ...], Embedding] = OrderedDict()
         self._empty: Embedding | None = None
 
     def encode(self, prompt: str) -> Embedding:
@@ -64,11 +65,21 @@ class PromptEncoder:
 
     def _encode(self, prompt: str) -> Embedding:
         parts = parse(prompt)
-        embedding = _blend([(self._encode_part(part), part.share) for part in parts])
+        embedding = blend([(self._part(part), part.share) for part in parts])
         embedding.tokens_TD.flags.writeable = False
         if embedding.pooled_P is not None:
             embedding.pooled_P.flags.writeable = False
         return embedding
+
+    def _part(self, part: BlendPart) -> Embedding:
+        """Encoded once whatever its share, so that a blend's shares can be played."""
+        encoded = self._parts.get(part.spans)
+        if encoded is None:
+            encoded = self._parts[part.spans] = self._encode_part(part)
+            if len(self._parts) > _CACHED:
+                self._parts.popitem(last=False)
+        self._parts.move_to_end(part.spans)
+        return encoded
 
     def _encode_part(self, part: BlendPart) -> Embedding:
         chunks = self._reader.chunks(part.text, self._capacity)
@@ -102,8 +113,8 @@ def _weights(part: BlendPart, chunk: Chunk, tokens: int) -> NDArray[np.float32]:
     return weights_T
 
 
-def _blend(parts: Sequence[tuple[Embedding, float]]) -> Embedding:
-    """The sum of embeddings, each times its share."""
+def blend(parts: Sequence[tuple[Embedding, float]]) -> Embedding:
+    """The sum of embeddings, each times its share. One alone is itself, whatever its share."""
     whole, _ = parts[0]
     if len(parts) == 1:
         return whole

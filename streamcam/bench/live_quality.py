@@ -16,7 +16,7 @@ from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.post.finish import Finish
 from streamcam.frames import Frame, MadeOf, Pixels
 from streamcam.frames.geometry import Size, View
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.options import Options, view_for
 from streamcam.pipeline.workers import finish_for
 from streamcam.provision.build import Provided

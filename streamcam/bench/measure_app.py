@@ -25,7 +25,7 @@ from engines.model import Model, frame_step_graph
 from streamcam.bench.live_quality import KEPT, LiveFigures, LiveQuality, without_resolve
 from streamcam.bench.paced_run import AppRun, Witness, bundled_clip, run_app
 from streamcam.frames import Pixels
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.options import Options
 from streamcam.provision.build import Provided, open_engine
 from streamcam.stats import percentile

@@ -30,7 +30,7 @@ from engines.ranges import LCM_TABLE
 from engines.step.schedule import LCM_SPACING, TRAIN_TIMESTEPS
 from streamcam.bench.paced_run import bundled_clip
 from streamcam.bench.turns import Rounds, Run, Side, side, take_turns
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.options import Options
 from streamcam.provision.build import open_engine
 

@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
-from streamcam.cli import bench, build, curtain, devices, doctor, presets, run, switch
+from streamcam.cli import bench, build, curtain, devices, doctor, get, presets, run, save, switch
+from streamcam.cli import set as set_command
 from streamcam.cli.plain_values import PlainCommand, with_plain_values
 from streamcam.cli.terminal import fail
 from streamcam.cli.terminal.output import open_streams
@@ -56,10 +57,13 @@ def build_app(*, rich_help: bool) -> typer.Typer:
         bench.bench,
         build.build,
         switch.switch,
+        get.get,
+        save.save,
         curtain.curtain,
         doctor.doctor,
     ):
         app.command(cls=PlainCommand)(command)
+    app.command("set", cls=PlainCommand)(set_command.set_value)
     return app
 
 

@@ -28,6 +28,17 @@ def _fps(text: str) -> float:
     return _number("--fps", text, "a number from 1 to 240", 1, 240)
 
 
+def _osc(text: str) -> str:
+    from streamcam.config import parse_listening
+
+    if text:
+        try:
+            parse_listening(text)
+        except ValueError as error:
+            raise UsageError(f"--osc {text} is not allowed: {error}") from error
+    return text
+
+
 def _duration(text: str) -> float:
     return _number("--duration", text, "seconds, more than 0 and at most a year", 1e-3, 3.2e7)
 
@@ -113,6 +124,15 @@ NoWeb = Annotated[
     bool,
     typer.Option("--no-web", help="Serve no web page; `switch` and `curtain` work all the same."),
 ]
+
+
+Osc = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST:]PORT", parser=_osc, help="Listen for OSC, on this machine alone."),
+]
+
+
+Midi = Annotated[str | None, typer.Option(metavar="NAME|auto", help="Be played from MIDI devices.")]
 
 
 Duration = Annotated[

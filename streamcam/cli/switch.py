@@ -44,7 +44,7 @@ def switch(
             f"then: streamcam switch {Path(name).stem}"
         )
     terminal = Terminal(optional=True)
-    targets = _targets(to)
+    targets = targets_of(to)
 
     def change(one: Instance) -> None:
         what, instance = _switched(one, name)
@@ -55,7 +55,7 @@ def switch(
         raise failure
 
 
-def _targets(to: str | None) -> list[Instance]:
+def targets_of(to: str | None) -> list[Instance]:
     """One, or all if that is asked for. Raises `UsageError`."""
     from streamcam.web.instances import ALL, addressed, listed
 

@@ -60,14 +60,7 @@ def display(path: Path) -> str:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in a TOML file. Raises `UsageError` with file, line and column."""
-    where = display(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"{where} does not exist.") from None
-    except (OSError, ValueError) as error:  # a name with a null character is a ValueError
-        raise UsageError(f"{where} cannot be read: {reason(error)}.") from error
-    text = _decoded(data, where)
+    where, text = display(path), read_text(path)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -76,6 +69,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{where} nests brackets too deeply to be a preset.") from None
     except ValueError as error:  # a number of more digits than Python reads
         raise UsageError(f"{where} is not valid TOML: {reason(error)}.") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, whatever editor wrote it. Raises `UsageError`."""
+    where = display(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{where} does not exist.") from None
+    except (OSError, ValueError) as error:  # a name with a null character is a ValueError
+        raise UsageError(f"{where} cannot be read: {reason(error)}.") from error
+    return _decoded(data, where)
 
 
 def _decoded(data: bytes, where: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from engines.ranges import Range
 from streamcam.config.toml_file import display
@@ -16,7 +16,7 @@ from streamcam.errors import UnknownChoice, UsageError, quoted
 Schema = Mapping[str, Any]
 Validated = TypeVar("Validated", bound=BaseModel)
 
-_SHOWN = 40  # characters of a wrong value that an error repeats
+_LONGEST = 40  # characters of a wrong value that an error repeats
 
 
 def validate(model: type[Validated], table: Mapping[str, Any], path: Path) -> Validated:
@@ -33,6 +33,19 @@ def validate(model: type[Validated], table: Mapping[str, Any], path: Path) -> Va
         if len(problems) > 1:
             message += f" Further problems in this file: {len(problems) - 1}."
         raise UsageError(message) from error
+
+
+def checked(name: str, value: object, kind: TypeAdapter[Any]) -> Any:  # noqa: ANN401  # of any kind
+    """A single `value` as its `kind` has it. Raises `UsageError`: name, value, what is allowed."""
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        if problem["type"] == "value_error":
+            why = str(problem["ctx"]["error"])
+        else:
+            why = f"must be {allowed(kind.json_schema())}."
+        raise UsageError(f"{name} = {_shown(value)} is not allowed: {why}") from error
 
 
 def _describe(problem: Mapping[str, Any], schema: Schema) -> str:
@@ -141,10 +154,10 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if not isinstance(value, str):
         text = str(value)
-        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    text = value[:_SHOWN] + ("…" if len(value) > _SHOWN else "")
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    text = value[:_LONGEST] + ("…" if len(value) > _LONGEST else "")
     if "\\" in text and "'" not in text:
-        shown = quoted(text)  # as TOML writes a path: without doubled backslashes
+        quotes = quoted(text)  # as TOML writes a path: without doubled backslashes
     else:
-        shown = '"' + repr(text)[1:-1].replace('"', '\\"') + '"'
-    return shown if len(value) <= _SHOWN else f"{shown} ({len(value)} characters)"
+        quotes = '"' + repr(text)[1:-1].replace('"', '\\"') + '"'
+    return quotes if len(value) <= _LONGEST else f"{quotes} ({len(value)} characters)"

@@ -1,4 +1,4 @@
-"""Look: what a preset or a viewer of the web page sets live, in words and numbers."""
+"""Look: what a preset or somebody at a control sets live, in words and numbers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 class Look:
     """One look. Becomes `engines.api.Params` once its prompts are encoded.
 
-    name       shown in the status line
-    crossfade  seconds over which the picture moves from the look before to this one
+    name            shown in the status line
+    variation_seed  of the noise that `variation` turns to
+    variation       0 … 1: how far the noise is on its way from `seed` to `variation_seed`
+    crossfade       seconds over which the picture moves from the look before to this one
     The other fields are those of `engines.api.Params`, with prompts as text.
     """
 
@@ -21,6 +23,8 @@ class Look:
     guidance: float = 1.0
     delta: float = 1.0
     seed: int = 2
+    variation_seed: int = 3
+    variation: float = 0.0
     t_index: tuple[int, ...] | None = None
     crossfade: float = 0.6
 

@@ -1,4 +1,4 @@
-"""Tour: a look, or a schedule of looks, on its way by the reader's time."""
+"""Tour: a look, or a schedule of looks, by the reader's time."""
 
 from __future__ import annotations
 
@@ -7,60 +7,57 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from engines.api import Params
-from streamcam.looks.fade import Fade
+from streamcam.looks.aim import Aim
 
 _ROUNDING = 1e-6  # seconds that sums of decimals may fall short of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stop:
-    """A look, encoded. `seconds` that it is on before the next, `crossfade` that lead to it."""
+    """A look that is on for so many seconds before the next."""
 
-    look: str
-    params: Params
-    crossfade: float
+    aim: Aim
     seconds: float
 
 
 class Tour:
     """Goes round and round, beginning when it is first asked. A single stop stays.
 
-    Used by the reader alone, but for `look`, which any thread may read.
+    Used by the reader alone, but for `stop`, which any thread may read.
 
     How far it is depends on the time alone, not on how often it is asked: a frame of a file gets
     the same look at any speed, and after a pause it is where it would have been without one.
+
+    stop  the one that is on
     """
 
-    def __init__(self, stops: Sequence[Stop], shown: Params | None) -> None:
-        """`shown`: what it fades from, if anything."""
-        first = stops[0]
+    def __init__(self, stops: Sequence[Stop]) -> None:
+        self.stop = stops[0]  # replaced as a whole
         self._stops = stops
         self._leaves = list(accumulate(stop.seconds for stop in stops))
         self._began: float | None = None
-        self._stop = first  # replaced as a whole
-        self._fade = Fade(shown or first.params, first.params, first.crossfade)
-        self._shown = self._fade.start
+        self._renewed: Tour | None = None
 
-    @property
-    def look(self) -> str:
-        """Name of the look that is on, or that it is moving to."""
-        return self._stop.look
+    def renews(self, other: Tour) -> None:
+        """This is `other` with its looks edited. From any thread, before it is asked."""
+        self._renewed = other
+        names = [stop.aim.look.name for stop in self._stops]
+        on = other.stop.aim.look.name
+        self.stop = self._stops[names.index(on)] if on in names else self._stops[0]
 
-    def at(self, now: float) -> Params:
-        """The parameters at `now`."""
+    def goes_on_as(self, other: Tour) -> bool:
+        """Be where `other`, the reader's, is, if this is that with its looks edited."""
+        if self._renewed is not other:
+            return False
+        self._began, self._renewed = other._began, None
+        return True
+
+    def at(self, now: float) -> Stop:
+        """The stop that is on at `now`."""
         if len(self._stops) > 1:
-            self._move_on(now)
-        self._shown = self._fade.at(now)
-        return self._shown
-
-    def _move_on(self, now: float) -> None:
-        if self._began is None:
-            self._began = now
-        round_trip = self._leaves[-1]
-        number = bisect_right(self._leaves, (now - self._began + _ROUNDING) % round_trip)
-        stop = self._stops[min(number, len(self._stops) - 1)]  # rounding must not lead beyond
-        if stop is not self._stop:
-            self._stop = stop
-            if stop.params is not self._fade.end:
-                self._fade = Fade(self._shown, stop.params, stop.crossfade)
+            if self._began is None:
+                self._began = now
+            gone = (now - self._began + _ROUNDING) % self._leaves[-1]
+            number = bisect_right(self._leaves, gone)
+            self.stop = self._stops[min(number, len(self._stops) - 1)]  # rounding, again
+        return self.stop

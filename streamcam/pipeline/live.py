@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
 from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.flow.infer.styling import Styling
-from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.options import Options
+from streamcam.pipeline.playing import Playing
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
 from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
-from streamcam.provision.prompts import encode_looks, kept_look, read_looks, show_look
+from streamcam.provision.prompts import encode_looks, read_looks
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
@@ -46,17 +46,21 @@ class Live:
         self._options, self._workers, self._stats = options, workers, workers.stats
         self._say = say
         self._lock = RLock()
-        # Protected by _lock, except that `preset` may be read without it:
-        self.preset = options.preset
+        self.playing = Playing(options.preset, styling.params, self._lock, self._follow)
+        # Protected by _lock:
         self._styling, self._recipe = styling, recipe
         self._repair = Repair(workers.stats.notices, (recipe.spec, engine.spec))
         self._specs = Specs(options, engine.spec, self._repair)
-        self._chosen = False  # a look was chosen by hand, which a schedule leaves alone
         self._pending: Pending | None = None
         self._growth = Growth(options.format.fps, self._specs)
         self._outage = Outage(workers.stats.notices, say)
-        self._stats.ask("look", lambda: self._styling.params.look)
+        self._stats.ask("look", lambda: self.playing.box.look)
         self._room = Room(workers, say, (self._lock, self._repair), engine.spec.device)
+
+    @property
+    def preset(self) -> Preset:
+        """The one that plays."""
+        return self.playing.preset
 
     def select_look(self, name: str) -> None:
         """Cross over to a look of the running preset, which stays: a schedule ends.
@@ -67,8 +71,13 @@ class Live:
         with self._lock:
             if self._repair.broken:
                 raise UsageError(f"look {name}: there is no engine now; choose it again later.")
-            show_look(self._styling.params, self.preset, name)
-            self._chosen = name != self.preset.name
+            self.playing.choose(name)
+
+    def change_values(self, wanted: Mapping[str, object]) -> None:
+        """See `Playing.change`. Raises `UsageError`."""
+        if self._repair.broken:
+            raise UsageError("values: there is no engine now; set them again later.")
+        self.playing.change(wanted)
 
     def apply(self, preset: Preset) -> None:
         """Change to `preset`; the look stays if it is an edit of the running one, unless it has a
@@ -80,12 +89,9 @@ class Live:
         if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
             read_looks(preset, self._styling.engine.encode)
         with self._lock:
-            self._chosen = False
+            self.playing.chosen = False
             if self._is_shown_by_running(spec):
-                shown = self._styling.params
-                look = kept_look(preset, self.preset, shown.look, chosen=self._chosen)
-                show_look(shown, preset, look)
-                self._adopt(preset)
+                self.playing.show(preset)
                 self._go_on_building(preset, spec)
             elif self._pending is not None and self._pending.serves(spec, self._recipe.spec):
                 self._pending.preset = preset
@@ -189,13 +195,13 @@ class Live:
                 return
             shown = pending.preset is self.preset and not self._repair.broken
             if shown and same_but_size(pending.spec, self._recipe.spec):
-                params = self._styling.params
+                params = self.playing.box
                 params.encode_with(engine.encode)
+                self._put_up(self._options.unmet(pending.preset))
             else:
-                params = self._params_for(engine, pending.preset)
+                params = self.playing.move_to(engine, pending.preset)
             self._styling, self._recipe = Styling(engine, params), pending.recipe
             self._workers.infer.swap(self._styling)
-            self._adopt(pending.preset)
             self._repair.running(pending.spec, engine.spec)
             if pending.mends or pending.grows:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
@@ -205,13 +211,6 @@ class Live:
                 self._pending = None
         self._room.look_at(engine.spec.device)
         self._say(describe(engine))
-
-    def _params_for(self, engine: Engine, preset: Preset) -> ParamsBox:
-        """What another preset shows, or the running one on another model, in place of what runs."""
-        encode_looks(preset, engine.encode)
-        shown = self._styling.params
-        wanted = preset.showing(kept_look(preset, self.preset, shown.look, chosen=self._chosen))
-        return ParamsBox(engine.encode, wanted)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
@@ -237,11 +236,12 @@ class Live:
                 self._specs.automatic.refuse((spec.width, spec.height))
             self._put_up(f"{pending.named(self.preset, spec)}: {error} The running engine stays.")
 
-    def _adopt(self, preset: Preset) -> None:
-        """Make `preset` the running one, with what it says beside look and engine."""
-        before, self.preset = self.preset, preset
-        self._workers.follow(preset, before, self._options)
-        self._put_up(self._options.unmet(preset))
+    def _follow(self, now: Preset, before: Preset) -> None:
+        """Take over what the preset says beside look and engine."""
+        if self._pending is not None and self._pending.preset is before:
+            self._pending.preset = now
+        self._workers.follow(now, before, self._options)
+        self._put_up(self._options.unmet(now))
 
     def _put_up(self, notice: str) -> None:
         self._stats.notices.put(Notice("preset", notice))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
+from typing import Any
 
 import cv2
 
+from streamcam.clock.tempo import Tempo
 from streamcam.errors import SinkFailed, StreamcamError, UnknownChoice, raise_all, told
 from streamcam.flow.curtain import OPEN
 from streamcam.flow.main_thread import MainThread
@@ -157,6 +159,35 @@ class Pipeline:
         Raises `UsageError`; what runs then stays.
         """
         self._running.apply(preset)
+
+    def values(self) -> dict[str, Any]:
+        """Every value that can be changed, by key, as it is set now."""
+        return self._running.playing.now()
+
+    def change_values(self, wanted: Mapping[str, object]) -> None:
+        """Change values by key, all or none, from the next frame on. Takes the time of encoding
+        new words. Raises `UsageError` naming key, value and what is allowed."""
+        self._running.change_values(wanted)
+
+    def prepare_values(self, wanted: Mapping[str, object]) -> None:
+        """Check values and encode their words, so that changing them takes no time. Raises
+        `UsageError`."""
+        self._running.playing.prepare(wanted)
+
+    @property
+    def quantise(self) -> str:
+        return self.preset.control.quantise
+
+    @property
+    def tempo(self) -> Tempo:
+        return self._running.playing.box.tempo
+
+    def keep_time(self, tempo: Tempo) -> None:
+        self._running.playing.box.tempo = tempo
+
+    def save(self, name: str) -> str:
+        """Write a preset of the user's with what plays now; its path. Raises `UsageError`."""
+        return str(self._running.playing.save(name))
 
     @property
     def _running(self) -> Live:

@@ -35,9 +35,11 @@ class Workers:
         if now.gate != before.gate:
             self.infer.use_gate(gate_opener(now, options, self.watched, self.stats))
         output, was = now.output, before.output
-        shown = (output.fit, output.mirror, now.resolve)
-        if shown != (was.fit, was.mirror, before.resolve):
+        shown = (output.fit, output.mirror, now.resolve.mode)
+        if shown != (was.fit, was.mirror, before.resolve.mode):
             self.post.swap(finish_for(now, options, self.stats))
+        elif now.resolve.steadiness != before.resolve.steadiness:  # what is blended goes on
+            self.post.steady(now.resolve.steadiness)
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"

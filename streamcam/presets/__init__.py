@@ -17,9 +17,12 @@ from streamcam.presets.find import (
 if TYPE_CHECKING:
     from streamcam.presets.load import load_preset
     from streamcam.presets.model import Preset
+    from streamcam.presets.save import save_preset
     from streamcam.presets.tables import (
+        ControlChoice,
         GateChoice,
         LookChange,
+        Modulation,
         OutputFormat,
         ResolveChoice,
         ScheduleEntry,
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from streamcam.presets.watch import watch_preset
 
 __all__ = [
+    "ControlChoice",
     "GateChoice",
     "LookChange",
+    "Modulation",
     "Outline",
     "OutputFormat",
     "Preset",
@@ -38,6 +43,7 @@ __all__ = [
     "load_preset",
     "outline",
     "preset_names",
+    "save_preset",
     "shipped_presets",
     "user_presets",
     "watch_preset",
@@ -46,7 +52,16 @@ __all__ = [
 _LATER = {
     "load": ("load_preset",),
     "model": ("Preset",),
-    "tables": ("GateChoice", "LookChange", "OutputFormat", "ResolveChoice", "ScheduleEntry"),
+    "save": ("save_preset",),
+    "tables": (
+        "ControlChoice",
+        "GateChoice",
+        "LookChange",
+        "Modulation",
+        "OutputFormat",
+        "ResolveChoice",
+        "ScheduleEntry",
+    ),
     "watch": ("watch_preset",),
 }
 

@@ -14,12 +14,16 @@ from pydantic import (
 )
 
 from engines import ranges
-from streamcam.config import Size, check_engine_size, parse_size
+from streamcam.clock.tempo import FASTEST, SLOWEST
+from streamcam.config import Size, check_engine_size, parse_listening, parse_size
+from streamcam.looks.wave import WAVE_EXAMPLES, WAVE_PATTERN, wave_of
 
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
 SCHEDULE_MAX = 64  # entries
+PARTS_PLAYED = 4  # of a blend, whose shares can be played
 _ENGINE_EXAMPLE, _PICTURE_EXAMPLE = "448x256", "1280x720"
 _Finite = Field(allow_inf_nan=False)
+_SECONDS: dict[str, Any] = {"unit": "s"}
 
 
 def _within(allowed: ranges.Range) -> Any:  # noqa: ANN401  # what Field gives is of no public type
@@ -33,10 +37,17 @@ Steps = Annotated[int, _within(ranges.STEPS)]
 Strength = Annotated[float, _within(ranges.STRENGTH), _Finite]
 Guidance = Annotated[float, _within(ranges.GUIDANCE), _Finite]
 Delta = Annotated[float, _within(ranges.DELTA), _Finite]
-Seconds = Annotated[float, Field(ge=0.1, le=86_400), _Finite]
+Share = Annotated[float, Field(ge=0, le=1), _Finite]
+Seconds = Annotated[float, Field(ge=0.1, le=86_400, json_schema_extra=_SECONDS), _Finite]
+Fade = Annotated[float, Field(ge=0, le=10, json_schema_extra=_SECONDS)]
 LoraScale = Annotated[float, Field(ge=-4, le=4), _Finite]
 Seed = Annotated[int, _within(ranges.SEED)]
 LcmIndex = Annotated[int, _within(ranges.LCM_INDEX)]
+
+
+Beats = Annotated[
+    float, Field(ge=SLOWEST, le=FASTEST, json_schema_extra={"unit": "1/min"}), _Finite
+]
 
 
 def _one_line(name: str) -> str:
@@ -45,6 +56,36 @@ def _one_line(name: str) -> str:
     return name
 
 
+def _wave(text: str) -> str:
+    wave_of(text)
+    return text
+
+
+WaveText = Annotated[
+    str,
+    AfterValidator(_wave),
+    WithJsonSchema({"type": "string", "pattern": WAVE_PATTERN, "examples": list(WAVE_EXAMPLES)}),
+]
+PartNumber = Annotated[
+    str,
+    StringConstraints(pattern=f"^[1-{PARTS_PLAYED}]$"),
+    WithJsonSchema({"type": "string", "pattern": f"^[1-{PARTS_PLAYED}]$", "examples": ["1"]}),
+]
+
+
+def _listening(text: str) -> str:
+    if text:
+        parse_listening(text)
+    return text
+
+
+Listening = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    AfterValidator(_listening),
+    WithJsonSchema({"type": "string", "maxLength": 100, "examples": ["9000", "0.0.0.0:9000"]}),
+]
+Device = Annotated[str, StringConstraints(max_length=100)]
 LookName = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 

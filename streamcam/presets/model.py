@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
@@ -15,23 +15,28 @@ from streamcam.config import display
 from streamcam.config.validation import validate
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.look import Look, Schedule, Turn
+from streamcam.looks.wave import Wave, wave_of
 from streamcam.presets.fields import (
     Delta,
     EngineSize,
     Entries,
+    Fade,
     Guidance,
     LookName,
     LoraScale,
     Name,
     Prompt,
     Seed,
+    Share,
     Steps,
     Strength,
     TableIndices,
 )
 from streamcam.presets.tables import (
+    ControlChoice,
     GateChoice,
     LookChange,
+    Modulation,
     OutputFormat,
     ResolveChoice,
     ScheduleEntry,
@@ -58,9 +63,13 @@ class Preset(Table):
     """Share of the input's own noise in the guidance modes self and onetime."""
     seed: Seed = 2
     """Of the noise, which stays the same on every frame."""
+    variation_seed: Seed = 3
+    """Of the noise that variation turns to."""
+    variation: Share = 0.0
+    """How far the noise is on its way from that of seed, at 0, to that of variation_seed, at 1."""
     t_index: TableIndices = None
     """One index into the 50-entry LCM table for each step, rising; instead of strength."""
-    crossfade: Annotated[float, Field(ge=0, le=10)] = 0.6
+    crossfade: Fade = 0.6
     """Seconds over which one look turns into the next."""
     model: Name = "auto"
     """auto, nano (the embedded model), a hub id like stabilityai/sd-turbo, a model folder in
@@ -95,6 +104,8 @@ class Preset(Table):
     gate: GateChoice = GateChoice()
     resolve: ResolveChoice = ResolveChoice()
     output: OutputFormat = OutputFormat()
+    modulation: Modulation = Modulation()
+    control: ControlChoice = ControlChoice()
 
     _name: str = PrivateAttr("custom")
     _path: Path | None = PrivateAttr(None)
@@ -155,6 +166,8 @@ class Preset(Table):
             guidance=self.guidance,
             delta=self.delta,
             seed=self.seed,
+            variation_seed=self.variation_seed,
+            variation=self.variation,
             t_index=self.t_index,
             crossfade=self.crossfade,
         )
@@ -166,6 +179,15 @@ class Preset(Table):
         if "strength" in changes:
             changes["t_index"] = None  # the preset's t_index would win over it
         return replace(base, name=name, **changes)
+
+    @property
+    def waves(self) -> dict[str, Wave]:
+        """What [modulation] swings, by the key of the value: "strength", "blend.1"."""
+        texts = self.modulation.model_dump()
+        parts = texts.pop("blend")
+        texts |= {f"blend.{number}": text for number, text in parts.items()}
+        waves = {key: wave_of(text) for key, text in texts.items()}
+        return {key: wave for key, wave in waves.items() if wave is not None}
 
     def showing(self, name: str | None = None) -> Look | Schedule:
         """What choosing that name shows: a look, or for the preset's own name its schedule if it

@@ -1,4 +1,4 @@
-"""The tables within a preset: looks, schedule, gate, resolve, output."""
+"""The tables within a preset: looks, schedule, gate, resolve, output, modulation, control."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from streamcam.looks.wave import OFF
 from streamcam.presets.fields import (
     PROMPT_MAX,
+    Beats,
     Delta,
+    Device,
+    Fade,
     Guidance,
+    Listening,
     LookName,
+    PartNumber,
     PictureSize,
     Prompt,
     Seconds,
     Seed,
+    Share,
     Strength,
+    WaveText,
 )
 
 
@@ -64,6 +72,8 @@ class LookChange(Table):
     guidance: Guidance | None = None
     delta: Delta | None = None
     seed: Seed | None = None
+    variation_seed: Seed | None = None
+    variation: Share | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -92,7 +102,9 @@ class GateChoice(Table):
     """Frames spared in a row before one is let through (similarity); 0 spares none."""
     calm_frames: Annotated[int, Field(ge=1, le=1000)] = 15
     """Alike frames in a row before the engine sleeps (hysteresis)."""
-    rest: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 10.0
+    rest: Annotated[
+        float, Field(ge=0, le=86_400, allow_inf_nan=False, json_schema_extra={"unit": "s"})
+    ] = 10.0
     """Seconds without a program that shows the picture, where that can be told, after which the
     engine rests until one does; 0 never."""
 
@@ -113,9 +125,45 @@ class OutputFormat(Table):
 
     size: PictureSize = None
     """auto or WIDTHxHEIGHT in pixels, even. auto is 1280x720 live, and a rendered file's own."""
-    fps: Annotated[float, Field(ge=1, le=240)] = 30.0
+    fps: Annotated[float, Field(ge=1, le=240, json_schema_extra={"unit": "1/s"})] = 30.0
     """Pictures per second that an output is given."""
     mirror: bool = False
     """Flip left and right, as in a mirror."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture of another shape fills the size: cut its edges or add black bars."""
+
+
+class Modulation(Table):
+    """What swings by itself around where it is set: a shape (sine, triangle, square, walk), how
+    far, and how long a round takes, in seconds or beats."""
+
+    strength: WaveText = OFF
+    """What strength swings by."""
+    guidance: WaveText = OFF
+    """What guidance swings by."""
+    delta: WaveText = OFF
+    """What delta swings by."""
+    variation: WaveText = OFF
+    """What variation swings by."""
+    blend: dict[PartNumber, WaveText] = Field(default_factory=dict)
+    """By the number of the prompt's part: its share."""
+
+
+class ControlChoice(Table):
+    """How values that are set live are followed, and what they may be set by."""
+
+    slew: Fade = 0.25
+    """Seconds in which a number that jumps, as from a fader, goes over what is usually played."""
+    bpm: Beats = 120.0
+    """Beats a minute, until they are tapped, or MIDI or Link says so."""
+    bar: Annotated[int, Field(ge=1, le=16)] = 4
+    """Beats in a bar."""
+    quantise: Literal["off", "beat", "bar", "2 bars", "4 bars"] = "off"
+    """When another look, words, seed or choice is seen: at once, or on the next beat or bar. What
+    the engine needs to draw it is allowed for."""
+    osc: Listening = ""
+    """Where OSC is listened for, as PORT on this machine alone, or ADDRESS:PORT; empty: nowhere."""
+    midi: Device = ""
+    """Which MIDI input is played from: a part of its name, or auto for all; empty: none."""
+    link: bool = False
+    """Follow the tempo of Ableton Link on the local network."""

@@ -13,8 +13,9 @@ from engines.prompts.syntax import parse
 from engines.prompts.tokens import chunks_needed
 from streamcam.config import display
 from streamcam.errors import UsageError
+from streamcam.looks.aim import encoded
 from streamcam.looks.look import Look
-from streamcam.looks.params import ParamsBox, encoded
+from streamcam.looks.params import ParamsBox
 from streamcam.presets import Preset
 
 

@@ -13,8 +13,8 @@ from engines.api import Engine
 from engines.errors import EngineError
 from engines.ranges import nearest_side
 from engines.recipe import Recipe
+from streamcam.looks.aim import encoded
 from streamcam.looks.look import Look
-from streamcam.looks.params import encoded
 
 # Widths of the 16:9 sizes on offer; other shapes get sizes of the same areas.
 _WIDTHS = (256, 320, 384, 448, 512, 576, 640, 768)

@@ -91,6 +91,11 @@ class Resolver:
         self._seen: Pixels | None = None
         self._taken_at = 0.0
 
+    def steady(self, steadiness: float) -> None:
+        """Blend by another steadiness from now on."""
+        self._pair_blend.use(steadiness)
+        self._luma_blend.use(steadiness)
+
     def take(self, picture: Frame) -> None:
         """Work with this pair from now on. `picture` is the engine's, with `made_of`."""
         made_of = picture.made_of

@@ -68,6 +68,10 @@ class PairBlend:
         self._before: tuple[Pixels, Pixels] | None = None
         self._look: object = None
 
+    def use(self, steadiness: float) -> None:
+        """Another one from the next picture on."""
+        self._weight = weight(steadiness)
+
     def blend(
         self, pair: Pixels, small: Pixels, look: object, found: Followed | None
     ) -> tuple[Pixels, Pixels]:
@@ -124,6 +128,10 @@ class LumaBlend:
         self._cells = np.empty((down, _CELL, across), np.uint64)
         rows = self._cells.view(np.uint8).reshape(down * _CELL, across * _CELL)
         self._moves = rows[:height, :width]
+
+    def use(self, steadiness: float) -> None:
+        """Another one from the next picture on."""
+        self._weight = weight(steadiness)
 
     def blend(self, luma: Pixels, small: Pixels) -> Levels:
         """`luma` (height, width), steadied, until the next call. `small` is the same picture,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from importlib.resources import files
 from threading import Event
-from typing import Annotated
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import BaseModel, StringConstraints
 from starlette.exceptions import HTTPException
 
 from engines.errors import EngineError
+from streamcam.control.doors import Doors
 from streamcam.errors import StreamcamError
 from streamcam.frames import RingClosed
 from streamcam.sink.web import WebSink
-from streamcam.web.controls import Controls
+from streamcam.web.api import add_api
+from streamcam.web.feed import add_feed
 from streamcam.web.guard import Guard
 from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
 
@@ -29,13 +28,7 @@ _READ = ["GET", "HEAD"]
 _SNAPSHOT_TIMEOUT_SECONDS = 2.0
 
 
-class Choice(BaseModel):
-    """The body of a switch: {"name": "noir"}."""
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
+def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
     """The whole site, or with `page` False the API alone. `sink` is None if the picture is not
     shown here; switches need `token`.
 
@@ -50,7 +43,8 @@ def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bo
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
-    _add_api(app, controls, sink)
+    add_api(app, doors, sink)
+    add_feed(app, doors.desk, token)
     if page:
         _add_page(app, token)
         _add_picture(app, sink)
@@ -60,7 +54,7 @@ def create_app(controls: Controls, sink: WebSink | None, token: str, *, page: bo
 def _add_page(app: FastAPI, token: str) -> None:
     page = files("streamcam.web").joinpath("page.html").read_text(encoding="utf-8")
 
-    @app.api_route("/", methods=_READ)
+    @app.api_route("/", methods=_READ, include_in_schema=False)
     async def show_page() -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
         policy = (
@@ -72,63 +66,19 @@ def _add_page(app: FastAPI, token: str) -> None:
         return HTMLResponse(html, headers={"Content-Security-Policy": policy, **FRESH})
 
 
-def _add_api(app: FastAPI, controls: Controls, sink: WebSink | None) -> None:
-    @app.api_route("/api/stats", methods=_READ)
-    async def stats() -> JSONResponse:
-        return JSONResponse(controls.stats.snapshot().as_dict(), headers=FRESH)
-
-    @app.api_route("/api/state", methods=_READ)
-    def state() -> JSONResponse:
-        return JSONResponse(_state(controls, sink), headers=FRESH)
-
-    @app.api_route("/api/instance", methods=_READ)
-    def instance() -> JSONResponse:
-        found = {"pid": os.getpid(), "preset": controls.preset_name}
-        return JSONResponse(found, headers=FRESH)
-
-    @app.post("/api/look")
-    def select_look(choice: Choice) -> JSONResponse:
-        controls.select_look(choice.name)
-        return JSONResponse(_state(controls, sink))
-
-    @app.post("/api/preset")
-    def select_preset(choice: Choice) -> JSONResponse:
-        controls.select_preset(choice.name)
-        return JSONResponse(_state(controls, sink))
-
-    @app.post("/api/curtain")
-    def draw_curtain(choice: Choice) -> JSONResponse:
-        controls.draw_curtain(choice.name)
-        return JSONResponse(_state(controls, sink))
-
-
-def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
-    reading = controls.stats.snapshot()
-    return {
-        "preset": controls.preset_name,
-        "presets": controls.preset_names(),
-        "look": reading.look,
-        "looks": controls.look_names(),
-        "curtain": controls.curtain,
-        "notice": reading.notice,
-        "picture": sink is not None,
-        "viewers": sink.viewers if sink else 0,
-    }
-
-
 def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
     if sink is None:
         return
 
-    @app.api_route("/stream.mjpg", methods=_READ)
+    @app.api_route("/stream.mjpg", methods=_READ, include_in_schema=False)
     async def stream(request: Request) -> Response:
         return _live(request, sink, multipart(request.headers))
 
-    @app.api_route("/stream.mkv", methods=_READ)
+    @app.api_route("/stream.mkv", methods=_READ, include_in_schema=False)
     async def stream_film(request: Request) -> Response:
         return _live(request, sink, film(sink.form))
 
-    @app.api_route("/snapshot.jpg", methods=_READ)
+    @app.api_route("/snapshot.jpg", methods=_READ, include_in_schema=False)
     async def snapshot(request: Request) -> Response:
         if request.method == "HEAD":  # no picture need be encoded
             return _head("image/jpeg")
@@ -169,8 +119,11 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 
 async def _bad_body(request: Request, error: Exception) -> Response:
-    del request, error
-    return _error(400, 'the body must be {"name": "…"} with a name of 1 to 200 characters')
+    del error
+    wanted = '{"name": "…"} with a name of 1 to 200 characters'
+    if request.method == "PATCH":
+        wanted = 'values by key: {"strength": 0.7}'
+    return _error(400, f"the body must be {wanted}")
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import PurePath
@@ -77,17 +78,45 @@ class Instance:
         """Cover the picture, or show it again. Raises `UsageError` and `NotReached`."""
         return self._after(_ask(self.running, "/api/curtain", name))
 
+    def values(self) -> dict[str, Any]:
+        """What can be changed, by key, as it is set now. Raises `NotReached`."""
+        return _values_in(_ask(self.running, "/api/values"))
+
+    def change_values(self, wanted: Mapping[str, object]) -> dict[str, Any]:
+        """Change values by key, all or none; all as they are then. Raises `UsageError` and
+        `NotReached`."""
+        return _values_in(_ask(self.running, "/api/values", dict(wanted), method="PATCH"))
+
+    def save(self, name: str) -> str:
+        """Have it write the preset `name`; its path. Raises `UsageError` and `NotReached`."""
+        return str(_ask(self.running, "/api/save", name).get("path"))
+
     def _after(self, answer: dict[str, Any]) -> Instance:
         return replace(self, preset=str(answer.get("preset", self.preset)))
 
 
+def _values_in(answer: dict[str, Any]) -> dict[str, Any]:
+    """Raises `NotReached`: an older program, which has none."""
+    found = answer.get("values")
+    if not isinstance(found, dict):
+        raise NotReached("it answers without values")
+    return found
+
+
 def _ask(
-    running: Running, path: str, name: str | None = None, patience: float | None = None
+    running: Running,
+    path: str,
+    wanted: str | dict[str, object] | None = None,
+    *,
+    method: str = "POST",
+    patience: float | None = None,
 ) -> dict[str, Any]:
-    """GET, or POST with a name. Raises `UsageError` for what is refused, and `NotReached`."""
+    """GET, or `method` with a name or a table. Raises `UsageError` for what is refused, and
+    `NotReached`."""
     patience = patience or _TIMEOUT_SECONDS
     connection = HTTPConnection("127.0.0.1", running.port, timeout=patience)
-    method, body = ("GET", None) if name is None else ("POST", json.dumps({"name": name}))
+    table = {"name": wanted} if isinstance(wanted, str) else wanted
+    method, body = ("GET", None) if table is None else (method, json.dumps(table))
     headers = {"Content-Type": "application/json", "X-Streamcam-Token": running.token}
     try:
         connection.request(method, path, body, headers)
@@ -103,7 +132,7 @@ def _ask(
         connection.close()
     if not isinstance(answer, dict):
         raise NotReached(f"what answers on port {running.port} is not streamcam")
-    if status == 400:
+    if status in (400, 422):
         raise UsageError(str(answer.get("error")))
     if status != 200:
         raise NotReached(f"port {running.port} answers: {answer.get('error')}")

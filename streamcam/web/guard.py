@@ -18,6 +18,7 @@ from streamcam.errors import quoted
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 # A name in any case, with the dot that may end one, and a port; a browser leaves out port 80.
 _AUTHORITY = re.compile(r"([a-z0-9.]+?)\.?(?::([1-9][0-9]{0,4}))?|(\[::1\])(?::([1-9][0-9]{0,4}))?")
+_CHANGING = ("POST", "PATCH")
 _LARGEST_BODY = 16_384
 # No other page may embed our page or read our answers.
 _ISOLATION = {
@@ -29,7 +30,8 @@ _ISOLATION = {
 
 
 class Guard:
-    """ASGI middleware. Refuses foreign requests with 403, and POSTs that are not small JSON."""
+    """ASGI middleware. Refuses foreign requests with 403, a WebSocket's too, and what would change
+    something without the token, or is no small JSON."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
@@ -37,6 +39,12 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with the reason why not."""
+        if scope["type"] == "websocket":
+            if self._refusal_of_foreign(scope) is None:
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})  # before it is open: 403
+            return
         if scope["type"] != "http":
             return
         refusal = self._refusal(scope)
@@ -53,6 +61,12 @@ class Guard:
             await JSONResponse({"error": reason}, status)(scope, receive, isolated)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        refusal = self._refusal_of_foreign(scope)
+        if refusal is None and scope["method"] in _CHANGING:
+            return self._refusal_of_change(Headers(scope=scope))
+        return refusal
+
+    def _refusal_of_foreign(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         port = scope["server"][1]
         host = headers.get("host", "")
@@ -63,20 +77,22 @@ class Guard:
         scheme, _, asking = origin.partition("://")
         if scheme.lower() != "http" or _authority(asking) != asked or _embedded(headers):
             return 403, "requests from other web pages are refused"
-        if scope["method"] == "POST":
-            return self._refusal_of_post(headers)
         return None
 
-    def _refusal_of_post(self, headers: Headers) -> tuple[int, str] | None:
+    def _refusal_of_change(self, headers: Headers) -> tuple[int, str] | None:
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return 415, "the body must be JSON (Content-Type: application/json)"
         length = headers.get("content-length", "")
         if not length.isdecimal() or int(length) > _LARGEST_BODY:
             return 413, f"the body must have a length of at most {_LARGEST_BODY} bytes"
-        given = headers.get("x-streamcam-token", "")
-        if not secrets.compare_digest(given.encode(), self._token.encode()):
+        if not is_token(headers.get("x-streamcam-token", ""), self._token):
             return 403, "the token is not that of the running program; reload the page"
         return None
+
+
+def is_token(given: str, token: str) -> bool:
+    """Whether `given` is `token`; how much of it is right cannot be told by the time it takes."""
+    return secrets.compare_digest(given.encode(errors="replace"), token.encode())
 
 
 def _authority(text: str) -> tuple[str, int] | None:

@@ -14,11 +14,11 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
+from streamcam.control.doors import Doors
 from streamcam.errors import UsageError, reason
 from streamcam.notices import Notice
 from streamcam.sink.web import WebSink
 from streamcam.stage import Stage
-from streamcam.web.controls import Controls
 from streamcam.web.runtime import Running, runtime_folder
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _TRIES = 20  # ports to look at, if none was asked for
 _POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
 _CUT_OFF_SECONDS = 0.4  # seconds that open connections have to end by themselves
 _BACKLOG = 64
+_LARGEST_MESSAGE = 16_384  # bytes that a viewer may send at once
 # Bytes that the system keeps for a viewer that reads slowly: about two pictures, so that the ones
 # after are new. The default holds seconds of video.
 _SEND_BUFFER = 256 * 1024
@@ -52,21 +53,21 @@ class Site:
 
 
 class WebServer:
-    """The page for `controls`, with the picture of `sink` unless that is None.
+    """The page for what `doors` lead to, with the picture of `sink` unless that is None.
 
     `listen` takes the port, which may be refused, before anything else is opened; `start` serves,
     and calls `listen` if that was not done. `sink` may be set in between. No other fault here ends
-    a run: `notice` names it, or the notices of `controls`.
+    a run: `notice` names it, or the notices of the program.
 
     Until a client connects it costs one socket: not even the server's code is loaded, so that
     it delays no first picture.
     """
 
-    def __init__(self, controls: Controls, sink: WebSink | None, site: Site) -> None:
+    def __init__(self, doors: Doors, sink: WebSink | None, site: Site) -> None:
         self.sink = sink
         self.port = site.port
         self.notice = ""  # what the user should know, after `listen` and `start`
-        self._controls = controls
+        self._doors = doors
         self._site = site
         self._token = secrets.token_urlsafe(24)
         self._forget: Callable[[], None] = lambda: None  # removes the runtime file
@@ -147,7 +148,7 @@ class WebServer:
             listener.close()  # clients are refused at once instead of waiting
             if not self._stop.is_set():
                 what = "the page has" if self._site.page else "streamcam switch and curtain have"
-                self._controls.stats.notices.put(
+                self._doors.desk.program.stats.notices.put(
                     Notice("page", f"{what} broken down: {reason(error)}")
                 )
 
@@ -158,14 +159,16 @@ class WebServer:
 
         # What is cut off at the end is no error to show; a bug of ours is.
         logging.getLogger("uvicorn.error").addFilter(lambda record: not self._stop.is_set())
-        app = create_app(self._controls, self.sink, self._token, page=self._site.page)
+        app = create_app(self._doors, self.sink, self._token, page=self._site.page)
         self._stopping = app.state.stopping
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
                 loop="asyncio",
                 http="h11",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=_LARGEST_MESSAGE,
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 log_level="error",

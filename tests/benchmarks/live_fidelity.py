@@ -21,7 +21,7 @@ from streamcam.capture.demo import CLIP
 from streamcam.flow.post.finish import Finish
 from streamcam.frames import Frame, MadeOf
 from streamcam.frames.geometry import View
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.presets import load_preset, preset_names
 from streamcam.resolve import Level
 from streamcam.resolve.budget import Budget

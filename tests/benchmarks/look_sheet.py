@@ -25,7 +25,7 @@ from streamcam.config import check_engine_size, parse_size
 from streamcam.errors import StreamcamError, UsageError
 from streamcam.frames.geometry import View
 from streamcam.frames.scaling import Scaler
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.presets import Preset, load_preset, preset_names
 
 PHOTO = Path(__file__).parents[1] / "data" / "photo.jpg"

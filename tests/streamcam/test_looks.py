@@ -19,8 +19,9 @@ import pytest
 
 from engines.api import Engine, EngineSpec
 from engines.build import build
+from streamcam.looks.aim import encoded
 from streamcam.looks.look import Look
-from streamcam.looks.params import ParamsBox, encoded
+from streamcam.looks.params import ParamsBox
 from streamcam.options import Options
 from streamcam.presets import Preset, load_preset, shipped_presets
 from streamcam.provision.spec import spec_for

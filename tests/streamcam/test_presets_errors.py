@@ -84,7 +84,7 @@ BAD = {
     "[looks.b]\nstrength = 9": "looks.b.strength = 9 is not allowed: must be a number above 0 and "
     "at most 1.",
     "[looks.b]\nstregth = 1": "in [looks.b]: unknown key 'stregth'. Did you mean 'strength'? "
-    "Known: delta, guidance, negative_prompt, prompt, seed, strength.",
+    "Known: delta, guidance, negative_prompt, prompt, seed, strength, variation, variation_seed.",
     '[looks]\n"" = "b"': 'the name "" in [looks] must be one line of 1 to 40 characters.',
     '[looks]\n"a\\nb" = "b"': r'the name "a\nb" in [looks] must be one line of 1 to 40 characters.',
     '[looks]\n"a b" = 3': "looks.'a b' = 3 is not allowed: must be text of at most 2000 characters "

@@ -26,7 +26,7 @@ _OTHER = {"(": ")", "[": "]"}
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _IS_NUMBER = re.compile(_NUMBER)
 _AT_ITS_END = r"(?=\s*\Z|\s+\|(?:\s|\Z))"  # of a part
-_LEXEMES = re.compile(
+LEXEMES = re.compile(
     rf"""
       (?P<escaped> \\ [()\[\]|:\\] )
     | (?P<opening> [(\[] )
@@ -73,7 +73,7 @@ def parse(prompt: str) -> tuple[BlendPart, ...]:
         raise InvalidPrompt(f"prompt, at character {place + 1}, {quoted(_shortened(piece))}: {why}")
     prompt = without_breaks(prompt)
     reader = _Reader(prompt)
-    for match in _LEXEMES.finditer(prompt):
+    for match in LEXEMES.finditer(prompt):
         reader.read(match)
     return reader.parts()
 

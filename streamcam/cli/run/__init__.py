@@ -13,8 +13,10 @@ from streamcam.cli.flags import (
     Duration,
     EngineSize,
     Fps,
+    Midi,
     Model,
     NoWeb,
+    Osc,
     Output,
     Port,
     Preset,
@@ -55,6 +57,8 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     device: Device = None,
     port: Port = None,
     no_web: NoWeb = False,
+    osc: Osc = None,
+    midi: Midi = None,
     duration: Duration = None,
     realtime: Realtime = "on",
     version: Version = False,
@@ -84,6 +88,8 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             web=not no_web,
             duration=duration,
             realtime=realtime == "on",
+            osc=osc,
+            midi=midi,
         )
     )
 

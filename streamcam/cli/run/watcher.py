@@ -15,7 +15,14 @@ from streamcam.stage import Stage
 class Watcher:
     """Applies a preset whenever its file is saved. Used by the main thread."""
 
-    def __init__(self, apply: Callable[[Preset], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        running: Callable[[], Preset],
+        apply: Callable[[Preset], None],
+        say: Callable[[str], None],
+    ) -> None:
+        """`running`: the preset that plays, which the program itself may have saved."""
+        self._running = running
         self._apply = apply
         self._say = say
         self._path: Path | None = None
@@ -46,6 +53,8 @@ class Watcher:
         self._stage = None
 
     def _changed(self, preset: Preset) -> None:
+        if preset == self._running():  # the program wrote the file, and plays on
+            return
         try:
             self._apply(preset)
         except (StreamcamError, EngineError) as error:

@@ -69,6 +69,10 @@ class PostWorker:
         """Continue with another one from the next frame on. From any thread."""
         self._finish = finish
 
+    def steady(self, steadiness: float) -> None:
+        """Steady by another measure, 0 … 1, from the next frame on. From any thread."""
+        self._finish.steadiness = steadiness
+
     def work(self) -> None:
         """Until the queue of pictures or all queues of the sinks are closed."""
         while True:

@@ -19,9 +19,10 @@ _WEIGHT = 0.1  # of a new pair in that usual age
 
 
 class Finish:
-    """Used by the thread "post" alone.
+    """Used by the thread "post" alone, but for `steadiness`, which any thread may set.
 
-    budget  which level runs; None: pictures are shown as they are
+    budget      which level runs; None: pictures are shown as they are
+    steadiness  0 … 1
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Finish:
         self.budget = budget
         self._view = view
         self._mirror = mirror
-        self._steadiness = steadiness
+        self.steadiness = self._applied = steadiness
         self._chain = Chain(view, mirror=mirror)
         self._pool = FramePool(*view.size)
         self._for: tuple[Size, Placement, Level, bool] | None = None
@@ -143,9 +144,13 @@ class Finish:
                 self._view,
                 self.level,
                 mirror=self._mirror,
-                steadiness=self._steadiness,
+                steadiness=self.steadiness,
                 reproject=reproject,
             )
+            self._applied = self.steadiness
+        elif self.steadiness != self._applied:
+            self._applied = self.steadiness
+            resolver.steady(self._applied)
         return resolver
 
 

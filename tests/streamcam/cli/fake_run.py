@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamcam
 from streamcam.cli import main
+from streamcam.clock.tempo import Tempo
 from streamcam.errors import SinkFailed, StreamcamError, UsageError
 from streamcam.notices import Notice
 from streamcam.stats import Stats
@@ -31,6 +32,7 @@ class Options:
 
 class Pipeline:
     web_sink = None
+    quantise, tempo = "off", Tempo()
 
     def __init__(self, options, say, hurry) -> None:
         self.preset, self.stats, self._say = options.preset, Stats(), say
@@ -83,6 +85,9 @@ class Pipeline:
     def draw_curtain(self, name: str) -> None:
         self.curtain = name
         log(f"curtain {name}")
+
+    def keep_time(self, tempo) -> None:
+        log(f"tempo {tempo.bpm:.0f}")
 
     def look_names(self) -> list[str]:
         return list(self.preset.look_names)

@@ -19,6 +19,8 @@ FROZEN = {
         "--device",
         "--port",
         "--no-web",
+        "--osc",
+        "--midi",
         "--duration",
         "--realtime",
         "--version",
@@ -43,7 +45,10 @@ FROZEN = {
     "curtain": ["name", "--to", "--help"],
     "devices": ["--help"],
     "doctor": ["--json", "--bundle", "--help"],
+    "get": ["key", "--to", "--help"],
     "presets": ["--schema", "--help"],
+    "save": ["name", "--to", "--help"],
+    "set": ["key", "value", "--to", "--help"],
     "switch": ["name", "--to", "--help"],
 }
 HEAVY = ("cv2", "numpy.random", "openvino", "fastapi", "uvicorn", "av", "mss", "pydantic", "rich")

@@ -1,4 +1,4 @@
-"""`streamcam switch` and `curtain`: on which of the programs that run they act, what is said."""
+"""`streamcam switch`, `curtain`, `set`, `get`, `save`: on which programs they act, what is said."""
 
 from dataclasses import replace
 
@@ -29,6 +29,21 @@ class Program(Instance):
 
     def send_curtain(self, name: str) -> Instance:
         return self._answer("curtain", name, ("card", "live"))
+
+    def values(self) -> dict:
+        return {"strength": 0.5, "prompt": "anime", "output.mirror": False}
+
+    def change_values(self, wanted: dict) -> dict:
+        if self.mood != "well":
+            raise NotReached("it did not answer within 10 seconds")
+        if "seed" in wanted:
+            raise UsageError("values: there is no engine now; set them again later.")
+        self.asked.append(("set", wanted))
+        return self.values() | wanted
+
+    def save(self, name: str) -> str:
+        self.asked.append(("save", name))
+        return f"/home/me/{name}.toml"
 
     def up_to_date(self) -> Instance:
         return self
@@ -161,6 +176,70 @@ def test_neither_a_look_nor_a_preset(run) -> None:
 def test_nobody_runs(run, command: str) -> None:
     code, _, error = run([], command, "card")
     assert (code, error.startswith(f"streamcam: {NOBODY}")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "value", "said"),
+    [
+        ("strength", "0.7", 0.7, "strength: 0.7"),
+        ("strength", "1", 1.0, "strength: 1"),
+        ("prompt", "film noir", "film noir", "prompt: film noir"),
+        ("output.mirror", "on", True, "output.mirror: on"),
+        ("gate.max_skip", "3", 3, "gate.max_skip: 3"),
+        (
+            "modulation.strength",
+            "sine 0.2 4 beats",
+            "sine 0.2 4 beats",
+            "modulation.strength: sine",
+        ),
+    ],
+)
+def test_a_value_is_set(run, key, typed, value, said) -> None:
+    program = Program(7, "ink")
+    code, out, error = run([program], "set", key, typed)
+    assert (code, error, out.startswith(said)) == (0, "", True)
+    assert program.asked == [("set", {key: value})]
+    assert type(program.asked[0][1][key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (
+            ("strength", "7"),
+            "strength = 7.0 is not allowed: must be a number above 0 and at most 1.",
+        ),
+        (("strength", "much"), 'strength = "much" is not allowed: must be a number above 0'),
+        (("stregth", "1"), "unknown value 'stregth'. Did you mean 'strength'?"),
+        (("steps", "2"), "steps needs another engine: save it in the preset file"),
+        (("seed", "3"), "values: there is no engine now; set them again later."),
+    ],
+)
+def test_what_cannot_be_set_is_one_line(run, arguments, why) -> None:
+    program = Program(7, "ink")
+    code, out, error = run([program], "set", *arguments)
+    assert (code, out, program.asked) == (2, "", [])
+    assert error.startswith(f"streamcam: {why}")
+    assert error.count("\n") == 1
+
+
+def test_values_are_shown(run) -> None:
+    program = Program(7, "ink")
+    assert run([program], "get", "prompt") == (0, "anime\n", "")
+    assert run([program], "get", "output.mirror") == (0, "off\n", "")
+    code, out, _ = run([program], "get")
+    assert code == 0
+    assert out.splitlines()[0] == "strength\t0.5\ta number above 0 and at most 1"
+    code, _, error = run([program], "get", "stregth")
+    assert (code, "Did you mean 'strength'?" in error) == (2, True)
+
+
+def test_what_plays_is_saved(run) -> None:
+    program = Program(7, "ink")
+    assert run([program], "save", "evening") == (0, "saved: /home/me/evening.toml\n", "")
+    code, _, error = run([program, Program(8, "neon")], "save", "evening")
+    assert (code, "2 streamcams are running" in error) == (2, True)
+    assert program.asked == [("save", "evening")]
 
 
 def test_a_refusal_is_no_silence() -> None:

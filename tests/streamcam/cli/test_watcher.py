@@ -8,7 +8,7 @@ import pytest
 from engines.errors import InvalidPrompt
 from streamcam.cli.run.watcher import Watcher
 from streamcam.errors import UsageError
-from streamcam.presets import load_preset
+from streamcam.presets import Preset, load_preset
 
 
 class Told:
@@ -60,7 +60,7 @@ def path(tmp_path: Path) -> Path:
 )
 def test_what_breaks_over_a_save_is_said_and_the_next_one_counts(path, error, line) -> None:
     told = Told(error)
-    watcher = Watcher(told.apply, told.lines.append)
+    watcher = Watcher(lambda: Preset(prompt=""), told.apply, told.lines.append)
     said = told.until(watcher, path, "preset: ")
     assert said.startswith(line)
     assert said.endswith(" The running look stays.")
@@ -75,7 +75,7 @@ def test_a_watch_that_ends_is_said_once(path, monkeypatch) -> None:
 
     monkeypatch.setattr("watchfiles.watch", panic)
     told = Told()
-    watcher = Watcher(told.apply, told.lines.append)
+    watcher = Watcher(lambda: Preset(prompt=""), told.apply, told.lines.append)
     line = told.until(watcher, path, "preset: saving it changes nothing any more: ")
     assert "SystemExit: a panic in Rust (test_watcher.py:" in line
     for _ in range(3):
@@ -90,10 +90,21 @@ def test_a_folder_that_cannot_be_watched_is_said(path, monkeypatch, error) -> No
 
     monkeypatch.setattr("watchfiles.watch", fail)
     told = Told()
-    watcher = Watcher(told.apply, told.lines.append)
+    watcher = Watcher(lambda: Preset(prompt=""), told.apply, told.lines.append)
     line = told.until(watcher, path, "preset: ")
     why = "inotify" if isinstance(error, RuntimeError) else "No space left on device"
     assert line == (
         f"preset: {path} cannot be watched, so saving it changes nothing until the next start: "
         f"{why}. The running look stays."
     )
+
+
+def test_what_the_program_saved_itself_is_no_news(path) -> None:
+    told = Told()
+    watcher = Watcher(lambda: load_preset(path), told.apply, told.lines.append)
+    watcher.follow(load_preset(path))
+    for number in range(5):
+        path.write_text(f'prompt = "number {number}"')
+        sleep(0.2)
+    watcher.close()
+    assert told.lines == []

@@ -198,10 +198,10 @@ def test_a_fade_goes_on_over_a_change_of_shape(world, running):
     )
     before = world.engines[-1]
     pipeline.select_look("light")
-    tour = pipeline._live._styling.params._tour
+    tour = pipeline._live.playing.box._tour
     turn(world)
     wait_until(lambda: before.closes and world.engines[-1].runs > 3)
-    assert pipeline._live._styling.params._tour is tour
+    assert pipeline._live.playing.box._tour is tour
     assert pipeline.stats.snapshot().look == "light"
 
 

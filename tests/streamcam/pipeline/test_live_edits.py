@@ -15,7 +15,7 @@ from fake_world import RECIPE, FakeSink, FakeSource, make_preset
 
 from engines.backends.null import NullEngine
 from engines.recipe import Recipe
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 
 EDITS = 1000
 PROMPTS = (

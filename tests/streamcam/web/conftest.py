@@ -10,6 +10,9 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from streamcam.clock.tempo import Tempo
+from streamcam.control.doors import Doors
+from streamcam.control.values import checked_all
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.flow.curtain import CURTAINS
 from streamcam.frames import Frame
@@ -30,11 +33,32 @@ class Program:
         self.look = "anime"
         self.stats.ask("look", lambda: self.look)
         self.curtain = "live"
+        self.settings = {"strength": 0.5, "prompt": "anime", "gate.max_skip": 10}
+        self.saved = []
+        self.tempo, self.quantise = Tempo(), "off"
 
     def draw_curtain(self, name):
         if name not in CURTAINS:
             raise UnknownChoice("curtain", name, CURTAINS)
         self.curtain = name
+
+    def values(self):
+        return dict(self.settings)
+
+    def change_values(self, wanted):
+        self.settings |= checked_all(wanted)
+
+    def prepare_values(self, wanted):
+        checked_all(wanted)
+
+    def keep_time(self, tempo):
+        self.tempo = tempo
+
+    def save(self, name):
+        if "/" in name:
+            raise UsageError(f"a preset cannot be called '{name}'")
+        self.saved.append(name)
+        return f"/home/me/{name}.toml"
 
     def preset_names(self):
         return ["anime", "broken", "noir"]
@@ -109,10 +133,16 @@ class Client:
         return self._ask("HEAD", path, None, {})
 
     def post(self, path, body, **headers):
+        return self.send("POST", path, body, **headers)
+
+    def patch(self, path, body, **headers):
+        return self.send("PATCH", path, body, **headers)
+
+    def send(self, method, path, body, **headers):
         given = {"Content-Type": "application/json", "X-Streamcam-Token": self.token}
         given |= {k.replace("_", "-"): v for k, v in headers.items()}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._ask("POST", path, data, {k: v for k, v in given.items() if v is not None})
+        return self._ask(method, path, data, {k: v for k, v in given.items() if v is not None})
 
     def _ask(self, method, path, body, headers):
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -155,7 +185,9 @@ def film(sink):
 @pytest.fixture
 def web(program, sink, folder):
     """A server that runs, with the picture of `sink`."""
-    running = WebServer(program, sink, Site(port=0, preset="anime", outputs=("web", "a/b.mp4")))
+    running = WebServer(
+        Doors(program), sink, Site(port=0, preset="anime", outputs=("web", "a/b.mp4"))
+    )
     running.start()
     yield running
     running.stop()

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamcam.control.doors import Doors
 from streamcam.errors import UsageError
 from streamcam.web import client
 from streamcam.web.client import Instance, NotReached
@@ -261,7 +262,7 @@ def test_a_newer_program_of_the_same_number_keeps_its_file(web, folder):
 
 def test_two_servers_of_one_process_do_not_meet(folder: Path, program):
     """They do not: a run is a process. The later one is found."""
-    first, second = (WebServer(program, None, Site(port=0)) for _ in range(2))
+    first, second = (WebServer(Doors(program), None, Site(port=0)) for _ in range(2))
     first.start()
     second.start()
     assert [one.port for one in saved(folder)] == [second.port]

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from streamcam.control.doors import Doors
 from streamcam.frames import Frame
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
@@ -105,7 +106,7 @@ def test_one_who_reads_nothing_delays_nobody(program, folder):
     """The others get picture after picture, as soon as each is made."""
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     sink = WebSink(Format(1280, 720, 30))
-    web = WebServer(program, sink, Site(port=0))
+    web = WebServer(Doors(program), sink, Site(port=0))
     web.start()
     with socket.create_connection(("127.0.0.1", web.port)) as stuck:
         stuck.sendall(f"GET /stream.mkv HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode())

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamcam.control.doors import Doors
 from streamcam.errors import UsageError
 from streamcam.frames import Frame
 from streamcam.sink import Format
@@ -137,7 +138,7 @@ def test_stop_ends_open_streams_and_frees_the_port(http, web, film, folder):
 def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, folder):
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     sink = WebSink(Format(1280, 720, 30))
-    web = WebServer(program, sink, Site(port=0))
+    web = WebServer(Doors(program), sink, Site(port=0))
     web.start()
     with socket.create_connection(("127.0.0.1", web.port)) as stuck:
         stuck.sendall(f"GET /stream.mjpg HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n\r\n".encode())
@@ -149,7 +150,7 @@ def test_stop_does_not_wait_for_a_viewer_who_reads_nothing(program, folder):
 
 
 def test_without_the_web_output_the_page_has_no_picture(program, folder, make_client):
-    web = WebServer(program, None, Site(port=0))
+    web = WebServer(Doors(program), None, Site(port=0))
     web.start()
     try:
         http = make_client(web.port, "")
@@ -168,7 +169,7 @@ def taken():
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_refused(program, folder, taken):
-    web = WebServer(program, None, Site(port=taken, explicit=True))
+    web = WebServer(Doors(program), None, Site(port=taken, explicit=True))
     with pytest.raises(UsageError, match=f"^port {taken} is taken; use --port N or --no-web$"):
         web.start()
     assert saved(folder) == []
@@ -176,7 +177,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(program, folder, take
 
 
 def test_a_port_that_nobody_asked_for_may_move(program, folder, taken):
-    web = WebServer(program, None, Site(port=taken))
+    web = WebServer(Doors(program), None, Site(port=taken))
     web.start()
     try:
         assert taken < web.port <= taken + 20
@@ -187,10 +188,10 @@ def test_a_port_that_nobody_asked_for_may_move(program, folder, taken):
 
 
 def test_the_port_is_taken_before_anything_is_served(program, sink, folder, make_client):
-    web = WebServer(program, None, Site(port=0))
+    web = WebServer(Doors(program), None, Site(port=0))
     web.listen()
     with pytest.raises(UsageError, match="is taken"):
-        WebServer(program, None, Site(port=web.port, explicit=True)).listen()
+        WebServer(Doors(program), None, Site(port=web.port, explicit=True)).listen()
     assert saved(folder) == []
     web.sink = sink
     web.start()
@@ -201,7 +202,7 @@ def test_the_port_is_taken_before_anything_is_served(program, sink, folder, make
 
 
 def test_a_port_that_was_never_served_is_free_again(program, folder):
-    web = WebServer(program, None, Site(port=0))
+    web = WebServer(Doors(program), None, Site(port=0))
     web.listen()
     web.stop()
     with socket.create_server(("127.0.0.1", web.port)):
@@ -212,7 +213,7 @@ def test_a_server_whose_start_was_interrupted_can_be_stopped(program, folder, mo
     def interrupt(_thread):
         raise KeyboardInterrupt
 
-    web = WebServer(program, None, Site(port=0))
+    web = WebServer(Doors(program), None, Site(port=0))
     monkeypatch.setattr("threading.Thread.start", interrupt)
     with pytest.raises(KeyboardInterrupt):
         web.start()
@@ -223,7 +224,7 @@ def test_a_server_whose_start_was_interrupted_can_be_stopped(program, folder, mo
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_a_number_that_is_no_port_is_refused(program, folder, port):
     with pytest.raises(UsageError, match=f"there is no port {port}"):
-        WebServer(program, None, Site(port=port, explicit=True)).start()
+        WebServer(Doors(program), None, Site(port=port, explicit=True)).start()
 
 
 def test_only_this_machine_can_connect(web):
@@ -242,7 +243,7 @@ def test_a_folder_that_cannot_be_had_costs_the_switches_and_nothing_else(program
         raise KeyError("LOCALAPPDATA")
 
     monkeypatch.setattr("streamcam.web.server.runtime_folder", nowhere)
-    web = WebServer(program, None, Site(port=0))
+    web = WebServer(Doors(program), None, Site(port=0))
     web.start()
     try:
         assert web.notice == (
@@ -260,8 +261,8 @@ def test_a_machine_without_a_port_to_give(program, folder, monkeypatch):
     monkeypatch.setattr("streamcam.web.server.socket.socket", refuse)
     for site in (Site(explicit=True), Site(outputs=("web",))):
         with pytest.raises(UsageError, match=r"cannot be served on 127\.0\.0\.1: Too many"):
-            WebServer(program, None, site).start()
-    web = WebServer(program, None, Site(outputs=("virtualcam",)))
+            WebServer(Doors(program), None, site).start()
+    web = WebServer(Doors(program), None, Site(outputs=("virtualcam",)))
     web.start()
     assert web.notice.endswith("will not find this program: Too many open files")
     web.stop()
@@ -284,6 +285,7 @@ LAZY = """
 import sys
 from urllib.request import ProxyHandler, build_opener
 import streamcam.web.server as server
+from streamcam.control.doors import Doors
 from streamcam.stats import Stats
 from pathlib import Path
 
@@ -292,7 +294,7 @@ class Program:
     preset_names = look_names = lambda self: []
 
 server.runtime_folder = lambda: Path(sys.argv[1])
-web = server.WebServer(Program(), None, server.Site(port=0))
+web = server.WebServer(Doors(Program()), None, server.Site(port=0))
 web.start()
 loaded = lambda: sorted({"fastapi", "uvicorn", "starlette"} & set(sys.modules))
 print(loaded())

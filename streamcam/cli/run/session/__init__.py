@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
 from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
-from streamcam.cli.run.session.choices import Request, choose_options
+from streamcam.cli.run.session.choices import Request, choose_options, wanted_doors
 from streamcam.cli.run.session.closing import Closing
 from streamcam.cli.run.session.signals import StopSignals
 from streamcam.cli.run.status import Status, open_status
@@ -17,6 +17,7 @@ from streamcam.cli.terminal.notes import engine_notes
 from streamcam.errors import StreamcamError, flat, raise_all
 
 if TYPE_CHECKING:
+    from streamcam.control.doors import Doors
     from streamcam.pipeline import Options, Pipeline
     from streamcam.web.server import WebServer
 
@@ -40,9 +41,10 @@ def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
     with Closing(errors) as closing:
         closing.enter_context(engine_notes(terminal.say))
         try:
-            pipeline = _opened(request, terminal, signals, closing)
-            if pipeline is not None:
-                _Session(pipeline, terminal, signals, request.duration).run()
+            opened = _opened(request, terminal, signals, closing)
+            if opened is not None:
+                pipeline = opened[0]
+                _Session(opened, terminal, signals, request.duration).run()
         except Exception as error:  # noqa: BLE001  # raised below, beside what comes at the end
             errors += flat([error])
         signals.requested.set()
@@ -58,10 +60,10 @@ def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
 
 def _opened(
     request: Request, terminal: Terminal, signals: StopSignals, closing: Closing
-) -> Pipeline | None:
-    """The started pipeline; None if a signal came meanwhile."""
+) -> tuple[Pipeline, Doors] | None:
+    """The started pipeline and its doors; None if a signal came meanwhile."""
     try:
-        pipeline = _open(request, terminal, signals, closing)
+        opened = _open(request, terminal, signals, closing)
     except KeyboardInterrupt:
         return None
     except Exception:
@@ -70,28 +72,38 @@ def _opened(
             return None
         raise
     signals.running()
-    return pipeline
+    return opened
 
 
-def _open(request: Request, terminal: Terminal, signals: StopSignals, closing: Closing) -> Pipeline:
-    """The started pipeline, with its page or its controls alone; `closing` ends both."""
+def _open(
+    request: Request, terminal: Terminal, signals: StopSignals, closing: Closing
+) -> tuple[Pipeline, Doors]:
+    """The started pipeline, with its doors and its page, or its API alone; `closing` ends all."""
     options = choose_options(request, terminal.say)
+    from streamcam.control.doors import Doors
     from streamcam.pipeline import Pipeline
 
     pipeline = Pipeline(options, terminal.say, signals.repeated)
-    server = _listening(pipeline, options, closing) if options.realtime else None
+    doors = Doors(pipeline)
+    closing.add("a door", doors.close)
+    doors.take(wanted_doors(request, options.preset))
+    server = _listening(doors, options, closing) if options.realtime else None
     closing.callback(lambda: closing.keep(pipeline.errors))
     closing.add("the run", pipeline.stop)
     pipeline.start()
+    if options.realtime:
+        doors.open()
+    for line in doors.described():
+        terminal.say(line)
     if server is not None:
         server.sink = pipeline.web_sink
         server.start()
         if options.web or server.notice:
             terminal.say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
-    return pipeline
+    return pipeline, doors
 
 
-def _listening(pipeline: Pipeline, options: Options, closing: Closing) -> WebServer:
+def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
     """The server with its port, taken before anything is opened: that may be refused."""
     from streamcam.web.server import DEFAULT_PORT, Site, WebServer
 
@@ -102,7 +114,7 @@ def _listening(pipeline: Pipeline, options: Options, closing: Closing) -> WebSer
         preset=options.preset.name,
         outputs=options.outputs,
     )
-    server = WebServer(pipeline, None, site)
+    server = WebServer(doors, None, site)
     closing.add("the web page", server.stop)
     server.listen()
     return server
@@ -113,12 +125,12 @@ class _Session:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        opened: tuple[Pipeline, Doors],
         terminal: Terminal,
         signals: StopSignals,
         duration: float | None,
     ) -> None:
-        self._pipeline = pipeline
+        self._pipeline, self._doors = opened
         self._terminal = terminal
         self._signals = signals
         self._live = False
@@ -126,7 +138,8 @@ class _Session:
 
     def run(self) -> None:
         """Until the pipeline ends, which may raise what ended it, or a stop is asked for."""
-        watcher = Watcher(self._pipeline.apply_preset, self._terminal.say)
+        pipeline = self._pipeline
+        watcher = Watcher(lambda: pipeline.preset, pipeline.apply_preset, self._terminal.say)
         try:
             with Keys() as keys, open_status(self._terminal, with_keys=keys.active) as status:
                 while not self._ended():
@@ -158,6 +171,8 @@ class _Session:
                 self._signals.requested.set()
             elif key in "0123456789":
                 self._select(int(key))
+            elif key in "tT":
+                self._doors.beat.tap()
             elif key.lower() in CURTAIN_KEYS:
                 self._cover(CURTAIN_KEYS[key.lower()])
 
@@ -176,6 +191,6 @@ class _Session:
             )
             return
         try:
-            self._pipeline.select_look(names[number])
+            self._doors.desk.select_look(names[number])
         except (StreamcamError, EngineError) as error:
             self._terminal.say(f"look: {error}")

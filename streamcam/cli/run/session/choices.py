@@ -11,7 +11,9 @@ from streamcam.errors import UsageError
 from streamcam.presets import load_preset
 
 if TYPE_CHECKING:
+    from streamcam.control.doors import Wanted
     from streamcam.pipeline import Options
+    from streamcam.presets import Preset
 
 _LIVE_KINDS = ("camera", "screen")
 
@@ -32,6 +34,8 @@ class Request:
     web: bool
     duration: float | None
     realtime: bool
+    osc: str | None
+    midi: str | None
 
 
 def choose_options(request: Request, say: Callable[[str], None]) -> Options:
@@ -64,6 +68,24 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
         realtime=request.realtime,
         web=request.web and request.realtime,
         port=request.port,
+    )
+
+
+def wanted_doors(request: Request, preset: Preset) -> Wanted:
+    """What of OSC, MIDI and Link: the flags, else what the preset says. A file has none."""
+    from streamcam.control.doors import Wanted
+
+    if not request.realtime:
+        for flag, given in (("--osc", request.osc), ("--midi", request.midi)):
+            if given is not None:
+                raise UsageError(f"{flag} plays what is live, and with --realtime off nothing is.")
+        return Wanted()
+    said = preset.control
+    return Wanted(
+        osc=said.osc if request.osc is None else request.osc,
+        midi=said.midi if request.midi is None else request.midi,
+        link=said.link,
+        bpm=said.bpm,
     )
 
 

@@ -1,0 +1,90 @@
+"""What the API takes and gives, as OpenAPI describes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
+
+from streamcam.control.values import Takes, values
+
+
+class Choice(BaseModel):
+    """The body of a switch: {"name": "noir"}."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Problem(BaseModel):
+    """Why something was refused, in one line. Nothing has changed then."""
+
+    error: str
+
+
+class State(BaseModel):
+    """What runs and what can be chosen."""
+
+    preset: str
+    presets: list[str]
+    look: str
+    looks: list[str]
+    curtain: str
+    notice: str
+    picture: bool
+    viewers: int
+
+
+class Instance(BaseModel):
+    """Which program this is."""
+
+    pid: int
+    preset: str
+
+
+class Saved(BaseModel):
+    """The file that was written."""
+
+    path: str
+
+
+class Setting(BaseModel):
+    """What a value is, and what it may be."""
+
+    key: str
+    kind: str
+    description: str
+    takes: str
+    scope: str
+    unit: str | None = None
+    least: float | None = None
+    most: float | None = None
+    above: bool | None = None
+    choices: list[str] | None = None
+
+
+class Values(BaseModel):
+    """Every value that can be changed, by key, and every setting there is."""
+
+    preset: str
+    look: str
+    values: dict[str, Any]
+    settings: list[Setting] = Field(default_factory=list)
+
+
+def _of_values(schema: dict[str, Any]) -> None:
+    schema.clear()
+    schema |= {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {**value.type.json_schema(), "description": value.description}
+            for key, value in values().items()
+            if value.takes is Takes.FRAME
+        },
+    }
+
+
+class Changes(RootModel[dict[str, Any]]):
+    """Values by key, all of which are changed, or none."""
+
+    model_config = ConfigDict(json_schema_extra=_of_values)

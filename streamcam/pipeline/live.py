@@ -9,6 +9,7 @@ from engines.api import Engine, EngineSpec
 from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.flow.infer.styling import Styling
+from streamcam.frames.geometry import Size
 from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.options import Options
@@ -19,6 +20,7 @@ from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
 from streamcam.provision.prompts import encode_looks, kept_look, read_looks, show_look
+from streamcam.provision.rate import Adjustable
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
@@ -139,6 +141,24 @@ class Live:
             self._say(f"engine: the picture has another shape, for which {size} is built")
         return begins
 
+    def adjustable(self) -> Adjustable | None:
+        """The running engine, if its size may be changed for the rate now."""
+        if self._pending is not None or self._repair.broken:
+            return None
+        return self._specs.adjustable(self.preset, self._styling.engine.spec)
+
+    def resize(self, size: Size, why: str) -> bool:
+        """An engine of another size is built, for the rate; `why` is said. False: not now."""
+        with self._lock:
+            running = self.adjustable()
+            if running is None:
+                return False
+            grows = size[0] * size[1] > running.spec.width * running.spec.height
+            recipe = self._recipe.at(*size)
+            self._wish(Pending(self.preset, recipe, grows=grows, shrinks=not grows), done=0)
+        self._say(f"engine: {why}")
+        return True
+
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
         """The running engine can show a preset of `spec`, at least until another shape is there."""
         begun = self._pending is not None and spec == self._pending.spec
@@ -192,12 +212,15 @@ class Live:
                 params = self._styling.params
                 params.encode_with(engine.encode)
             else:
-                params = self._params_for(engine, pending.preset)
+                shown = kept_look(
+                    pending.preset, self.preset, self._styling.params.look, chosen=self._chosen
+                )
+                params = ParamsBox(engine.encode, pending.preset.showing(shown))
             self._styling, self._recipe = Styling(engine, params), pending.recipe
             self._workers.infer.swap(self._styling)
             self._adopt(pending.preset)
             self._repair.running(pending.spec, engine.spec)
-            if pending.mends or pending.grows:
+            if pending.mends or pending.paces:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
             if following is not None:
                 self._wish(following, done=0)
@@ -205,13 +228,6 @@ class Live:
                 self._pending = None
         self._room.look_at(engine.spec.device)
         self._say(describe(engine))
-
-    def _params_for(self, engine: Engine, preset: Preset) -> ParamsBox:
-        """What another preset shows, or the running one on another model, in place of what runs."""
-        encode_looks(preset, engine.encode)
-        shown = self._styling.params
-        wanted = preset.showing(kept_look(preset, self.preset, shown.look, chosen=self._chosen))
-        return ParamsBox(engine.encode, wanted)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
@@ -233,7 +249,7 @@ class Live:
                 self._wish(Pending(self.preset, self._recipe, mends=True), done=0)
                 return
             spec = self._recipe.spec
-            if pending.resizes(self.preset, spec) and not pending.grows:
+            if pending.resizes(self.preset, spec) and not pending.paces:
                 self._specs.automatic.refuse((spec.width, spec.height))
             self._put_up(f"{pending.named(self.preset, spec)}: {error} The running engine stays.")
 

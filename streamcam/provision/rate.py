@@ -127,7 +127,7 @@ class RateWatch:
         """Call it often."""
         now, engine = self._clock(), self._engine()
         if engine is None or engine.spec is not self._judged:
-            self._judged, self._since = engine and engine.spec, now
+            self._judged, self._since = engine.spec if engine else None, now
             self._samples.clear()
             return
         if now - self._since < _SETTLE_SECONDS:

@@ -114,7 +114,8 @@ def smaller_that_holds(
     a frame of `own` takes `seconds`, or the smallest there is; None if there is none below."""
     smaller = [size for size in candidates(aspect) if _area(size) <= _RELIEF * _area(own)]
     holding = [size for size in smaller if seconds * _area(size) * wanted_fps <= _area(own)]
-    return (holding or smaller[:1] or [None])[-1]
+    best = holding or smaller[:1]
+    return best[-1] if best else None
 
 
 def next_larger(

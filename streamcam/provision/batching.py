@@ -53,7 +53,7 @@ def build_batched(
     try:
         other = build(recipe.with_spec(replace(spec, batching="sequential")))
     except EngineError:
-        # The stream batch works, and the other way was nobody's wish.
+        # The stream batch works, and the user did not ask for the other way.
         return engine, None
     except BaseException:
         engine.close()

@@ -13,7 +13,7 @@ from streamcam.provision.spec import Specs
 class Growth:
     """Used by the thread "rebuild", with engines that have not taken over yet.
 
-    What shares the device with them makes them slower than they are: the size is rather too small.
+    Other work on the device slows them down, so the size is rather too small.
     """
 
     def __init__(self, fps: float, specs: Specs) -> None:

@@ -9,8 +9,8 @@ from streamcam.notices import Notice, NoticeBoard
 
 
 class Outage:
-    """Of a run. `told`: people know of a device that is gone. May be asked on any thread that can
-    wait for seconds."""
+    """`told`: the user knows of a device that is gone. May be asked on any thread that can wait for
+    seconds."""
 
     def __init__(self, notices: NoticeBoard, say: Callable[[str], None]) -> None:
         """`notices` get "device", which stays; `say` a line, once."""

@@ -57,7 +57,7 @@ class Pending:
         return f"preset {self.preset.name}"
 
     def announce(self, stage: str, notices: NoticeBoard, say: Callable[[str], None]) -> None:
-        """Its build takes long and is at `stage`; `say` says so once."""
+        """Its build takes long and is at `stage`; calls `say` once."""
         notices.put(Notice("preset", f"faster engine: {stage}"))
         if not self.announced:
             self.announced = True

@@ -40,7 +40,7 @@ def with_room(spec: EngineSpec, preset: Preset) -> EngineSpec:
 def encode_looks(preset: Preset, encode: Callable[[str], Embedding]) -> None:
     """Let an engine encode every look of `preset`, a millisecond each: it then has them at hand.
 
-    Raises `InvalidPrompt` naming file and look, for one that nobody has chosen yet as well.
+    Raises `InvalidPrompt` naming file and look, also for a look that was not chosen yet.
     """
     for look in _looks(preset):
         with _named(preset, look):
@@ -69,7 +69,7 @@ def show_look(box: ParamsBox, preset: Preset, name: str | None) -> None:
 
 def kept_look(preset: Preset, before: Preset, shown: str, *, chosen: bool) -> str | None:
     """The look to show of a preset: `shown`, if that is a look of it as well and `preset` is an
-    edit of the one `before`, unless a schedule is to begin. `chosen`: somebody chose that look."""
+    edit of the one `before`, unless a schedule is to begin. `chosen`: the user chose that look."""
     stays = preset.schedule is None or chosen
     edited = preset.name == before.name
     return shown if stays and edited and shown in preset.look_names else None

@@ -26,7 +26,7 @@ class Wish:
             may take seconds to say. May raise `EngineError`
     ready   takes an engine over; `last` says whether a better one follows. May raise
             `EngineError`, the engine is then closed and the wish has failed
-    failed  told why there will be none, or no better one
+    failed  told why there will be no engine, or no better one
     tell    told what is being built, while it takes long
     make_room  closes the running engine, since the next one does not fit beside it; see `Watch`
     """
@@ -58,7 +58,7 @@ class Rebuild:
         self._wishes.put(wish)
 
     def forget(self) -> None:
-        """Nothing is wanted any more: what is being built is closed when it is ready."""
+        """No engine is wanted any more: the one that is being built is closed when it is ready."""
         self._newest = None
 
     def silent(self) -> float:
@@ -122,7 +122,7 @@ class Rebuild:
             wish.tell(stage)
 
     def _is_wanted(self, wish: Wish) -> bool:
-        """Whoever asks is alive."""
+        """Called by the build, which gives a sign of life by it."""
         if wish is not self._newest:
             return False
         self._heard = perf_counter()

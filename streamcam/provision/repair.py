@@ -14,8 +14,9 @@ from streamcam.errors import told
 from streamcam.notices import Notice, NoticeBoard
 from streamcam.provision.size import default_size, smaller_size
 
-# Seconds that an engine ran after which its failure is a new one, for which all is tried again.
-_LASTED = 300.0
+# Seconds that an engine ran after which a failure counts as the first one, so that all is tried
+# again.
+_LASTED_SECONDS = 300.0
 # After these the same engine would fail in the same way, if there is another one to try.
 _HOPELESS: tuple[Cause, ...] = ("blank", "capture", "hang")
 
@@ -101,7 +102,7 @@ class Repair:
         self._reason = f"the engine failed: {said}{'' if said.endswith(('.', '!', '?')) else '.'}"
         self._put_up(" Another one is being built." if other else "", _STARTS_AGAIN)
         if self._since is not None:
-            if self._clock() - self._since >= _LASTED:
+            if self._clock() - self._since >= _LASTED_SECONDS:
                 self._left = None
             if self._ran.backend == "tensorrt":
                 plan_broke(self._ran, said)
@@ -136,7 +137,7 @@ class Repair:
         self._notices.put(Notice("engine", f"{self._reason}{what_now}", for_viewers))
 
     def _described(self, spec: EngineSpec) -> str:
-        """The size, and what is not as it was wanted."""
+        """The size, and the choices that differ from those wanted."""
         was = self._base
         names = ("backend", "execution", "precision")
         other = [
@@ -156,7 +157,7 @@ def _here(wanted: EngineSpec, ran: EngineSpec, cause: Cause) -> list[EngineSpec]
         once_more = wanted.backend == "auto" and cause != "blank"
     same_size = [*([wanted] if once_more else []), *others]
     processor = [on_cpu(wanted)] if has_gpu(ran) or ran.backend == "torch" else []
-    if cause == "memory":  # less of it is needed by a smaller picture, on a device that is faster
+    if cause == "memory":  # a smaller picture needs less of it, on the faster device
         return [*same_size, *_smaller(same_size[-1]), *processor]
     return [*same_size, *processor, *_smaller([*same_size, *processor][-1])]
 

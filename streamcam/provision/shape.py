@@ -11,10 +11,10 @@ from streamcam.provision.size import size_of_shape
 # Seconds that a shape must last until an engine is built for it. A phone that is turned and turned
 # back, a window on its way to another size and a camera that finds its mode take one or two; a
 # build takes about as long, on the cores that the running engine needs. The picture is right at
-# any time: until then the engine only spends a part of itself on what nobody sees.
-_LASTS = 3.0
-_LONGEST = 60.0  # after ever more builds the wait is this, until a shape lasts as long
-_ALIKE = 0.05  # shapes that differ by less are one
+# any time: until then the engine only spends a part of its work on what is not visible.
+_LASTS_SECONDS = 3.0
+_LONGEST_SECONDS = 60.0  # after ever more builds the wait is this, until a shape lasts as long
+_SAME_SHAPE = 0.05  # shapes that differ by less are one
 
 
 class AutomaticSize:
@@ -48,7 +48,7 @@ class AutomaticSize:
 
 
 class ShapeWatch:
-    """Calls `changed` while the picture's shape is one that lasts. Used by one thread.
+    """Calls `changed` while the picture keeps another shape. Used by one thread.
 
     The wait doubles with every build that begins, so a source that goes on changing costs little.
     """
@@ -61,25 +61,25 @@ class ShapeWatch:
     ) -> None:
         """
         aspect   width / height of what is visible now; None: nothing yet
-        changed  told a shape that lasts, again and again; True: an engine is being built for it
+        changed  called with a shape that lasts, again and again; True: its engine is being built
         """
         self._aspect = aspect
         self._changed = changed
         self._clock = clock
         self._lasting: float | None = None
         self._since = 0.0
-        self._wait = _LASTS
+        self._wait = _LASTS_SECONDS
 
     def look(self) -> None:
         """Call it often."""
         aspect, now = self._aspect(), self._clock()
         if aspect is None:
             return
-        if self._lasting is None or abs(aspect / self._lasting - 1.0) > _ALIKE:
+        if self._lasting is None or abs(aspect / self._lasting - 1.0) > _SAME_SHAPE:
             self._lasting, self._since = aspect, now
             return
         lasted = now - self._since
-        if lasted >= _LONGEST:
-            self._wait = _LASTS
+        if lasted >= _LONGEST_SECONDS:
+            self._wait = _LASTS_SECONDS
         if lasted >= self._wait and self._changed(aspect):
-            self._wait = min(2 * self._wait, _LONGEST)
+            self._wait = min(2 * self._wait, _LONGEST_SECONDS)

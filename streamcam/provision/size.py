@@ -199,8 +199,8 @@ def build_ready(
 
 
 def frame_seconds(engine: Engine) -> float:
-    """Time of one `Engine.run`: the lower quartile of a few, which what else starts up with the
-    program disturbs least. Takes a sixth of a second or four runs. Restarts the engine."""
+    """Time of one `Engine.run`: the lower quartile of a few, which is least disturbed by the
+    program's own start. Takes a sixth of a second or four runs. Restarts the engine."""
     shape = (engine.spec.height, engine.spec.width, 3)
     frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     picture = np.empty(shape, np.uint8)

@@ -239,7 +239,7 @@ class Run:
         return FaultyEngine(BUILD(recipe, watch), self.faults)
 
     def go(self, seconds):
-        lasted = patch("streamcam.provision.repair._LASTED", min(10.0, self.every / 4))
+        lasted = patch("streamcam.provision.repair._LASTED_SECONDS", min(10.0, self.every / 4))
         with lasted, patch.object(Recipe, "build", lambda *about: self._build(*about)):
             self.pipeline.start()
             try:

@@ -21,7 +21,7 @@ BARS = {"size": "1280x720", "fps": 30.0, "fit": "letterbox"}
 @pytest.fixture
 def soon(monkeypatch):
     """A shape lasts after a moment."""
-    monkeypatch.setattr("streamcam.provision.shape._LASTS", 0.3)
+    monkeypatch.setattr("streamcam.provision.shape._LASTS_SECONDS", 0.3)
 
 
 @pytest.fixture

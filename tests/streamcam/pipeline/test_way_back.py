@@ -258,7 +258,7 @@ def test_a_tensorrt_engine_that_does_not_load_later_costs_no_preset(start):
 
 
 def test_a_failure_after_a_long_run_is_a_new_one(start, monkeypatch):
-    monkeypatch.setattr("streamcam.provision.repair._LASTED", 0.0)
+    monkeypatch.setattr("streamcam.provision.repair._LASTED_SECONDS", 0.0)
     card, _ = start("graph")
     wait_until(lambda: len(card.built) > 5)
     assert set(card.built) == {GRAPH}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
@@ -10,16 +9,16 @@ from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames.geometry import Size
-from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.options import Options
+from streamcam.pipeline.auto import Say
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
 from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
-from streamcam.provision.prompts import encode_looks, kept_look, read_looks, show_look
+from streamcam.provision.prompts import encode_looks, kept_look, params_for, read_looks, show_look
 from streamcam.provision.rate import Adjustable
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
@@ -36,12 +35,7 @@ class Live:
     """
 
     def __init__(
-        self,
-        options: Options,
-        recipe: Recipe,
-        styling: Styling,
-        workers: Workers,
-        say: Callable[[str], None],
+        self, options: Options, recipe: Recipe, styling: Styling, workers: Workers, say: Say
     ) -> None:
         """`recipe`: of the engine. `say` gets lines for people, on "rebuild" and "watchdog"."""
         engine = styling.engine
@@ -84,9 +78,7 @@ class Live:
         with self._lock:
             self._chosen = False
             if self._is_shown_by_running(spec):
-                shown = self._styling.params
-                look = kept_look(preset, self.preset, shown.look, chosen=self._chosen)
-                show_look(shown, preset, look)
+                show_look(self._styling.params, preset, self._kept_look(preset))
                 self._adopt(preset)
                 self._go_on_building(preset, spec)
             elif self._pending is not None and self._pending.serves(spec, self._recipe.spec):
@@ -129,35 +121,30 @@ class Live:
         with self._lock:
             waiting = self._pending or Pending(self.preset, self._recipe)
             recipe = self._specs.of_shape(aspect, waiting.preset, waiting.recipe)
-            spec = recipe.spec
-            if self._repair.broken or spec == waiting.spec:
+            if self._repair.broken or recipe.spec == waiting.spec:
                 return False
-            begins = spec != self._recipe.spec
+            begins = recipe.spec != self._recipe.spec
             self._wish(Pending(waiting.preset, recipe), done=0 if begins else 1)
-            if not begins:  # the picture is back in the shape of the running one
+            if begins:
+                size = f"{recipe.spec.width}x{recipe.spec.height}"
+                self._say(f"engine: the picture has another shape, for which {size} is built")
+            else:  # the picture is back in the shape of the running one
                 self._put_up(self._options.unmet(self.preset))
-        if begins:
-            size = f"{spec.width}x{spec.height}"
-            self._say(f"engine: the picture has another shape, for which {size} is built")
-        return begins
+            return begins
 
     def adjustable(self) -> Adjustable | None:
         """The running engine, if its size may be changed for the rate now."""
-        if self._pending is not None or self._repair.broken:
-            return None
-        return self._specs.adjustable(self.preset, self._styling.engine.spec)
+        busy = self._pending is not None or self._repair.broken
+        return None if busy else self._specs.adjustable(self.preset, self._styling.engine.spec)
 
     def resize(self, size: Size, why: str) -> bool:
         """An engine of another size is built, for the rate; `why` is said. False: not now."""
         with self._lock:
-            running = self.adjustable()
-            if running is None:
+            if self.adjustable() is None:
                 return False
-            grows = size[0] * size[1] > running.spec.width * running.spec.height
-            recipe = self._recipe.at(*size)
-            self._wish(Pending(self.preset, recipe, grows=grows, shrinks=not grows), done=0)
-        self._say(f"engine: {why}")
-        return True
+            self._wish(Pending.resized(self.preset, self._recipe, size), done=0)
+            self._say(f"engine: {why}")
+            return True
 
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
         """The running engine can show a preset of `spec`, at least until another shape is there."""
@@ -190,14 +177,16 @@ class Live:
         """What to build for `pending`. On the thread "rebuild": a device is waited for."""
         gone = self._repair.broken and self.device_is_gone()
         with self._lock:
-            if pending is self._pending and pending.mends:
-                automatic = self._specs.has_automatic_size(pending.preset)
-                spec = self._repair.following(gone=gone, automatic=automatic)
-                if spec is None:
-                    self._pending = None
-                    return []
+            mends = pending is self._pending and pending.mends
+            automatic = self._specs.has_automatic_size(pending.preset)
+            spec = self._repair.following(gone=gone, automatic=automatic) if mends else pending.spec
+            if spec is not None:
                 pending.recipe = pending.recipe.with_spec(spec)
-        return pending.left_of(pending.recipe.build_order(), done)
+        left = pending.left_of(pending.recipe.build_order(), done) if spec is not None else []
+        with self._lock:
+            if not left and pending is self._pending:
+                self._pending = None
+        return left
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
@@ -212,10 +201,7 @@ class Live:
                 params = self._styling.params
                 params.encode_with(engine.encode)
             else:
-                shown = kept_look(
-                    pending.preset, self.preset, self._styling.params.look, chosen=self._chosen
-                )
-                params = ParamsBox(engine.encode, pending.preset.showing(shown))
+                params = params_for(pending.preset, self._kept_look(pending.preset), engine.encode)
             self._styling, self._recipe = Styling(engine, params), pending.recipe
             self._workers.infer.swap(self._styling)
             self._adopt(pending.preset)
@@ -228,6 +214,9 @@ class Live:
                 self._pending = None
         self._room.look_at(engine.spec.device)
         self._say(describe(engine))
+
+    def _kept_look(self, preset: Preset) -> str | None:
+        return kept_look(preset, self.preset, self._styling.params.look, chosen=self._chosen)
 
     def _announce(self, stage: str, pending: Pending) -> None:
         """A build that takes long is at `stage`."""
@@ -245,8 +234,7 @@ class Live:
                 return
             self._pending = None
             if self._repair.broken:
-                self._repair.broke(error, other=False)
-                self._wish(Pending(self.preset, self._recipe, mends=True), done=0)
+                self.mend(error)
                 return
             spec = self._recipe.spec
             if pending.resizes(self.preset, spec) and not pending.paces:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engines.api import EngineSpec
 from engines.recipe import Recipe
+from streamcam.frames.geometry import Size
 from streamcam.notices import Notice, NoticeBoard
 from streamcam.presets import Preset
 
@@ -34,6 +35,12 @@ class Pending:
     @property
     def spec(self) -> EngineSpec:
         return self.recipe.spec
+
+    @classmethod
+    def resized(cls, preset: Preset, running: Recipe, size: Size) -> Pending:
+        """For the running preset in another size, for the rate."""
+        grows = size[0] * size[1] > running.spec.width * running.spec.height
+        return cls(preset, running.at(*size), grows=grows, shrinks=not grows)
 
     @property
     def paces(self) -> bool:

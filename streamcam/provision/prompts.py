@@ -67,6 +67,12 @@ def show_look(box: ParamsBox, preset: Preset, name: str | None) -> None:
         raise UsageError(f"look {name or preset.name}: {error}") from error
 
 
+def params_for(preset: Preset, look: str | None, encode: Callable[[str], Embedding]) -> ParamsBox:
+    """What shows a look of `preset`, or its own one, on another engine. Raises `EngineError`."""
+    encode_looks(preset, encode)
+    return ParamsBox(encode, preset.showing(look))
+
+
 def kept_look(preset: Preset, before: Preset, shown: str, *, chosen: bool) -> str | None:
     """The look to show of a preset: `shown`, if that is a look of it as well and `preset` is an
     edit of the one `before`, unless a schedule is to begin. `chosen`: the user chose that look."""

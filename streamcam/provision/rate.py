@@ -79,11 +79,6 @@ class _Pace:
     def holds(self) -> bool:
         return self.reached >= _HELD * self.wanted
 
-    @property
-    def is_slow(self) -> bool:
-        """The rate is not held, and because of the engine."""
-        return not self.holds and self.share >= _SATURATED
-
 
 class RateWatch:
     """Asks for a smaller size where the rate is not held, and for the next larger one after a long
@@ -149,11 +144,11 @@ class RateWatch:
     def _change(self, engine: Adjustable, now: float) -> tuple[Size, str] | None:
         """Another size and why, if one is due."""
         recent = list(self._samples)[-_SLOW_SAMPLES - 1 :]
-        slow = len(recent) > _SLOW_SAMPLES and all(
-            self._pace(*pair).is_slow for pair in pairwise(recent)
-        )
-        if slow and now >= self._may_shrink_at:
-            return self._smaller(engine, self._pace(recent[0], recent[-1]), now)
+        if len(recent) > _SLOW_SAMPLES and now >= self._may_shrink_at:
+            pace = self._pace(recent[0], recent[-1])
+            slow = not any(self._pace(*pair).holds for pair in pairwise(recent))
+            if slow and pace.share >= _SATURATED:  # else it waits for something else
+                return self._smaller(engine, pace, now)
         if now >= self._may_grow_at and len(self._samples) > _ROOM_SAMPLES:
             return self._larger(engine, self._pace(self._samples[0], self._samples[-1]), now)
         return None

@@ -167,7 +167,7 @@ def test_the_rate_is_held_if_any_size_holds_it_and_the_size_settles(ns, fixed, s
     smallest = fixed + 256 * 144 * ns * 1e-9
     reached = min(30.0, 1 / machine.frame_seconds() / (1 - spares))
     if smallest * 30.0 < 1.0:
-        assert reached >= 0.97 * 30.0
+        assert reached >= 0.95 * 30.0
     machine.run(540)
     calm = len(machine.changes)
     machine.run(600)

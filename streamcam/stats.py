@@ -78,6 +78,7 @@ class Stats:
         self._counts: Counter[str] = Counter()
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
+        self._spent: Counter[str] = Counter()  # all durations, in microseconds
         self._drop_sources: list[Drops] = []
         self._owners: dict[str, Callable[[], str]] = {}
 
@@ -92,6 +93,7 @@ class Stats:
         """One more duration of `name`."""
         with self._lock:
             self._durations.setdefault(name, deque(maxlen=_SAMPLES)).append(seconds)
+            self._spent[name] += int(seconds * 1e6)
 
     def watch_drops(self, queue: Drops) -> None:
         """Add `queue.dropped` to the drops that are shown."""
@@ -114,6 +116,11 @@ class Stats:
         as `time.perf_counter()`; 0.0 for fewer than two."""
         with self._lock:
             return self._rate(name, since)
+
+    def spent(self, name: str) -> float:
+        """Seconds that all durations of `name` add up to."""
+        with self._lock:
+            return self._spent[name] * 1e-6
 
     def snapshot(self) -> Snapshot:
         """A consistent reading of everything."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from threading import RLock
 
 from engines.api import Engine, EngineSpec
 from engines.recipe import Recipe
-from streamcam.errors import UsageError
 from streamcam.flow.infer.styling import Styling
+from streamcam.frames.geometry import Size
 from streamcam.notices import Notice
 from streamcam.options import Options
+from streamcam.pipeline.auto import Say
 from streamcam.pipeline.playing import Playing
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
@@ -19,6 +19,7 @@ from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
 from streamcam.provision.prompts import encode_looks, read_looks
+from streamcam.provision.rate import Adjustable
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
@@ -34,19 +35,15 @@ class Live:
     """
 
     def __init__(
-        self,
-        options: Options,
-        recipe: Recipe,
-        styling: Styling,
-        workers: Workers,
-        say: Callable[[str], None],
+        self, options: Options, recipe: Recipe, styling: Styling, workers: Workers, say: Say
     ) -> None:
         """`recipe`: of the engine. `say` gets lines for people, on "rebuild" and "watchdog"."""
         engine = styling.engine
         self._options, self._workers, self._stats = options, workers, workers.stats
-        self._say = say
-        self._lock = RLock()
-        self.playing = Playing(options.preset, styling.params, self._lock, self._follow)
+        self._say, self._lock = say, RLock()
+        self.playing = Playing(
+            options.preset, styling.params, self._lock, self._follow, lambda: self._repair.broken
+        )
         # Protected by _lock:
         self._styling, self._recipe = styling, recipe
         self._repair = Repair(workers.stats.notices, (recipe.spec, engine.spec))
@@ -69,15 +66,7 @@ class Live:
         beginning. Raises `UsageError`.
         """
         with self._lock:
-            if self._repair.broken:
-                raise UsageError(f"look {name}: there is no engine now; choose it again later.")
             self.playing.choose(name)
-
-    def change_values(self, wanted: Mapping[str, object]) -> None:
-        """See `Playing.change`. Raises `UsageError`."""
-        if self._repair.broken:
-            raise UsageError("values: there is no engine now; set them again later.")
-        self.playing.change(wanted)
 
     def apply(self, preset: Preset) -> None:
         """Change to `preset`; the look stays if it is an edit of the running one, unless it has a
@@ -133,17 +122,30 @@ class Live:
         with self._lock:
             waiting = self._pending or Pending(self.preset, self._recipe)
             recipe = self._specs.of_shape(aspect, waiting.preset, waiting.recipe)
-            spec = recipe.spec
-            if self._repair.broken or spec == waiting.spec:
+            if self._repair.broken or recipe.spec == waiting.spec:
                 return False
-            begins = spec != self._recipe.spec
+            begins = recipe.spec != self._recipe.spec
             self._wish(Pending(waiting.preset, recipe), done=0 if begins else 1)
-            if not begins:  # the picture is back in the shape of the running one
+            if begins:
+                size = f"{recipe.spec.width}x{recipe.spec.height}"
+                self._say(f"engine: the picture has another shape, for which {size} is built")
+            else:  # the picture is back in the shape of the running one
                 self._put_up(self._options.unmet(self.preset))
-        if begins:
-            size = f"{spec.width}x{spec.height}"
-            self._say(f"engine: the picture has another shape, for which {size} is built")
-        return begins
+            return begins
+
+    def adjustable(self) -> Adjustable | None:
+        """The running engine, if its size may be changed for the rate now."""
+        busy = self._pending is not None or self._repair.broken
+        return None if busy else self._specs.adjustable(self.preset, self._styling.engine.spec)
+
+    def resize(self, size: Size, why: str) -> bool:
+        """An engine of another size is built, for the rate; `why` is said. False: not now."""
+        with self._lock:
+            if self.adjustable() is None:
+                return False
+            self._wish(Pending.resized(self.preset, self._recipe, size), done=0)
+            self._say(f"engine: {why}")
+            return True
 
     def _is_shown_by_running(self, spec: EngineSpec) -> bool:
         """The running engine can show a preset of `spec`, at least until another shape is there."""
@@ -176,14 +178,16 @@ class Live:
         """What to build for `pending`. On the thread "rebuild": a device is waited for."""
         gone = self._repair.broken and self.device_is_gone()
         with self._lock:
-            if pending is self._pending and pending.mends:
-                automatic = self._specs.has_automatic_size(pending.preset)
-                spec = self._repair.following(gone=gone, automatic=automatic)
-                if spec is None:
-                    self._pending = None
-                    return []
+            mends = pending is self._pending and pending.mends
+            automatic = self._specs.has_automatic_size(pending.preset)
+            spec = self._repair.following(gone=gone, automatic=automatic) if mends else pending.spec
+            if spec is not None:
                 pending.recipe = pending.recipe.with_spec(spec)
-        return pending.left_of(pending.recipe.build_order(), done)
+        left = pending.left_of(pending.recipe.build_order(), done) if spec is not None else []
+        with self._lock:
+            if not left and pending is self._pending:
+                self._pending = None
+        return left
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
@@ -203,7 +207,7 @@ class Live:
             self._styling, self._recipe = Styling(engine, params), pending.recipe
             self._workers.infer.swap(self._styling)
             self._repair.running(pending.spec, engine.spec)
-            if pending.mends or pending.grows:
+            if pending.mends or pending.paces:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
             if following is not None:
                 self._wish(following, done=0)
@@ -228,11 +232,10 @@ class Live:
                 return
             self._pending = None
             if self._repair.broken:
-                self._repair.broke(error, other=False)
-                self._wish(Pending(self.preset, self._recipe, mends=True), done=0)
+                self.mend(error)
                 return
             spec = self._recipe.spec
-            if pending.resizes(self.preset, spec) and not pending.grows:
+            if pending.resizes(self.preset, spec) and not pending.paces:
                 self._specs.automatic.refuse((spec.width, spec.height))
             self._put_up(f"{pending.named(self.preset, spec)}: {error} The running engine stays.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
@@ -26,6 +27,7 @@ from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
+from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.rebuild import Rebuild
 from streamcam.provision.shape import ShapeWatch
 from streamcam.sink import Sink
@@ -158,7 +160,15 @@ class Opening:
         shape = ShapeWatch(aspect, live.reshape)
         stop = self._stages.stopping
         rescue = Rescue(workers, live, self._stages)
-        watchdog = Watchdog(workers, shape, rescue, (form.width, form.height), stop)
+        rate = RateWatch(
+            form.fps,
+            partial(progress_of, self._stats),
+            live.adjustable,
+            live.resize,
+            lambda: infer.crossing,
+        )
+        looks = (shape.look, rate.look)
+        watchdog = Watchdog(workers, looks, rescue, (form.width, form.height), stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:

@@ -167,7 +167,7 @@ class Pipeline:
     def change_values(self, wanted: Mapping[str, object]) -> None:
         """Change values by key, all or none, from the next frame on. Takes the time of encoding
         new words. Raises `UsageError` naming key, value and what is allowed."""
-        self._running.change_values(wanted)
+        self._running.playing.change(wanted)
 
     def prepare_values(self, wanted: Mapping[str, object]) -> None:
         """Check values and encode their words, so that changing them takes no time. Raises

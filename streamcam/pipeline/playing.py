@@ -41,18 +41,23 @@ class Playing:
         box: ParamsBox,
         lock: RLock,
         follow: Callable[[Preset, Preset], None],
+        broken: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`follow` takes over what a preset says beside look and engine: now, before."""
+        """`follow` takes over what a preset says beside look and engine: now, before. `broken`: no
+        engine runs."""
         self.preset, self.box = preset, box
         self.chosen = False
         self._lock = lock
         self._follow = follow
+        self._broken = broken
         self._changing = Lock()  # one change after another, each whole
         box.tempo = Tempo(preset.control.bpm, perf_counter(), preset.control.bar)
         _tune(box, preset)
 
     def choose(self, name: str) -> None:
         """Cross over to a look of the preset, as it is in the file. Raises `UsageError`."""
+        if self._broken():
+            raise UsageError(f"look {name}: there is no engine now; choose it again later.")
         show_look(self.box, self.preset, name)
         self.chosen = name != self.preset.name
 
@@ -82,6 +87,8 @@ class Playing:
 
         Raises `UsageError` naming key, value and what is allowed.
         """
+        if self._broken():
+            raise UsageError("values: there is no engine now; set them again later.")
         found = checked_all(wanted)
         of_preset = {key: one for key, one in found.items() if value_of(key).scope is Scope.PRESET}
         with self._held():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from threading import Event
 from time import perf_counter
 
@@ -10,7 +11,6 @@ from streamcam.frames import Frame
 from streamcam.frames.geometry import Size
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.workers import Workers
-from streamcam.provision.shape import ShapeWatch
 
 _POLL_SECONDS = 0.1  # seconds between looks
 _SLEPT_SECONDS = 1.0  # between looks; after longer ones the machine has slept
@@ -33,18 +33,18 @@ class Watchdog:
     def __init__(
         self,
         workers: Workers,
-        shape: ShapeWatch,
+        looks: Sequence[Callable[[], None]],
         rescue: Rescue,
         size: Size,
         stop: Event,
     ) -> None:
         """
-        shape    is asked on each round whether the picture has another shape
+        looks    are called on each round
         rescue   leaves what hangs and asks for another
         size     of the outputs, which the cards have
         """
         self._infer, self._post = workers.infer, workers.post
-        self._shape = shape
+        self._looks = looks
         self._notices = workers.stats.notices
         self._rescue = rescue
         self._size = size
@@ -63,7 +63,8 @@ class Watchdog:
             before = now
             self._look_after_picture(now)
             self._look_after_build()
-            self._shape.look()
+            for look in self._looks:
+                look()
 
     def _look_after_engine(self) -> None:
         taken, usual = self._infer.busy()

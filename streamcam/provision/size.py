@@ -22,6 +22,7 @@ _DEFAULT_WIDTH = 448
 _WIDEST_ON_CPU = 512
 _WIDEST_ELSEWHERE = 768
 _MARGIN = 1.15  # engine time that must remain for the rest of the program and for a busy moment
+_RELIEF = 0.9  # of a size's work is what the one below may have at most, or it is no relief
 _MEASURE_SECONDS = 0.15
 _MEASURE_RUNS = (4, 12)
 
@@ -49,7 +50,7 @@ def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
 
 def smaller_size(width: int, height: int) -> tuple[int, int] | None:
     """The size on offer below, for the same shape; None if there is none."""
-    enough = 0.9 * width * height  # less work than this, or it is no relief
+    enough = _RELIEF * width * height
     smaller = [size for size in candidates(width / height) if _area(size) <= enough]
     return smaller[-1] if smaller else None
 
@@ -106,6 +107,34 @@ def larger_size(
     return size if size is not None and _area(size) > _area(own) else None
 
 
+def smaller_that_holds(
+    own: tuple[int, int], aspect: float, seconds: float, wanted_fps: float
+) -> tuple[int, int] | None:
+    """The largest size below `own`, for a shape, that holds the rate without a margin where
+    a frame of `own` takes `seconds`, or the smallest there is; None if there is none below."""
+    smaller = [size for size in candidates(aspect) if _area(size) <= _RELIEF * _area(own)]
+    holding = [size for size in smaller if seconds * _area(size) * wanted_fps <= _area(own)]
+    best = holding or smaller[:1]
+    return best[-1] if best else None
+
+
+def next_larger(
+    own: tuple[int, int], aspect: float, seconds: float, wanted_fps: float, device: str
+) -> tuple[int, int] | None:
+    """The next size above `own`, for a shape, if it holds the rate without a margin where a
+    frame of `own` takes `seconds`; None if not, or if the device has its largest already."""
+    sizes = _up_to(widest_on(device), aspect)
+    larger = next((size for size in sizes if _area(own) <= _RELIEF * _area(size)), None)
+    if larger is None or seconds * _area(larger) * wanted_fps > _area(own):
+        return None
+    return larger
+
+
+def widest_on(device: str) -> int:
+    """Width of the largest 16:9 size that the program chooses on a device."""
+    return _WIDEST_ON_CPU if device.lower() == "cpu" else _WIDEST_ELSEWHERE
+
+
 def _affordable(
     seconds: float, at: tuple[int, int], sizes: list[tuple[int, int]], wanted_fps: float
 ) -> tuple[int, int] | None:
@@ -135,7 +164,7 @@ def build_fitting(
             lambda width, height: frame_seconds(built_at((width, height))),
             wanted_fps,
             aspect,
-            _WIDEST_ON_CPU if device.lower() == "cpu" else _WIDEST_ELSEWHERE,
+            widest_on(device),
         )
         chosen = (choice.width, choice.height)
         return built[chosen], choice

@@ -11,6 +11,7 @@ from streamcam.errors import UsageError
 from streamcam.options import Options
 from streamcam.presets import Preset
 from streamcam.provision.prompts import with_room
+from streamcam.provision.rate import Adjustable
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
 
@@ -83,6 +84,12 @@ class Specs:
         `preset` is not the program's choice."""
         self.automatic.follow(aspect)
         return recipe.at(*self.automatic.size) if self.has_automatic_size(preset) else recipe
+
+    def adjustable(self, preset: Preset, running: EngineSpec) -> Adjustable | None:
+        """The running engine, if its size for `preset` is the program's choice."""
+        if not self.has_automatic_size(preset):
+            return None
+        return Adjustable(running, self.automatic.aspect)
 
     def has_automatic_size(self, preset: Preset) -> bool:
         """Whether the program chooses it."""

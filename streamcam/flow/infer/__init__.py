@@ -77,6 +77,11 @@ class InferWorker:
         """Place frames for another view from the next one on, and for later engines."""
         self._changes.use_view(view)
 
+    @property
+    def crossing(self) -> bool:
+        """Whether one look is turning into another."""
+        return self._restyler.crossing
+
     def let_go(self) -> bool:
         """Close the engine before the next frame: the last picture stays until `swap` brings
         another one. Waits; False, and nothing done, if no frame comes or ends."""

@@ -45,6 +45,8 @@ class Restyler:
     dropped, and `drain` follows the last frame; the gate must be "always". For a file, a frame that
     waits is started before the one before it is done, so that a GPU never rests. Live, a picture
     goes out as soon as it is there; a blank one is not shown, and the one before it stays.
+
+    crossing  the last frame was restyled with other parameters than the one before it
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Restyler:
     ) -> None:
         self.engine, self._params = styling.engine, styling.params
         self.gate = gate
+        self.crossing = False
         self._stats = stats
         self._realtime = realtime
         self._size = (self.engine.spec.width, self.engine.spec.height)
@@ -86,7 +89,8 @@ class Restyler:
         """
         stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration)
         params = self._params.read(self._time_of(frame))
-        if params is not self._shown:
+        self.crossing = params is not self._shown
+        if self.crossing:
             self._shown = params
             self.gate.wake()
         size = frame.size

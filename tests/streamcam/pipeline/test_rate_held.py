@@ -1,0 +1,56 @@
+"""In a run: a size that does not hold the rate gives way to one that does; a fixed one stays."""
+
+from dataclasses import replace
+
+import pytest
+from fake_world import FakeEngine, FakeSource, make_preset
+from waiting import wait_until
+
+from streamcam.provision import rate
+
+FOREVER = 1_000_000
+
+
+class Slow(FakeEngine):
+    """On the processor; a frame takes 60 ms at 448x256, and less for a smaller one."""
+
+    def __init__(self, spec):
+        super().__init__(spec, seconds=0.06 * spec.width * spec.height / (448 * 256))
+        self.spec = replace(spec, device="CPU")
+
+
+@pytest.fixture
+def start(world, monkeypatch):
+    """A live run at 30 fps whose measurement said that 448x256 would do."""
+    monkeypatch.setattr(rate, "_SAMPLE_SECONDS", 0.4)
+    monkeypatch.setattr(rate, "_SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: 0.028)
+    world.make_engine = Slow
+
+    def go(**options):
+        world.source = FakeSource(FOREVER, pace=1 / 40)
+        preset = make_preset(output={"size": "1280x720", "fps": 30.0}, resolve={"mode": "off"})
+        pipeline = world.pipeline(**{"preset": preset, "size": None, **options})
+        pipeline.start()
+        return pipeline
+
+    return go
+
+
+def test_a_size_that_is_too_slow_gives_way_while_pictures_flow(world, start):
+    pipeline = start()
+    wait_until(lambda: len(world.engines) > 1 and world.engines[-1].runs > 2)
+    first, second = world.engines[0], world.engines[-1]
+    assert (first.spec.width, first.spec.height) == (448, 256)
+    assert second.spec.width * second.spec.height <= 448 * 256 / 0.06 / 30
+    assert first.closes == 1
+    said = next(line for line in world.said if "takes its place" in line)
+    assert said.startswith("engine: 448x256 reaches ")
+    assert pipeline.stats.snapshot().notice == ""
+
+
+def test_a_size_that_was_asked_for_stays(world, start):
+    start(size=(448, 256))
+    engine = world.engines[0]
+    wait_until(lambda: engine.runs > 40)
+    assert world.engines == [engine]

@@ -23,7 +23,7 @@ def get(
     to: To = None,
 ) -> None:
     """Show the values that can be changed while the running streamcam plays."""
-    from streamcam.web.instances import tell
+    from streamcam.web.instances import ask_all
 
     terminal = Terminal()
     targets = targets_of(to)
@@ -38,13 +38,13 @@ def get(
         else:
             raise UnknownChoice("value", key, found)
 
-    failure = tell(targets, show)
+    failure = ask_all(targets, show)
     if failure is not None:
         raise failure
 
 
 def _rows(found: dict[str, object]) -> list[tuple[str, str, str]]:
-    from streamcam.config import allowed
+    from streamcam.config.validation import allowed
     from streamcam.control.values import values
 
     known = values()

@@ -22,7 +22,7 @@ def save(
     to: To = None,
 ) -> None:
     """Write what the running streamcam plays now as a preset; comments of a file there stay."""
-    from streamcam.web.instances import tell
+    from streamcam.web.instances import ask_all
 
     terminal = Terminal(optional=True)
     targets = targets_of(to)
@@ -30,6 +30,6 @@ def save(
     def write(one: Instance) -> None:
         say_done(terminal, f"saved: {one.save(name)}", one, targets)
 
-    failure = tell(targets, write)
+    failure = ask_all(targets, write)
     if failure is not None:
         raise failure

@@ -31,7 +31,7 @@ def set_value(
     """
     from streamcam.control.fitting import typed
     from streamcam.control.values import value_of
-    from streamcam.web.instances import tell
+    from streamcam.web.instances import ask_all
 
     wanted = value_of(key)
     found = wanted.checked(typed(wanted, value))  # nothing is asked for that no program can do
@@ -42,7 +42,7 @@ def set_value(
         now = one.change_values({key: found})
         say_done(terminal, f"{key}: {shown(now.get(key, found))}", one, targets)
 
-    failure = tell(targets, change)
+    failure = ask_all(targets, change)
     if failure is not None:
         raise failure
 

@@ -88,7 +88,11 @@ class Doors:
         """For JSON: the tempo, and of each door what it does and what went wrong."""
         tempo, desk = self.desk.program.tempo, self.desk
         state: dict[str, Any] = {
-            "tempo": {"bpm": round(tempo.bpm, 2), "bar": tempo.bar, "beat": self.beat.now},
+            "tempo": {
+                "bpm": round(tempo.bpm, 2),
+                "bar": tempo.bar,
+                "beat": round(self.beat.now, 3),
+            },
             "refused": desk.refused,
             "too_many": desk.too_many,
         }

@@ -29,9 +29,12 @@ def sent(value: Value, given: object) -> object:
         return given
     if value.kind == "choice":
         return value.choices[min(max(round(given), 0), len(value.choices) - 1)]
-    kinds = {"switch": lambda: given >= 0.5, "number": lambda: float(given)}
-    kinds["integer"] = lambda: round(given)
-    return kinds[value.kind]() if value.kind in kinds else given
+    fits: dict[str, object] = {
+        "switch": given >= 0.5,
+        "number": float(given),
+        "integer": round(given),
+    }
+    return fits.get(value.kind, given)
 
 
 def turned(value: Value, share: float) -> object:

@@ -224,7 +224,7 @@ def ideals(preset, frames, size, wanted):
     from streamcam.flow.post.finish import Finish
     from streamcam.frames import Frame
     from streamcam.frames.geometry import View
-    from streamcam.looks.params import encoded
+    from streamcam.looks.aim import encoded
     from streamcam.presets import load_preset
 
     chosen, view = load_preset(preset), View(OUTPUT)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from engines.patches import Area, PatchRule, Size
 
-# Of a frame's longer and shorter side. A head with shoulders, a head, a mouth; chosen by what moves
+# Of a frame's longer and shorter side. A head with shoulders, a head, a face; chosen by what moves
 # on a talking head's clip and what each costs (tests/benchmarks/README.md).
-_SHARES = ((0.5, 1.0), (0.43, 0.75), (0.29, 0.5))
+_SHARES = ((0.5, 1.0), (0.43, 0.75), (0.36, 0.63))
 _SMALLEST = 64  # pixels: less is halo for the most part
 
 

@@ -4,10 +4,11 @@
     python tests/benchmarks/patches.py CLIP anime neon       these
     python tests/benchmarks/patches.py CLIP --size 320x176 --backend torch --sheet FOLDER
 
-CLIP is a video of somebody who talks in front of a still room; tests/data/make_talking_head.py makes
-one. Two engines restyle the frames that the gate lets pass, by turns: one whole frames, the other
-what the gate says has changed. Decibels are of PSNR to the whole frame: in what changed, in the
-least of those, and in the whole picture. --sheet writes every tenth picture beside the whole one.
+CLIP is a video of somebody who talks in front of a still room; tests/data/make_talking_head.py
+makes one. Two engines restyle the frames that the gate lets pass, by turns: one whole frames, the
+other what the gate says has changed. Decibels are of PSNR to the whole frame: in what changed, in
+the least of those, and in the whole picture. --sheet writes every tenth picture beside the whole
+one.
 """
 
 import argparse

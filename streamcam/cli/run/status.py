@@ -102,8 +102,8 @@ def plain_line(now: Snapshot) -> str:
         f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, motion {motion}, style {style}, "
         f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, partial "
-        f"{now.patched:.0%}, skipped {now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
-        f"{f', memory {now.memory}' if now.memory else ''}"
+        f"{now.patched:.0%}, skipped {now.skipped:.0%}, dropped {now.dropped}, repeats "
+        f"{now.repeats}{f', memory {now.memory}' if now.memory else ''}"
     )
 
 

@@ -208,9 +208,9 @@ class Engine(Protocol):
         """Wait for the oldest frame that was started; its `out_HWC`. Raises `EngineFailed`."""
         ...
 
-    def prepare_patches(self) -> None:
-        """Make ready what `changed` needs, in seconds; before, or without, frames are computed
-        whole. From any thread, beside frames. Raises `BackendUnavailable`."""
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
+        """Make ready what `changed` needs, if a frame had a use for it and this engine can. Takes
+        seconds, from any thread, beside frames. What hinders it is logged: frames stay whole."""
         ...
 
     def restart(self) -> None:

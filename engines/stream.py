@@ -5,6 +5,7 @@ Names: S denoising steps, K = S − 1 frames in flight, C latent channels, h×w 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Area, Embedding, Engine, EngineSpec, Params
+from engines.api import UNWATCHED, Area, Embedding, Engine, EngineSpec, Params, Watch
 from engines.backends import Runner, patchable
-from engines.errors import InvalidSpec
+from engines.errors import EngineError, InvalidSpec
 from engines.memory import hold, let_go
 from engines.model import Model
 from engines.patches.patcher import Patcher
@@ -22,6 +23,8 @@ from engines.prompts import PromptEncoder
 from engines.step.noise import SeedNoise
 from engines.step.schedule import StepCoefficients, timesteps_from_t_index
 from engines.step.signature import LEVELS
+
+logger = logging.getLogger("engines.stream")
 
 
 class StreamEngine:
@@ -114,10 +117,18 @@ class StreamEngine:
             self._patcher.show(out, area)
         return out
 
-    def prepare_patches(self) -> None:
-        if self._patcher is not None:
-            for size in self._patcher.sizes:
-                self._runner.add_patch(size)
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
+        patcher, runner = self._patcher, self._runner
+        if patcher is None:
+            return
+        try:
+            for size in patcher.missing(runner.patches):
+                if not watch.wanted():
+                    return
+                runner.add_patch(size)
+        except EngineError as error:
+            patcher.give_up()
+            logger.warning("frames are restyled whole, since a part cannot be: %s", error)
 
     def restart(self) -> None:
         self._cold = True

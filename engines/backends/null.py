@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Area, Embedding, Engine, EngineSpec, Params
+from engines.api import UNWATCHED, Area, Embedding, Engine, EngineSpec, Params, Watch
 from engines.prompts.syntax import parse
 
 _PROMPT_SHAPE = (1, 4)
@@ -65,7 +65,7 @@ class NullEngine:
     def finish(self) -> NDArray[np.uint8]:
         return self._pictures.popleft()
 
-    def prepare_patches(self) -> None:
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
         """It has none."""
 
     def restart(self) -> None:

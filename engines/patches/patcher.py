@@ -20,20 +20,19 @@ Conditioning = Mapping[str, NDArray[np.float32]]
 
 
 class Patcher:
-    """Of one engine with one step; used by its thread.
-
-    sizes  of the patches that a runner should have
-    """
+    """Of one engine with one step; used by its thread, but for `missing`."""
 
     def __init__(self, frame: Size, downscale: int, rule: PatchRule) -> None:
         """`downscale`: frame pixels per latent pixel."""
-        self.sizes = patch_sizes(frame, rule)
+        self._sizes = patch_sizes(frame, rule)
+        self._wanted = False  # a frame came for which a patch would have done
+        self._gave_up = False
         self._frame = frame
         self._downscale = downscale
         self._rule = rule
         self._layer = PatchLayer(frame, rule)
         self._patches = {
-            (width, height): np.empty((height, width, 3), np.uint8) for width, height in self.sizes
+            (width, height): np.empty((height, width, 3), np.uint8) for width, height in self._sizes
         }
         self._last: NDArray[np.uint8] | None = None  # the picture shown last
         self._in_a_row = 0
@@ -48,7 +47,20 @@ class Patcher:
         """
         if self._last is None or self._in_a_row >= _REFRESH:
             return None
+        if not self._wanted:
+            place = place_patch(changed, self._frame, self._sizes, self._rule)
+            self._wanted = place is not None
         return place_patch(changed, self._frame, ready, self._rule)
+
+    def missing(self, ready: Sequence[Size]) -> list[Size]:
+        """The sizes that the runner should have besides, if any is of use. From any thread."""
+        if self._gave_up or not self._wanted:
+            return []
+        return [size for size in self._sizes if size not in ready]
+
+    def give_up(self) -> None:
+        """A runner cannot have them: nothing is missing any more. From any thread."""
+        self._gave_up = True
 
     def patch(self, area: Area) -> NDArray[np.uint8]:
         """Where the runner is to write that part of the picture."""

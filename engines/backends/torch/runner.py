@@ -118,6 +118,13 @@ class TorchRunner(DeviceRunner):
         if self._whole is not None:
             self._parts = {**self._parts, size: bound}
 
+    def close(self) -> None:
+        self._part = None
+        super().close()
+        streams, self._captured_on = self._captured_on, ()
+        for stream in streams:
+            stream.close()
+
 
 def _bound(
     step: FrameStep,

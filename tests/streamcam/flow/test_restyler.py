@@ -12,7 +12,7 @@ from engines.backends.null import NullEngine
 from streamcam.flow.infer.restyler import Restyler
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame
-from streamcam.frames.geometry import View
+from streamcam.frames.geometry import Box, View
 from streamcam.gate import open_gate
 from streamcam.looks.look import Look
 from streamcam.looks.params import ParamsBox
@@ -30,6 +30,7 @@ class Script:
     verdicts: list
     wakes: int = 0
     similarity: float = 0.0
+    changed: Box | None = None
 
     def passes(self, pixels):
         return self.verdicts.pop(0) if self.verdicts else True
@@ -97,10 +98,10 @@ class Queueing(NullEngine):
         super().__init__(spec)
         self.calls = []
 
-    def start(self, frame_HWC, params, out_HWC=None):
+    def start(self, frame_HWC, params, out_HWC=None, changed=None):
         assert len(self._pictures) < 2
         self.calls.append("start")
-        super().start(frame_HWC, params, out_HWC)
+        super().start(frame_HWC, params, out_HWC, changed)
 
     def finish(self):
         self.calls.append("finish")

@@ -9,7 +9,7 @@ from streamcam.frames import FramePool, Pixels
 from streamcam.frames.geometry import Box, Placement, Size, View
 from streamcam.frames.scaling import Scaler
 
-_BLEED = 1  # pixels by which scaling mixes what changed with what is beside it
+_BLEED = 2  # source pixels that scaling mixes with one on either side, at most
 
 
 class EngineInput:
@@ -85,6 +85,7 @@ def _placed(first: int, count: int, seen: int, place: tuple[int, int, int]) -> t
            What reaches the picture's edge is repeated beyond it. At least one pixel is meant
     """
     start, length, whole = place
-    begin = min(max(first * length // seen - _BLEED, 0), length - 1)
-    end = max(min(-(-(first + count) * length // seen) + _BLEED, length), begin + 1)
+    bleed = -(-_BLEED * length // seen)
+    begin = min(max(first * length // seen - bleed, 0), length - 1)
+    end = max(min(-(-(first + count) * length // seen) + bleed, length), begin + 1)
     return (start + begin if begin else 0), (start + end if end < length else whole)

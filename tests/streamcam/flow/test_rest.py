@@ -78,3 +78,7 @@ def test_a_new_look_does_not_disturb_it(scene):
     scene.frames(60)
     scene.rest.wake()
     assert not scene.rest.passes(PIXELS)
+
+
+def test_what_changed_is_the_gates_to_say(scene):
+    assert scene.rest.changed == scene.changed

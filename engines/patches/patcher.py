@@ -25,7 +25,7 @@ class Patcher:
     def __init__(self, frame: Size, downscale: int, rule: PatchRule) -> None:
         """`downscale`: frame pixels per latent pixel."""
         self._sizes = patch_sizes(frame, rule)
-        self._wanted = False  # a frame came for which a patch would have done
+        self._wanted: frozenset[Size] = frozenset()  # each the smallest that a frame had use for
         self._gave_up = False
         self._frame = frame
         self._downscale = downscale
@@ -47,16 +47,19 @@ class Patcher:
         """
         if self._last is None or self._in_a_row >= _REFRESH:
             return None
-        if not self._wanted:
-            place = place_patch(changed, self._frame, self._sizes, self._rule)
-            self._wanted = place is not None
+        best = place_patch(changed, self._frame, self._sizes, self._rule)
+        if best is None:
+            return None
+        size = (best.width, best.height)
+        if size in ready:
+            return best
+        self._wanted |= {size}
         return place_patch(changed, self._frame, ready, self._rule)
 
     def missing(self, ready: Sequence[Size]) -> list[Size]:
-        """The sizes that the runner should have besides, if any is of use. From any thread."""
-        if self._gave_up or not self._wanted:
-            return []
-        return [size for size in self._sizes if size not in ready]
+        """The sizes that the runner should have besides, large first. From any thread."""
+        wanted = frozenset() if self._gave_up else self._wanted.difference(ready)
+        return [size for size in self._sizes if size in wanted]
 
     def give_up(self) -> None:
         """A runner cannot have them: nothing is missing any more. From any thread."""

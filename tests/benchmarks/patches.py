@@ -29,8 +29,6 @@ from streamcam.gate import open_gate
 from streamcam.looks.params import encoded
 from streamcam.presets import load_preset, preset_names
 
-POLICY = "similarity"
-
 
 @dataclass
 class Turn:
@@ -74,29 +72,32 @@ def clip_frames(path, count):
 
 
 def turns(whole, ours, preset, frames, sheet):
-    """A Turn for every frame that passes once patches are there."""
-    size = whole.spec.width, whole.spec.height
-    fit = EngineInput(size, View(frames[0].shape[1::-1]))
-    gate = open_gate(POLICY, preset.gate, 0)
+    """A Turn for every frame that passes, in a second round: the first finds out which patches are
+    of use."""
     looks = [encoded(preset.look(), engine.encode) for engine in (whole, ours)]
-    ready = False
-    for number, frame in enumerate(frames):
-        if not gate.passes(frame):
-            continue
-        given, _ = fit(frame)
-        area = None if gate.changed is None else fit.area(gate.changed)
+    for given, area, _ in passing(ours, preset, frames):
+        timed(ours, given, looks[1], area)
+    ours.prepare_patches()
+    ours.restart()
+    for given, area, number in passing(ours, preset, frames):
         expected, whole_ms = timed(whole, given, looks[0], None)
         picture, ours_ms = timed(ours, given, looks[1], area)
-        if not ready:
-            ours.prepare_patches()
-            ready = area is not None
-            continue
         inside = psnr(area.of(picture), area.of(expected)) if ours.patched else None
         yield Turn(whole_ms, ours_ms, ours.patched, inside, psnr(picture, expected))
         if sheet is not None and number % 10 == 0:
             sheet.mkdir(parents=True, exist_ok=True)
             both = cv2.cvtColor(np.hstack([picture, expected]), cv2.COLOR_RGB2BGR)
             cv2.imwrite(str(sheet / f"{preset.name}-{number:04}.png"), both)
+
+
+def passing(engine, preset, frames):
+    """The engine's input, what changed of it, and its number."""
+    fit = EngineInput((engine.spec.width, engine.spec.height), View(frames[0].shape[1::-1]))
+    gate = open_gate("similarity", preset.gate, 0)
+    for number, frame in enumerate(frames):
+        if gate.passes(frame):
+            given, _ = fit(frame)
+            yield given, None if gate.changed is None else fit.area(gate.changed), number
 
 
 def timed(engine, frame, look, area):

@@ -7,14 +7,23 @@ from numpy.typing import NDArray
 
 from engines.backends import Conditioning
 from engines.backends.openvino.graphs import ov
+from engines.backends.openvino.statistics import STATISTICS
 from engines.step.signature import Signature
 
 
 class BoundStep:
-    """Tensors are bound by address; those of the conditioning, when they are other ones."""
+    """Tensors are bound by address; those of the conditioning, when they are other ones.
 
-    def __init__(self, compiled: ov.CompiledModel, step: Signature) -> None:
+    knows_statistics  it writes those of a whole frame, or reads them for a part
+    """
+
+    def __init__(
+        self, compiled: ov.CompiledModel, step: Signature, statistics: ov.Tensor | None = None
+    ) -> None:
         self.request: ov.InferRequest = compiled.create_infer_request()
+        self.knows_statistics = statistics is not None
+        if statistics is not None:
+            self.request.set_tensor(STATISTICS, statistics)
         self._step = step
         self._given: dict[str, NDArray[np.float32]] = {}
         self._dtypes = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +67,6 @@ class OpenVinoRunner:
         step = frame_step_signature(model, spec)
         shapes = input_shapes(step, model, spec)
         graph = read_graph(core, model, frame_step_graph(spec), shapes)
-        self._statistics: ov.Tensor | None = None
-        if patchable(model, spec):
-            keep_statistics(graph)
         compiled = compile_graph(core, graph, spec, device)
         self.device = device
         self.execution = "compile"
@@ -80,11 +78,12 @@ class OpenVinoRunner:
             )
         self._made_of = (core, model, spec, shapes)
         self._signature = step
+        self._statistics: ov.Tensor | None = None  # of `add_patch` alone
+        self._has_statistics = False  # a whole frame has written them
+        self._lock = Lock()
+        # Replaced under _lock, by `add_patch` and `close`; read without it.
         self._whole: BoundStep | None = BoundStep(compiled, step)
-        self._parts: dict[Size, BoundStep] = {}  # replaced as a whole, by whoever adds one
-        if patchable(model, spec):
-            self._statistics = _tensor_like(compiled.output(STATISTICS))
-            self._whole.request.set_tensor(STATISTICS, self._statistics)
+        self._parts: dict[Size, BoundStep] = {}
         # The state is written into one set of tensors while it is read from the other.
         self._states = [
             {name: _tensor_like(compiled.input(name)) for name in step.state} for _ in range(2)
@@ -126,22 +125,30 @@ class OpenVinoRunner:
                 for name, tensor in slot.items():
                     tensor.data[...] = newest[name].data
         self._infer(bound)
+        self._has_statistics |= bound.knows_statistics
         self._frames += 1
 
     @property
     def patches(self) -> Sequence[Size]:
-        return tuple(self._parts)
+        """None before there are statistics of a frame."""
+        return tuple(self._parts) if self._has_statistics else ()
 
     def add_patch(self, size: Size) -> None:
         core, model, spec, shapes = self._made_of
-        if self._statistics is None:
+        if size in self._parts or not patchable(model, spec):
             return
-        graph = read_graph(core, model, frame_step_graph(spec), patch_shapes(shapes, model, size))
+        name = frame_step_graph(spec)
+        if self._statistics is None:
+            # Only now: most engines never need them, and compiling them takes a tenth longer.
+            graph = read_graph(core, model, name, shapes)
+            keep_statistics(graph)
+            compiled = compile_graph(core, graph, spec, self.device)
+            self._statistics = _tensor_like(compiled.output(STATISTICS))
+            self._use(BoundStep(compiled, self._signature, self._statistics))
+        graph = read_graph(core, model, name, patch_shapes(shapes, model, size))
         take_statistics(graph)
-        bound = BoundStep(compile_graph(core, graph, spec, self.device), self._signature)
-        bound.request.set_tensor(STATISTICS, self._statistics)
-        if self._whole is not None:
-            self._parts = {**self._parts, size: bound}
+        compiled = compile_graph(core, graph, spec, self.device)
+        self._use(BoundStep(compiled, self._signature, self._statistics), size)
 
     def state(self) -> State:
         held = self._states[self._frames % 2]
@@ -167,12 +174,23 @@ class OpenVinoRunner:
     def close(self) -> None:
         self._states.clear()
         self._features.clear()
-        self._parts = {}
-        self._whole = self._text_request = self._text = None
+        with self._lock:
+            self._whole, self._parts = None, {}
+        self._text_request = self._text = None
 
     def _slot(self, age: int) -> int:
         """Where the feature maps of `age` frames ago lie."""
         return (self._frames - age) % len(self._features)
+
+    def _use(self, bound: BoundStep, part: Size | None = None) -> None:
+        """From the next frame on, unless the engine was closed meanwhile."""
+        with self._lock:
+            if self._whole is None:
+                return
+            if part is None:
+                self._whole = bound
+            else:
+                self._parts = {**self._parts, part: bound}
 
     def _bound_for(self, size: Size) -> BoundStep:
         whole = self._whole

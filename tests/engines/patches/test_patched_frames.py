@@ -55,9 +55,8 @@ def engine(engines):
 
 @pytest.fixture
 def bare(backend):
-    """Without patches, and with few to make."""
+    """Without patches."""
     engine = build(replace(SPEC, backend=backend))
-    engine._patcher._sizes = engine._patcher._sizes[-1:]
     yield engine
     engine.close()
 
@@ -66,9 +65,12 @@ def ready(engine):
     frame = photo(WIDTH, HEIGHT)
     look = params(engine)
     engine.run(frame, look)
-    shown(engine, frame, look, CHANGED)
-    assert not engine.patched, "nothing is compiled yet"
+    for changed in (CHANGED, Area(0, 0, 20, 20), Area(200, 0, 120, HEIGHT)):
+        shown(engine, frame, look, changed)
+        assert not engine.patched, "nothing is compiled yet"
     engine.prepare_patches()
+    engine.run(frame, look)
+    assert len(engine._runner.patches) == 3
 
 
 def params(engine, prompt=LOOKS["anime"], **values):
@@ -250,3 +252,15 @@ def test_an_engine_may_be_closed_while_its_patches_are_made(bare):
     making.join(60)
     assert not making.is_alive()
     assert bare._runner.patches == ()
+
+
+def test_no_patch_is_computed_before_there_are_statistics_for_it(bare, engines):
+    """The first frame after they were made ready, with no whole one in between."""
+    before, after = moved()
+    look = params(bare)
+    bare.run(before, look)
+    shown(bare, before, look, CHANGED)
+    bare.prepare_patches()
+    picture = shown(bare, after, look, CHANGED)
+    expected = engines[1].run(after, params(engines[1]))
+    assert psnr(CHANGED.of(picture), CHANGED.of(expected)) >= 38.0

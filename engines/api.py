@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import InvalidSpec, quoted
+from engines.patches import Area as Area  # `start` takes one
 from engines.ranges import CHUNKS, DELTA, GUIDANCE, SEED, STEPS, STRENGTH, why_not_size
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
 Precision = Literal["auto", "float32", "bfloat16", "float16", "fp8"]
 Execution = Literal["auto", "eager", "graph", "compile"]
+Picture = NDArray[np.uint8]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -157,14 +159,16 @@ UNWATCHED = Watch()  # a build that no caller follows
 class Engine(Protocol):
     """A built engine. `run` and `close` belong to one thread; `encode` may be called from any.
 
-    spec   with every "auto" replaced by what was chosen
-    delay  frames between an input and the output that shows it: S − 1 when batching is "stream"
-    label  model, backend, device and precision for people
+    spec     with every "auto" replaced by what was chosen
+    delay    frames between an input and the output that shows it: S − 1 when batching is "stream"
+    label    model, backend, device and precision for people
+    patched  of the last finished frame only a part was computed
     """
 
     spec: EngineSpec
     delay: int
     label: str
+    patched: bool
 
     def encode(self, prompt: str) -> Embedding:
         """A prompt for `Params`, in the syntax of engines/prompts/syntax; cached.
@@ -174,12 +178,7 @@ class Engine(Protocol):
         """
         ...
 
-    def run(
-        self,
-        frame_HWC: NDArray[np.uint8],
-        params: Params,
-        out_HWC: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.uint8]:
+    def run(self, frame_HWC: Picture, params: Params, out_HWC: Picture | None = None) -> Picture:
         """Restyle one RGB frame of the spec's size into `out_HWC` (a new array if None).
 
         The first call fills every slot of the stream batch from its frame, so the first
@@ -190,20 +189,28 @@ class Engine(Protocol):
 
     def start(
         self,
-        frame_HWC: NDArray[np.uint8],
+        frame_HWC: Picture,
         params: Params,
-        out_HWC: NDArray[np.uint8] | None = None,
+        out_HWC: Picture | None = None,
+        changed: Area | None = None,
     ) -> None:
         """Begin what `run` does. On a GPU the caller goes on while it computes; elsewhere the work
         may be done before this returns.
 
         At most IN_FLIGHT frames may be started and not finished. A second one's upload and the
         caller's own work then hide behind the first. `frame_HWC` is the caller's again on return.
+        `changed`: but for this area the frame is as the one before it. Then no more need be
+        computed, and the rest of the picture is of the one before, as `finish` returned it.
         """
         ...
 
-    def finish(self) -> NDArray[np.uint8]:
+    def finish(self) -> Picture:
         """Wait for the oldest frame that was started; its `out_HWC`. Raises `EngineFailed`."""
+        ...
+
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
+        """Make ready what `changed` needs, if a frame had a use for it and this engine can. Takes
+        seconds, from any thread, beside frames. What hinders it is logged: frames stay whole."""
         ...
 
     def restart(self) -> None:
@@ -211,17 +218,14 @@ class Engine(Protocol):
         ...
 
     def take_over(self, other: Engine) -> bool:
-        """Go on with the frames in flight of `other`, which ran last on this thread.
-
-        False, and nothing done, if it is not the same model in the same shape.
-        """
+        """Go on with the frames in flight of `other`, which ran last on this thread. False, and
+        nothing done, if it is not the same model in the same shape."""
         ...
 
     def stage_ms(self) -> Mapping[str, float]:
         """Milliseconds of each stage of the last finished frame, by name, in order.
 
-        Empty before the first and for backends that do not measure. From any thread.
-        """
+        Empty before the first and for backends that do not measure. From any thread."""
         ...
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ Names: S denoising steps, K = S − 1 frames in flight, C latent channels, h×w 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,15 +13,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding, Engine, EngineSpec, Params
-from engines.backends import Runner
-from engines.errors import InvalidSpec
+from engines.api import UNWATCHED, Area, Embedding, Engine, EngineSpec, Params, Watch
+from engines.backends import Runner, patchable
+from engines.errors import EngineError, InvalidSpec
 from engines.memory import hold, let_go
 from engines.model import Model
+from engines.patches.patcher import Patcher
 from engines.prompts import PromptEncoder
 from engines.step.noise import SeedNoise
 from engines.step.schedule import StepCoefficients, timesteps_from_t_index
 from engines.step.signature import LEVELS
+
+logger = logging.getLogger("engines.stream")
 
 
 class StreamEngine:
@@ -49,7 +53,10 @@ class StreamEngine:
         self._noise = SeedNoise(_noise_shape(spec, model))
         self._params: Params | None = None
         self._cold = True
-        self._pictures: deque[NDArray[np.uint8]] = deque()  # of frames started and not finished
+        self.patched = False
+        self._patcher = _patcher(spec, model)
+        # Of frames started and not finished: where each picture goes, and what part was computed.
+        self._pictures: deque[tuple[NDArray[np.uint8], Area | None]] = deque()
         self._conditioning: dict[str, NDArray[np.float32]] = {}
         if model.pooled:
             # SDXL's sizes: of the original, what was cut off it, and of the picture.
@@ -77,6 +84,7 @@ class StreamEngine:
         frame_HWC: NDArray[np.uint8],
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
+        changed: Area | None = None,
     ) -> None:
         """Raises `InvalidSpec` for a frame that `run` would not take."""
         if frame_HWC.shape != (self.spec.height, self.spec.width, 3) or frame_HWC.dtype != np.uint8:
@@ -87,16 +95,40 @@ class StreamEngine:
         out = np.empty_like(frame_HWC) if out_HWC is None else out_HWC
         if params is not self._params:
             self._take(params)
+            changed = None
         self._line_up()
-        self._runner.start(frame_HWC, self._conditioning, out, cold=self._cold)
-        self._pictures.append(out)
+        patcher, area = self._patcher, None
+        if patcher is not None and changed is not None and not (self._cold or self._pictures):
+            area = patcher.area(changed, self._runner.patches)
+        if patcher is None or area is None:
+            self._runner.start(frame_HWC, self._conditioning, out, cold=self._cold)
+        else:
+            given, patch = patcher.conditioning(self._conditioning, area), patcher.patch(area)
+            self._runner.start(area.of(frame_HWC), given, patch, cold=False)
+        self._pictures.append((out, area))
         self._in_flight = self._wanted
         self._cold = False
 
     def finish(self) -> NDArray[np.uint8]:
-        out = self._pictures.popleft()
+        out, area = self._pictures.popleft()
         self._runner.finish()
+        self.patched = area is not None
+        if self._patcher is not None:
+            self._patcher.show(out, area)
         return out
+
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
+        patcher, runner = self._patcher, self._runner
+        if patcher is None:
+            return
+        try:
+            for size in patcher.missing(runner.patches):
+                if not watch.wanted():
+                    return
+                runner.add_patch(size)
+        except EngineError as error:
+            patcher.give_up()
+            logger.warning("frames are restyled whole, since a part cannot be: %s", error)
 
     def restart(self) -> None:
         self._cold = True
@@ -160,6 +192,12 @@ class StreamEngine:
             fresh, flying = getattr(wanted, name), getattr(rows, name)
             now[name] = fresh if rows is wanted else np.concatenate([fresh[:1], flying[1:]])
         now["next_a_K"], now["next_b_K"] = wanted.a_S[1:], wanted.b_S[1:]
+
+
+def _patcher(spec: EngineSpec, model: Model) -> Patcher | None:
+    if model.patches is None or not patchable(model, spec):
+        return None
+    return Patcher((spec.width, spec.height), model.downscale, model.patches)
 
 
 def _shape(spec: EngineSpec) -> EngineSpec:

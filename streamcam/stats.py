@@ -24,8 +24,10 @@ class Snapshot:
                                  new pictures only
     style_latency_ms_p50, _p95   likewise from the capture of the frame that the engine restyled:
                                  motion is as old as the first, its look as the second
-    engine_ms_p50, _p95          one Engine.run
+    engine_ms_p50, _p95          one Engine.run of a whole frame
     resolve_ms_p50               one picture made of the newest frame and the newest picture
+    patched                      share of the restyled frames of which only a part was computed
+    patch_ms_p50                 one Engine.run of those
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
     memory                       of the engine's device, taken by all programs: "5.1/8.0 GiB"
@@ -46,6 +48,8 @@ class Snapshot:
     engine_ms_p50: float
     engine_ms_p95: float
     resolve_ms_p50: float
+    patched: float
+    patch_ms_p50: float
     skipped: float
     dropped: int
     repeats: int
@@ -66,8 +70,8 @@ class Snapshot:
 class Stats:
     """Counters, rates and durations by name. Every method may be called from any thread.
 
-    Counts used by the stages: "in", "engine", "skipped", "out", "repeats". Durations in
-    seconds: "motion", "style" (latencies), "engine", "resolve".
+    Counts used by the stages: "in", "engine", "patched", "skipped", "out", "repeats". Durations in
+    seconds: "motion", "style" (latencies), "engine", "patch", "resolve".
     """
 
     def __init__(self) -> None:
@@ -143,6 +147,8 @@ class Stats:
                 engine_ms_p50=engine[0],
                 engine_ms_p95=engine[1],
                 resolve_ms_p50=resolve[0],
+                patched=self._counts["patched"] / max(passed, 1),
+                patch_ms_p50=self._ms("patch")[0],
                 skipped=skipped / max(passed + skipped, 1),
                 dropped=sum(queue.dropped for queue in self._drop_sources),
                 repeats=self._counts["repeats"],

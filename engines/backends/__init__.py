@@ -6,7 +6,7 @@ A backend's `runner.py` has what `Backend` says, and its `cost.py` says what a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
@@ -18,11 +18,18 @@ from engines.api import Embedding, EngineSpec, Watch
 from engines.errors import BackendUnavailable, quoted
 from engines.memory import Need
 from engines.model import Model
+from engines.patches import Size
 
 Conditioning = Mapping[str, NDArray[np.float32]]
 # What the next frame will find of those before it: the inputs `Signature.state` by name, and each
 # of `Signature.delayed` with one more axis in front, the frames in flight from the newest on.
 State = Mapping[str, NDArray[np.float32]]
+
+
+def patchable(model: Model, spec: EngineSpec) -> bool:
+    """Whether parts of a frame may be restyled alone: the family says how, and with one step there
+    are no frames in flight, whose parts would have to fit each other."""
+    return model.patches is not None and spec.steps == 1
 
 
 class Runner(Protocol):
@@ -31,11 +38,13 @@ class Runner(Protocol):
     `start`, `finish` and `close` belong to one thread, `encode_tokens` to any.
 
     precision, device, execution  what "auto" became
+    patches  sizes (width, height) that `start` takes beside the spec's
     """
 
     precision: str
     device: str
     execution: str
+    patches: Sequence[Size]
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """The text encoders: one chunk of a prompt, with a row of tokens for each of the N."""
@@ -51,6 +60,9 @@ class Runner(Protocol):
     ) -> None:
         """Begin one frame, with the inputs that `frame_step.Signature` names.
 
+        A frame of a size in `patches` is a part of one: its noise is that part's, and its networks
+        normalise by the statistics of the last whole frame.
+
         An array of `conditioning` is uploaded again only when it is another object than on the
         call before. `cold` starts the stream batch from this frame. `frame_HWC` is read before
         this returns, `out_HWC` written by `finish` at the latest. At most IN_FLIGHT frames are
@@ -63,6 +75,11 @@ class Runner(Protocol):
 
         Raises `EngineFailed`.
         """
+        ...
+
+    def add_patch(self, size: Size) -> None:
+        """Make ready another of `patches`. From any thread, beside frames; nothing happens where
+        `patchable` says no, or once it is closed. Raises `BackendUnavailable`."""
         ...
 
     def state(self) -> State:

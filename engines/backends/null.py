@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding, Engine, EngineSpec, Params
+from engines.api import UNWATCHED, Area, Embedding, Engine, EngineSpec, Params, Watch
 from engines.prompts.syntax import parse
 
 _PROMPT_SHAPE = (1, 4)
@@ -23,6 +23,7 @@ class NullEngine:
             spec, backend="null", device="CPU", precision="float32", execution="eager"
         )
         self.delay = spec.steps - 1 if spec.batching == "stream" else 0
+        self.patched = False
         self.label = "null (shows its input; for tests)"
         self._flight: list[NDArray[np.uint8]] = []
         self._pictures: deque[NDArray[np.uint8]] = deque()
@@ -56,11 +57,16 @@ class NullEngine:
         frame_HWC: NDArray[np.uint8],
         params: Params,
         out_HWC: NDArray[np.uint8] | None = None,
+        changed: Area | None = None,
     ) -> None:
+        """All is done here, whatever changed."""
         self._pictures.append(self.run(frame_HWC, params, out_HWC))
 
     def finish(self) -> NDArray[np.uint8]:
         return self._pictures.popleft()
+
+    def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
+        """It has none."""
 
     def restart(self) -> None:
         self._flight.clear()

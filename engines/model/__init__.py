@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 from engines.api import EngineSpec
 from engines.errors import ModelUnavailable, reason
+from engines.patches import PatchRule
 from engines.step.schedule import NoiseSchedule
 
 FP8 = ".fp8"  # ends the name of a quantised graph
@@ -43,6 +44,7 @@ class Model:
     features         channels and downscale of each feature map of the detail path, small first
     schedule         ᾱ and the prediction type
     timesteps        maps (strength, steps) to timesteps, strongest first
+    patches          how parts of a frame are restyled alone; None: never
     """
 
     name: str
@@ -61,6 +63,7 @@ class Model:
     timesteps: Timesteps
     loras: tuple[tuple[Path, float], ...] = ()
     plans: Plans | None = None
+    patches: PatchRule | None = None
 
     def files(self) -> list[Path]:
         """Those that shape its networks and text encoders, without LoRAs: weights, then

@@ -42,6 +42,14 @@ def input_shapes(step: Signature, model: Model, spec: EngineSpec) -> dict[str, S
     return shapes
 
 
+def patch_shapes(shapes: Shapes, model: Model, size: tuple[int, int]) -> dict[str, Shape]:
+    """`input_shapes` of a step for parts of a frame, (width, height), from those for whole ones."""
+    width, height = size
+    rows, channels = shapes["noise_SChw"][:2]
+    noise = (rows, channels, height // model.downscale, width // model.downscale)
+    return {**shapes, "frame_HWC": (height, width, 3), "noise_SChw": noise}
+
+
 def latent_shape(model: Model, spec: EngineSpec, rows: int) -> Shape:
     """latent_RChw."""
     scale = model.downscale

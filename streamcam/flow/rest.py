@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from streamcam.frames import Pixels
+from streamcam.frames.geometry import Box
 from streamcam.gate import Gate
 from streamcam.notices import Notice, NoticeBoard
 
@@ -34,6 +35,10 @@ class Rest:
         self._clock = clock
         self._alone_since: float | None = None
         self._asleep = False
+
+    @property
+    def changed(self) -> Box | None:
+        return self._gate.changed
 
     def passes(self, pixels: Pixels) -> bool:
         if self._watched():

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from streamcam import plugins
 from streamcam.frames import Pixels
+from streamcam.frames.geometry import Box
 
 
 class GateSettings(Protocol):
@@ -26,6 +27,12 @@ class GateSettings(Protocol):
 
 class Gate(Protocol):
     """Decides frame by frame. Used by the thread "infer" alone; never keeps the pixels."""
+
+    @property
+    def changed(self) -> Box | None:
+        """Where a frame that has just passed differs from what the engine has seen; None: all of
+        it may."""
+        ...
 
     def passes(self, pixels: Pixels) -> bool:
         """True: run the engine on this (H, W, 3) uint8 frame. False: the last picture will do."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from streamcam.frames import Pixels
+from streamcam.frames.geometry import Box
 from streamcam.gate import Gate, GateSettings
 
 
 class Always:
     """Lets everything pass and looks at nothing."""
+
+    changed: Box | None = None
 
     def passes(self, pixels: Pixels) -> bool:
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 from random import Random
 
 from streamcam.frames import Pixels
+from streamcam.frames.geometry import Box
 from streamcam.frames.motion import Motion
 from streamcam.gate import Gate, GateSettings
 
@@ -20,6 +21,7 @@ class SimilarityGate:
         self._threshold = settings.threshold
         self._max_skip = settings.max_skip
         self._drain = drain
+        self.changed: Box | None = None
         self._motion = Motion()
         self._random = Random(_SEED)
         self._skipped = 0  # in a row
@@ -27,7 +29,12 @@ class SimilarityGate:
 
     def passes(self, pixels: Pixels) -> bool:
         """A frame that passes on its own account owes `drain` more."""
-        if not self._may_skip(self._motion.similarity(pixels)):
+        similarity = self._motion.similarity(pixels)
+        limit = self._limit(similarity)
+        self.changed = None
+        if similarity <= limit:
+            if not self._owed:
+                self.changed = self._motion.changed(limit)
             self._owed = self._drain
         elif self._owed:
             self._owed -= 1
@@ -37,17 +44,18 @@ class SimilarityGate:
         else:
             self._owed = self._drain  # a forced frame is a picture that must come out, too
         self._skipped = 0
-        self._motion.keep()
+        self._motion.keep(self.changed)
         return True
 
     def wake(self) -> None:
         self._owed = self._drain + 1
 
-    def _may_skip(self, similarity: float) -> bool:
+    def _limit(self, similarity: float) -> float:
+        """The similarity up to which this frame, or a part of one, must pass: θ, or for a frame
+        above it anything from θ to 1."""
         if similarity <= self._threshold:
-            return False
-        chance = (similarity - self._threshold) / (1.0 - self._threshold)
-        return self._random.random() < chance
+            return self._threshold
+        return self._threshold + self._random.random() * (1.0 - self._threshold)
 
 
 def open_gate(settings: GateSettings, drain: int) -> Gate:

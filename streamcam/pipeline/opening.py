@@ -104,7 +104,7 @@ class Opening:
             broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
         infer.passthrough = options.preset.on_error == "passthrough"
-        rebuild = Rebuild()
+        rebuild = Rebuild(in_calm=infer.prepare_patches)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from time import perf_counter
 
@@ -16,6 +17,7 @@ from streamcam.stage import Abandoned
 # What a build can end with that leaves the running engine unharmed: a named error, or what
 # compilers and drivers raise when memory, a file or the device lets them down.
 _FAILURES = (EngineError, RuntimeError, MemoryError, OSError)
+_CALM_SECONDS = 10.0  # without a wish, after which work that improves the running engine may begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,9 +46,13 @@ class Rebuild:
     A build that does not return can be left with its thread: `abandon`, then `work` on another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_calm: Callable[[Watch], None] = lambda _watch: None) -> None:
+        """`in_calm`: called on the thread when there was no wish for ten seconds, and again after
+        ten more. Raises nothing, and ends early where its watch says so, for a wish."""
+        self._in_calm = in_calm
         self._wishes: Ring[Wish] = Ring()
         self._newest: Wish | None = None
+        self._closed = False
         self._lock = Lock()
         # Protected by _lock; `silent` reads the second without it:
         self._shift: object = None  # of the thread that works; another one ends
@@ -85,11 +91,14 @@ class Rebuild:
         with self._lock:
             self._shift = shift
         while True:
-            wish = self._wishes.get()
-            if wish is None or wish is not self._newest:
+            wish = self._wishes.get(_CALM_SECONDS)
+            if wish is not None and wish is not self._newest:
                 continue
             self._heard = perf_counter()
-            self._serve(wish)
+            if wish is None:
+                self._in_calm(Watch(wanted=partial(self._is_calm, self._newest)))
+            else:
+                self._serve(wish)
             with self._lock:
                 if shift is not self._shift:
                     raise Abandoned
@@ -98,7 +107,7 @@ class Rebuild:
     def close(self) -> None:
         """End `work`, at once or after the build that is under way, whose engine is closed. One
         that takes minutes ends at once: its watch says that it is not wanted."""
-        self._newest = None
+        self._newest, self._closed = None, True
         self._wishes.close()
 
     def _serve(self, wish: Wish) -> None:
@@ -127,6 +136,11 @@ class Rebuild:
             return False
         self._heard = perf_counter()
         return True
+
+    def _is_calm(self, before: Wish | None) -> bool:
+        """Nothing else is wanted than `before`. Whoever asks is alive."""
+        self._heard = perf_counter()
+        return self._newest is before and not self._closed
 
     def _hand_over(self, wish: Wish, engine: Engine, *, last: bool) -> None:
         if wish is not self._newest:

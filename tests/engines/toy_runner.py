@@ -46,6 +46,7 @@ def toy_model(networks):
         latent_channels=CHANNELS,
         downscale=8,
         features=networks.features,
+        patches=None,
         schedule=SCHEDULE,
         timesteps=lambda strength, steps: spread_timesteps(900 * strength, 10, steps),
     )

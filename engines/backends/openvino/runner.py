@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.api import Embedding, EngineSpec, Watch
-from engines.backends import Conditioning, State
-from engines.backends.openvino.graphs import choose_device, ov, precision_of
+from engines.backends import Conditioning, State, patchable
+from engines.backends.openvino.bound_step import BoundStep
+from engines.backends.openvino.graphs import (
+    choose_device,
+    compile_graph,
+    ov,
+    precision_of,
+    read_graph,
+)
 from engines.backends.openvino.kept import compiled_graph
+from engines.backends.openvino.statistics import STATISTICS, keep_statistics, take_statistics
 from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.graphs.export import with_graphs
 from engines.memory import Need, memory_of
 from engines.model import Model, frame_step_graph
 from engines.model.footprint import parameters, working_bytes
-from engines.model.shapes import frame_step_signature, input_shapes
+from engines.model.shapes import frame_step_signature, input_shapes, patch_shapes
 from engines.model.shared import Shared, weights_key
+from engines.patches import Size
 
 
 def prepared(model: Model, spec: EngineSpec, watch: Watch) -> Model:
@@ -56,8 +66,8 @@ class OpenVinoRunner:
     def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
         step = frame_step_signature(model, spec)
         shapes = input_shapes(step, model, spec)
-        graph = (frame_step_graph(spec), shapes)
-        compiled = compiled_graph(core, model, graph, spec, device)
+        graph = read_graph(core, model, frame_step_graph(spec), shapes)
+        compiled = compile_graph(core, graph, spec, device)
         self.device = device
         self.execution = "compile"
         self.precision = precision_of(compiled)
@@ -66,12 +76,14 @@ class OpenVinoRunner:
                 f"precision {quoted(spec.precision)}: {device} has no such arithmetic and would "
                 f"compute in {self.precision}. Use 'auto' or {quoted(self.precision)}."
             )
+        self._made_of = (core, model, spec, shapes)
         self._signature = step
-        self._request: ov.InferRequest | None = compiled.create_infer_request()
-        self._given: dict[str, NDArray[np.float32]] = {}
-        self._dtypes = {
-            name: compiled.input(name).element_type.to_dtype() for name in step.conditioning
-        }
+        self._statistics: ov.Tensor | None = None  # of `add_patch` alone
+        self._has_statistics = False  # a whole frame has written them
+        self._lock = Lock()
+        # Replaced under _lock, by `add_patch` and `close`; read without it.
+        self._whole: BoundStep | None = BoundStep(compiled, step)
+        self._parts: dict[Size, BoundStep] = {}
         # The state is written into one set of tensors while it is read from the other.
         self._states = [
             {name: _tensor_like(compiled.input(name)) for name in step.state} for _ in range(2)
@@ -103,21 +115,40 @@ class OpenVinoRunner:
         cold: bool,
     ) -> None:
         """The work is done when this returns."""
-        request = self._request
-        if request is None:
-            raise EngineFailed(_CLOSED)
-        request.set_tensor("frame_HWC", ov.Tensor(frame_HWC, shared_memory=True))
-        request.set_tensor("image_HWC", ov.Tensor(out_HWC, shared_memory=True))
-        self._condition(request, conditioning, cold=cold)
+        bound = self._bound_for((frame_HWC.shape[1], frame_HWC.shape[0]))
+        bound.bind(frame_HWC, conditioning, out_HWC, cold=cold)
         if cold and self._features:
             # The detail path has nothing from K frames ago yet: this frame's maps stand in.
-            self._infer(request)
+            self._infer(bound)
             newest = self._features[self._frames % len(self._features)]
             for slot in self._features:
                 for name, tensor in slot.items():
                     tensor.data[...] = newest[name].data
-        self._infer(request)
+        self._infer(bound)
+        self._has_statistics |= bound.knows_statistics
         self._frames += 1
+
+    @property
+    def patches(self) -> Sequence[Size]:
+        """None before there are statistics of a frame."""
+        return tuple(self._parts) if self._has_statistics else ()
+
+    def add_patch(self, size: Size) -> None:
+        core, model, spec, shapes = self._made_of
+        if size in self._parts or not patchable(model, spec):
+            return
+        name = frame_step_graph(spec)
+        if self._statistics is None:
+            # Only now: most engines never need them, and compiling them takes a tenth longer.
+            graph = read_graph(core, model, name, shapes)
+            keep_statistics(graph)
+            compiled = compile_graph(core, graph, spec, self.device)
+            self._statistics = _tensor_like(compiled.output(STATISTICS))
+            self._use(BoundStep(compiled, self._signature, self._statistics))
+        graph = read_graph(core, model, name, patch_shapes(shapes, model, size))
+        take_statistics(graph)
+        compiled = compile_graph(core, graph, spec, self.device)
+        self._use(BoundStep(compiled, self._signature, self._statistics), size)
 
     def state(self) -> State:
         held = self._states[self._frames % 2]
@@ -141,27 +172,34 @@ class OpenVinoRunner:
         return {}
 
     def close(self) -> None:
-        self._given.clear()
         self._states.clear()
         self._features.clear()
-        self._request = self._text_request = self._text = None
+        with self._lock:
+            self._whole, self._parts = None, {}
+        self._text_request = self._text = None
 
     def _slot(self, age: int) -> int:
         """Where the feature maps of `age` frames ago lie."""
         return (self._frames - age) % len(self._features)
 
-    def _condition(
-        self, request: ov.InferRequest, conditioning: Conditioning, *, cold: bool
-    ) -> None:
-        for name in self._signature.conditioning:
-            value = _COLD[cold] if name == "cold" else conditioning[name]
-            if self._given.get(name) is not value:
-                dtype = self._dtypes[name]  # int32 for timesteps, float32 for all others
-                request.set_tensor(name, ov.Tensor(np.ascontiguousarray(value, dtype)))
-                self._given[name] = value
+    def _use(self, bound: BoundStep, part: Size | None = None) -> None:
+        """From the next frame on, unless the engine was closed meanwhile."""
+        with self._lock:
+            if self._whole is None:
+                return
+            if part is None:
+                self._whole = bound
+            else:
+                self._parts = {**self._parts, part: bound}
 
-    def _infer(self, request: ov.InferRequest) -> None:
-        frame = self._frames
+    def _bound_for(self, size: Size) -> BoundStep:
+        whole = self._whole
+        if whole is None:
+            raise EngineFailed(_CLOSED)
+        return self._parts.get(size, whole)
+
+    def _infer(self, bound: BoundStep) -> None:
+        frame, request = self._frames, bound.request
         if self._states:
             read, write = self._states[frame % 2], self._states[(frame + 1) % 2]
             for name in self._signature.state:
@@ -198,7 +236,6 @@ def _text_key(model: Model, spec: EngineSpec, device: str) -> tuple[object, ...]
 
 
 _CLOSED = "the engine is closed; build another one"
-_COLD = {True: np.ones(1, np.float32), False: np.zeros(1, np.float32)}
 
 
 def _tensor_like(port: ov.ConstOutput) -> ov.Tensor:

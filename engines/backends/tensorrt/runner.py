@@ -21,7 +21,7 @@ from engines.backends.tensorrt.flavour import Flavour, open_flavour
 from engines.backends.tensorrt.plan_process import with_plans
 from engines.backends.tensorrt.text import PlannedText
 from engines.backends.torch.cuda import CudaStream, capture, warm_up
-from engines.backends.torch.device_runner import DeviceRunner
+from engines.backends.torch.device_runner import Bound, DeviceRunner
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.memory import free_bytes, give_back, limit_to_free
 from engines.backends.torch.placement import Placement
@@ -107,7 +107,7 @@ def load_runner(
             _text_key(model.plans, device), lambda: _load_text(flavour, model, device)
         )
     placement = replace(placement, execution=execution)
-    return DeviceRunner(placement, stream, buffers, phases, text)
+    return DeviceRunner(placement, stream, Bound(buffers, phases), text)
 
 
 def _device(spec: EngineSpec) -> torch.device:

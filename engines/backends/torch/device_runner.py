@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from engines.backends.torch.memory import give_back_later
 from engines.backends.torch.placement import Placement
 from engines.backends.torch.stream import DeviceStream
 from engines.errors import EngineFailed
+from engines.patches import Size
 
 _CLOSED = "the engine is closed; build another one"
 
@@ -32,6 +33,14 @@ class TextEncoders(Protocol):
         ...
 
 
+class Bound(NamedTuple):
+    """A frame step for one size of frames: its buffers, and one function for each of their phases,
+    in the order of frames, that queues the step over them."""
+
+    buffers: FrameBuffers
+    phases: Sequence[Callable[[], None]]
+
+
 class DeviceRunner:
     """The state never leaves the device."""
 
@@ -39,22 +48,27 @@ class DeviceRunner:
         self,
         placement: Placement,
         stream: DeviceStream,
-        buffers: FrameBuffers,
-        phases: Sequence[Callable[[], None]],
+        whole: Bound,
         text: TextEncoders | None,
     ) -> None:
-        """`phases`: one function for each of `buffers.phases`, in the order of frames; queues the
-        step over the buffers."""
         self.precision = placement.precision
         self.device = str(placement.device)
         self.execution = placement.execution
         self._placement = placement
         self._stream = stream
-        self._buffers: FrameBuffers | None = buffers
-        self._phases = list(phases)
+        self._whole: Bound | None = whole
+        self._parts: dict[Size, Bound] = {}  # replaced as a whole, by whoever adds one
         self._text = text
         self._frames = 0
-        self._pictures: deque[NDArray[np.uint8]] = deque()  # of frames started and not finished
+        # Of frames started and not finished: where each picture goes, and out of which buffers.
+        self._pictures: deque[tuple[NDArray[np.uint8], FrameBuffers]] = deque()
+
+    @property
+    def patches(self) -> Sequence[Size]:
+        return tuple(self._parts)
+
+    def add_patch(self, size: Size) -> None:
+        """Plans have none: where they run, a frame takes a few milliseconds."""
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         text = self._text
@@ -72,35 +86,37 @@ class DeviceRunner:
         *,
         cold: bool,
     ) -> None:
-        buffers, stream = self._open_buffers(), self._stream
+        bound, stream = self._bound_for((frame_HWC.shape[1], frame_HWC.shape[0])), self._stream
+        buffers = bound.buffers
         with failures_as(EngineFailed, self._placement), stream.current():
             stream.begin()
             buffers.fill(frame_HWC, conditioning)
             stream.mark()
             buffers.start_upload(cold=cold)
             stream.mark()
-            self._advance(buffers, cold=cold)
+            self._advance(bound, cold=cold)
             stream.mark()
             buffers.start_download()
             stream.mark()
-        self._pictures.append(out_HWC)
+        self._pictures.append((out_HWC, buffers))
 
     def finish(self) -> None:
         """The host waits once: for the download."""
-        out_HWC = self._pictures.popleft()
+        self._open()
+        out_HWC, buffers = self._pictures.popleft()
         with failures_as(EngineFailed, self._placement):
             slot = self._stream.wait()
-        self._open_buffers().picture_into(out_HWC, slot)
+        buffers.picture_into(out_HWC, slot)
 
     @torch.inference_mode()
     def state(self) -> State:
         with failures_as(EngineFailed, self._placement), self._stream.current():
-            return self._open_buffers().state(self._frames)
+            return self._open().buffers.state(self._frames)
 
     @torch.inference_mode()
     def restore(self, state: State) -> None:
         with failures_as(EngineFailed, self._placement), self._stream.current():
-            self._open_buffers().restore(state, self._frames)
+            self._open().buffers.restore(state, self._frames)
 
     def stage_ms(self) -> Mapping[str, float]:
         """Upload, step and download, by the device's own clock where it has one."""
@@ -109,25 +125,31 @@ class DeviceRunner:
     def close(self) -> None:
         """Memory that torch does not use then is free for other programs a moment later."""
         text, self._text = self._text, None
-        buffers, self._buffers = self._buffers, None
-        self._phases = []  # let go first: a device that failed raises below
+        whole, self._whole = self._whole, None
+        self._parts = {}  # let go first: a device that failed raises below
         if text is not None:
             text.close()
-        if buffers is not None:
+        if whole is not None:
             self._stream.close()
-            del buffers, text
+            self._pictures.clear()
+            del whole, text
             give_back_later(self._placement.device)
 
-    def _open_buffers(self) -> FrameBuffers:
-        if self._buffers is None:
+    def _open(self) -> Bound:
+        if self._whole is None:
             raise EngineFailed(_CLOSED)
-        return self._buffers
+        return self._whole
 
-    def _advance(self, buffers: FrameBuffers, *, cold: bool) -> None:
+    def _bound_for(self, size: Size) -> Bound:
+        whole = self._open()
+        return self._parts.get(size, whole)
+
+    def _advance(self, bound: Bound, *, cold: bool) -> None:
+        buffers, phases = bound
         phase = self._frames % buffers.phases
         self._frames += 1
         if cold and buffers.detailed:
             # The detail path has nothing from K frames ago yet: this frame's maps stand in.
-            self._phases[phase]()
+            phases[phase]()
             buffers.fill_ring(phase)
-        self._phases[phase]()
+        phases[phase]()

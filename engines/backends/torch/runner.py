@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from engines.api import EngineSpec, Watch
+from engines.backends import patchable
 from engines.backends.torch.accumulation import (
     half_accumulation,
     is_faster,
@@ -20,7 +22,7 @@ from engines.backends.torch.accumulation import (
 )
 from engines.backends.torch.buffers import CopiedBuffers
 from engines.backends.torch.cuda import CudaStream, capture, open_stream
-from engines.backends.torch.device_runner import DeviceRunner, TextEncoders
+from engines.backends.torch.device_runner import Bound, DeviceRunner, TextEncoders
 from engines.backends.torch.failures import failures_as
 from engines.backends.torch.memory import limit_to_free
 from engines.backends.torch.memory import needs as needs  # part of the contract
@@ -30,8 +32,10 @@ from engines.backends.torch.text import TextNetwork
 from engines.backends.torch.weights import load_weights
 from engines.errors import BackendUnavailable
 from engines.model import Model
-from engines.model.shapes import Shapes, input_shapes
-from engines.step.frame_step import FrameStep
+from engines.model.shapes import Shapes, input_shapes, patch_shapes
+from engines.patches import Size
+from engines.step.frame_step import FrameStep, Networks
+from engines.step.statistics import given_statistics, keeping_statistics
 
 Step = Callable[..., tuple[Tensor, ...]]
 
@@ -48,33 +52,94 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
     placement = place(spec)
     if placement.device.type == "cpu" and spec.threads:
         torch.set_num_threads(spec.threads)  # of the process: torch has no narrower setting
+    # To compile takes a minute or two for each size.
+    patched = patchable(model, spec) and placement.execution != "compile"
     with failures_as(BackendUnavailable, placement):
         limit_to_free(placement.device)
         weights = load_weights(model, placement)
-        step = FrameStep(
-            weights.networks,
-            steps=spec.steps,
-            guidance_mode=spec.guidance_mode,
-            batching=spec.batching,
-            dtype=placement.dtype,
-        )
+        networks = keeping_statistics(weights.networks) if patched else weights.networks
+        step = _step(networks, spec, placement)
         text = TextNetwork(weights, open_stream(placement.device))
-    return TorchRunner(step, input_shapes(step.signature, model, spec), placement, text)
+    shapes = input_shapes(step.signature, model, spec)
+    part = None
+    if patched:
+        of_size = partial(patch_shapes, shapes, model)
+        part = Part(_step(given_statistics(networks), spec, placement), of_size)
+    return TorchRunner(step, shapes, placement, text, part)
+
+
+def _step(networks: Networks, spec: EngineSpec, placement: Placement) -> FrameStep:
+    return FrameStep(
+        networks,
+        steps=spec.steps,
+        guidance_mode=spec.guidance_mode,
+        batching=spec.batching,
+        dtype=placement.dtype,
+    )
+
+
+class Part(NamedTuple):
+    """The frame step for parts of a frame, and its inputs' shapes for a part's size."""
+
+    step: FrameStep
+    shapes: Callable[[Size], Shapes]
 
 
 class TorchRunner(DeviceRunner):
     def __init__(
-        self, step: FrameStep, shapes: Shapes, placement: Placement, text: TextEncoders | None
+        self,
+        step: FrameStep,
+        shapes: Shapes,
+        placement: Placement,
+        text: TextEncoders | None,
+        part: Part | None = None,
     ) -> None:
         """`step` is on the device already. Warms it up, and captures or compiles it.
+
+        part  None: frames are computed whole
 
         Raises `BackendUnavailable` if that does not work.
         """
         stream = open_stream(placement.device, urgent=True)
-        with failures_as(BackendUnavailable, placement), stream.current():
-            buffers = CopiedBuffers(step.signature, shapes, placement, stream)
-            phases = _prepare(step, buffers, placement, stream)
-        super().__init__(placement, stream, buffers, phases, text)
+        whole = _bound(step, shapes, placement, (stream, stream))
+        super().__init__(placement, stream, whole, text)
+        self._part = part
+        # cuBLAS captures a stream's workspace, so nobody else may be given such a stream.
+        self._captured_on: tuple[DeviceStream, ...] = ()
+
+    def add_patch(self, size: Size) -> None:
+        """Prepared on a stream of its own, beside frames, and run on theirs."""
+        part, placement = self._part, self._placement
+        if part is None:
+            return
+        beside = open_stream(placement.device)
+        bound = _bound(part.step, part.shapes(size), placement, (self._stream, beside))
+        self._captured_on = (*self._captured_on, beside)
+        if self._whole is not None:
+            self._parts = {**self._parts, size: bound}
+
+    def close(self) -> None:
+        self._part = None
+        super().close()
+        streams, self._captured_on = self._captured_on, ()
+        for stream in streams:
+            stream.close()
+
+
+def _bound(
+    step: FrameStep,
+    shapes: Shapes,
+    placement: Placement,
+    streams: tuple[DeviceStream, DeviceStream],
+) -> Bound:
+    """`step` over buffers of its own. `streams`: that of the frames, and that to prepare on.
+
+    Raises `BackendUnavailable`.
+    """
+    frames, beside = streams
+    with failures_as(BackendUnavailable, placement), beside.current():
+        buffers = CopiedBuffers(step.signature, shapes, placement, frames)
+        return Bound(buffers, _prepare(step, buffers, placement, beside))
 
 
 @torch.inference_mode()

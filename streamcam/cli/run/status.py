@@ -101,9 +101,9 @@ def plain_line(now: Snapshot) -> str:
     return (
         f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, motion {motion}, style {style}, "
-        f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, skipped "
-        f"{now.skipped:.0%}, dropped {now.dropped}, repeats {now.repeats}"
-        f"{f', memory {now.memory}' if now.memory else ''}"
+        f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, partial "
+        f"{now.patched:.0%}, skipped {now.skipped:.0%}, dropped {now.dropped}, repeats "
+        f"{now.repeats}{f', memory {now.memory}' if now.memory else ''}"
     )
 
 
@@ -169,6 +169,7 @@ def _parts(now: Snapshot) -> list[Text]:
             (" ms, ", "dim"),
             (f"{now.resolve or 'off':6}", "bold"),
         ),
+        Text.assemble(("partial ", "dim"), (f"{now.patched:4.0%}", "bold")),
         Text.assemble(("skipped ", "dim"), (f"{now.skipped:4.0%}", "bold")),
         Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),
         Text.assemble(("repeats ", "dim"), (str(now.repeats), "bold")),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Event, Lock
 from time import perf_counter
 
-from engines.api import Engine
+from engines.api import Engine, Watch
 from engines.errors import EngineFailed
 from streamcam.errors import told
 from streamcam.flow.infer.changes import Changes, OpenGate
@@ -86,6 +86,12 @@ class InferWorker:
         """Close the engine before the next frame: the last picture stays until `swap` brings
         another one. Waits; False, and nothing done, if no frame comes or ends."""
         return self._changes.let_go()
+
+    def prepare_patches(self, watch: Watch) -> None:
+        """Let the engine make ready what frames with little motion need: see `Engine`. Takes
+        seconds; frames go on meanwhile."""
+        if not self._broken:
+            self._restyler.engine.prepare_patches(watch)
 
     def busy(self) -> tuple[float, float | None]:
         """Seconds that the current frame has taken so far, and that a frame usually takes: None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import cv2
 
+from engines.api import Area
 from streamcam.frames import FramePool, Pixels
 from streamcam.frames.geometry import Box, Placement, Size, View
 from streamcam.frames.scaling import Scaler
+
+_BLEED = 2  # source pixels that scaling mixes with one on either side, at most
 
 
 class EngineInput:
@@ -46,6 +49,17 @@ class EngineInput:
             _repeat_edges(fitted, placement.placed)
         return fitted, placement
 
+    def area(self, changed: Box) -> Area:
+        """Where the engine's input differs if the frame that was fitted last does in `changed`."""
+        placement = self._placement
+        assert placement is not None
+        seen, placed = placement.visible, placement.placed
+        across = (changed.left - seen.left, changed.width, seen.width)
+        down = (changed.top - seen.top, changed.height, seen.height)
+        left, right = _placed(*across, (placed.left, placed.width, self._engine[0]))
+        top, bottom = _placed(*down, (placed.top, placed.height, self._engine[1]))
+        return Area(left, top, right - left, bottom - top)
+
     def _plan_for(self, source: Size) -> Placement:
         placement = self._placement = self._view.place(source, self._engine)
         # A frame of the engine's size may have its visible part where the engine takes it from.
@@ -62,3 +76,16 @@ def _repeat_edges(pixels: Pixels, picture: Box) -> None:
     right, bottom = picture.left + picture.width, picture.top + picture.height
     around = (picture.top, height - bottom, picture.left, width - right)
     cv2.copyMakeBorder(picture.of(pixels), *around, cv2.BORDER_REPLICATE, dst=pixels)
+
+
+def _placed(first: int, count: int, seen: int, place: tuple[int, int, int]) -> tuple[int, int]:
+    """Where `count` of `seen` pixels, from `first` on, begin and end along a side of the input.
+
+    place  where that side of the picture begins in the input, its length there and the input's.
+           What reaches the picture's edge is repeated beyond it. At least one pixel is meant
+    """
+    start, length, whole = place
+    bleed = -(-_BLEED * length // seen)
+    begin = min(max(first * length // seen - bleed, 0), length - 1)
+    end = max(min(-(-(first + count) * length // seen) + bleed, length), begin + 1)
+    return (start + begin if begin else 0), (start + end if end < length else whole)

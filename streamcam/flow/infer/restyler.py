@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple
 
-from engines.api import IN_FLIGHT, Params
+from engines.api import IN_FLIGHT, Area, Params
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.infer.styling import Styling
@@ -106,7 +106,8 @@ class Restyler:
         self._input, placement = self._fit(frame.pixels)
         made_of = MadeOf(self._input, params, None if self._realtime else frame.pixels)
         self._flight.append((stamp, Shown(placement, made_of)))
-        return self._run(self._input, params)
+        changed = None if self.gate.changed is None else self._fit.area(self.gate.changed)
+        return self._run(self._input, params, changed)
 
     def continue_with(self, following: Styling) -> bool:
         """Run another engine on the frames in flight, live, if it can take them over."""
@@ -143,9 +144,9 @@ class Restyler:
             if frame is not None:
                 yield frame
 
-    def _run(self, pixels: Pixels, params: Params) -> Frame | None:
+    def _run(self, pixels: Pixels, params: Params, changed: Area | None = None) -> Frame | None:
         began = perf_counter()
-        self.engine.start(pixels, params, self._pool.take())
+        self.engine.start(pixels, params, self._pool.take(), changed)
         self._blocked += perf_counter() - began
         self._started += 1
         if self._started == (1 if self._realtime else IN_FLIGHT):
@@ -155,8 +156,12 @@ class Restyler:
     def _finish(self) -> Frame | None:
         began = perf_counter()
         picture = self.engine.finish()
-        self._stats.took("engine", self._blocked + perf_counter() - began)
+        # What holds the rate and what is hung is judged by whole frames: any may be one.
+        took = "patch" if self.engine.patched else "engine"
+        self._stats.took(took, self._blocked + perf_counter() - began)
         self._stats.count("engine")
+        if self.engine.patched:
+            self._stats.count("patched")
         self._blocked = 0.0
         self._started -= 1
         self._runs += 1

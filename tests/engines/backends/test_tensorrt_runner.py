@@ -197,7 +197,7 @@ def test_that_takes_two_buffers_of_the_host(late, tmp_path, monkeypatch, lacking
     eager = toy_engine(bench.networks, SPEC)
     expected = [eager.run(frame, params) for frame, params, _ in edits(6)]
     engine = bench.engine()
-    buffers = engine._runner._buffers
+    buffers = engine._runner._whole.buffers
     if lacking == "upload":
         buffers.frame._hosts[1], buffers.frame._views[1] = (
             buffers.frame._hosts[0],
@@ -494,7 +494,7 @@ def test_every_context_has_run_as_it_will_and_is_waited_for(graphs, tmp_path, mo
         lambda stream: waits.append([context.runs for context in bench.trt.contexts]),
     )
     engine = bench.engine(flavour)
-    assert len(engine._runner._phases) == 4
+    assert len(engine._runner._whole.phases) == 4
     assert [context.runs for context in bench.trt.contexts][:4] == [3 + (flavour == CLASSIC)] * 4
     assert [3] * 4 in [runs[:4] for runs in waits], "waited for after the last"
     if flavour == RTX:

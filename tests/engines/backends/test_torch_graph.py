@@ -55,7 +55,7 @@ def edits(count, seed=5):
 
 
 def addresses(engine):
-    buffers = engine._runner._buffers
+    buffers = engine._runner._whole.buffers
     tensors = [t for phase in range(buffers.phases) for t in buffers.inputs(phase)]
     return [t.data_ptr() for t in (*tensors, buffers.image, *buffers._downloads)]
 
@@ -146,7 +146,7 @@ def test_only_what_changed_is_uploaded(graphs, monkeypatch):
         return set(uploaded)
 
     first = uploads(params)
-    assert first == {*engine._runner._buffers._staged, "frame_HWC"}
+    assert first == {*engine._runner._whole.buffers._staged, "frame_HWC"}
     assert uploads(params) == {"frame_HWC"}
     same = replace(params, delta=params.delta)
     assert uploads(same) == {"frame_HWC"}, "other Params with the same values"
@@ -163,7 +163,8 @@ def test_a_frame_allocates_nothing_outside_the_step(graphs):
     given = list(edits(4))
     for frame, params, _ in given:
         engine.run(frame, params)
-    engine._runner._phases = [lambda: None] * 3
+    whole = engine._runner._whole
+    engine._runner._whole = whole._replace(phases=[lambda: None] * 3)
     seen = []
 
     class Watch(TorchDispatchMode):

@@ -74,7 +74,7 @@ def test_closing_frees_the_networks_and_the_buffers():
     frame, params, _ = next(edits(1))
     engine.run(frame, params)
     runner = engine._runner
-    freed = [weakref.ref(runner._buffers), weakref.ref(runner._phases[0].args[0])]
+    freed = [weakref.ref(runner._whole.buffers), weakref.ref(runner._whole.phases[0].args[0])]
     engine.close()
     engine.close()
     gc.collect()

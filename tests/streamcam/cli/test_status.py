@@ -27,6 +27,8 @@ NOW = Snapshot(
     engine_ms_p50=33.1,
     engine_ms_p95=37.0,
     resolve_ms_p50=5.0,
+    patched=0.803,
+    patch_ms_p50=12.0,
     skipped=0.124,
     dropped=3,
     repeats=14,
@@ -51,16 +53,17 @@ def drawn(now: Snapshot, width: int, *, with_keys: bool = True, preset: Preset =
 def test_the_line_in_plain_text() -> None:
     assert plain_line(NOW) == (
         "1:23 look sunset, in 30.0, engine 27.1, out 30.0 fps, motion 41 ms (p95 59), "
-        "style 101 ms (p95 123), engine 33 ms, resolve guided, skipped 12%, dropped 3, repeats 14"
+        "style 101 ms (p95 123), engine 33 ms, resolve guided, partial 80%, skipped 12%, "
+        "dropped 3, repeats 14"
     )
 
 
 def test_on_a_wide_terminal() -> None:
     assert drawn(NOW, 110).splitlines() == [
         "── ● anime · sunset " + "─" * 82 + " 1:23 ──",
-        "in 30.0 → engine 27.1 → out 30.0 fps │ motion  41 ms, style 101 ms, guided │ skipped  12%"
-        " │ dropped 3",
-        "repeats 14",
+        "in 30.0 → engine 27.1 → out 30.0 fps │ motion  41 ms, style 101 ms, guided │ partial  80%"
+        " │ skipped  12%",
+        "dropped 3 │ repeats 14",
         " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  f freeze  c card  o off  q quit ",
     ]
 

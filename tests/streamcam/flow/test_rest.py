@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamcam.flow.rest import Rest
+from streamcam.frames.geometry import Box
 from streamcam.notices import NoticeBoard
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
@@ -11,6 +12,8 @@ PIXELS = np.zeros((4, 4, 3), np.uint8)
 
 class Scene:
     """A gate that lets everything pass, a clock, and viewers."""
+
+    changed = Box(1, 2, 3, 4)
 
     def __init__(self):
         self.now, self.viewers, self.wakes, self.looks = 100.0, 0, 0, 0
@@ -75,3 +78,7 @@ def test_a_new_look_does_not_disturb_it(scene):
     scene.frames(60)
     scene.rest.wake()
     assert not scene.rest.passes(PIXELS)
+
+
+def test_what_changed_is_the_gates_to_say(scene):
+    assert scene.rest.changed == scene.changed

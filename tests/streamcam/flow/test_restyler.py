@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.api import EngineSpec
+from engines.api import Area, EngineSpec
 from engines.backends.null import NullEngine
 from streamcam.flow.infer.restyler import Restyler
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame
-from streamcam.frames.geometry import View
+from streamcam.frames.geometry import Box, View
 from streamcam.gate import open_gate
 from streamcam.looks.look import Look
 from streamcam.looks.params import ParamsBox
@@ -30,6 +30,7 @@ class Script:
     verdicts: list
     wakes: int = 0
     similarity: float = 0.0
+    changed: Box | None = None
 
     def passes(self, pixels):
         return self.verdicts.pop(0) if self.verdicts else True
@@ -97,10 +98,10 @@ class Queueing(NullEngine):
         super().__init__(spec)
         self.calls = []
 
-    def start(self, frame_HWC, params, out_HWC=None):
+    def start(self, frame_HWC, params, out_HWC=None, changed=None):
         assert len(self._pictures) < 2
         self.calls.append("start")
-        super().start(frame_HWC, params, out_HWC)
+        super().start(frame_HWC, params, out_HWC, changed)
 
     def finish(self):
         self.calls.append("finish")
@@ -255,3 +256,43 @@ def test_files_fade_by_their_own_time():
         restyler.restyle(_frame(seq))
     expected = [0.2, *np.linspace(0.2, 0.6, 11), 0.6]
     assert seen == pytest.approx(expected)
+
+
+class Partial(NullEngine):
+    """Notes what it is told has changed; says of such frames that it computed a part."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.told = []
+
+    def start(self, frame_HWC, params, out_HWC=None, changed=None):
+        self.told.append(changed)
+        self.patched = changed is not None
+        super().start(frame_HWC, params, out_HWC, changed)
+
+
+def test_the_engine_is_told_what_changed_in_its_own_pixels():
+    stats, engine = Stats(), Partial(SPEC)
+    box = ParamsBox(engine.encode, Look("plain", "a photo"))
+    gate = Script([])
+    restyler = Restyler(Styling(engine, box), gate, stats, VIEW, realtime=True)
+    restyler.restyle(_frame(0, (256, 256)))
+    gate.changed = Box(64, 128, 40, 20)
+    restyler.restyle(_frame(1, (256, 256)))
+    gate.changed = None
+    restyler.restyle(_frame(2, (256, 256)))
+    assert engine.told == [None, Area(31, 63, 22, 12), None]
+    assert (stats.total("engine"), stats.total("patched")) == (3, 1)
+    reading = stats.snapshot()
+    assert reading.patched == pytest.approx(1 / 3)
+    assert reading.patch_ms_p50 > 0
+
+
+def test_the_time_of_a_part_does_not_pass_for_that_of_a_frame():
+    """What holds the rate is judged by frames that are computed whole."""
+    stats, engine = Stats(), Partial(SPEC)
+    box = ParamsBox(engine.encode, Look("plain", "a photo"))
+    gate = Script([], changed=Box(0, 0, 8, 8))
+    restyler = Restyler(Styling(engine, box), gate, stats, VIEW, realtime=True)
+    restyler.restyle(_frame(0))
+    assert stats.snapshot().engine_ms_p50 == 0.0

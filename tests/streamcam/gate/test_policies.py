@@ -192,3 +192,89 @@ def test_a_gate_takes_pictures_whose_size_changes_and_keeps_none(policy):
 def test_an_unknown_policy_is_refused_with_the_known_ones():
     with pytest.raises(UnknownChoice, match="'similarity'"):
         open_gate("similarty", Settings(), drain=0)
+
+
+def _holds(box, left, top, width, height):
+    return (
+        box.left <= left
+        and box.top <= top
+        and left + width <= box.left + box.width
+        and top + height <= box.top + box.height
+    )
+
+
+@pytest.mark.parametrize("policy", SPARING)
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.tuples(st.integers(64, 1300), st.integers(36, 800)),
+    place=st.tuples(st.floats(0, 0.8), st.floats(0, 0.8)),
+    share=st.tuples(st.floats(0.15, 0.2), st.floats(0.15, 0.2)),
+)
+def test_what_moved_is_in_what_changed_and_not_much_more(policy, size, place, share):
+    gate = open_gate(policy, Settings(), drain=0)
+    still = np.full((size[1], size[0], 3), 90, np.uint8)
+    assert gate.passes(still)
+    assert gate.changed is None, "the first frame is new everywhere"
+    left, top = (int(at * side) for at, side in zip(place, size, strict=True))
+    width, height = (int(of * side) for of, side in zip(share, size, strict=True))
+    moved = still.copy()
+    moved[top : top + height, left : left + width] = 190
+    assert gate.passes(moved)
+    box = gate.changed
+    assert _holds(box, left, top, width, height)
+    assert box.left + box.width <= size[0]
+    assert box.top + box.height <= size[1]
+    # A window of four of 64x36 on each side, and where a thumbnail's pixels begin.
+    assert box.width <= width + 9 * size[0] / 64
+    assert box.height <= height + 9 * size[1] / 36
+
+
+@pytest.mark.parametrize("policy", SPARING)
+def test_what_the_engine_did_not_see_still_counts_as_changed(policy):
+    """A corner fades while a mouth moves elsewhere: the part that is processed leaves it behind,
+    until it has changed enough itself."""
+    gate = open_gate(policy, Settings(), drain=0)
+    gate.passes(_scene())
+    seen_at = []
+    for number in range(60):
+        picture = _scene().astype(np.float32)
+        picture[:20, :40] -= number / 2
+        picture[60:75, 110:140] = 30 if number % 2 else 220
+        assert gate.passes(picture.astype(np.uint8))
+        if gate.changed is not None and _holds(gate.changed, 10, 5, 10, 5):
+            seen_at.append(number)
+    assert 3 <= len(seen_at) <= 12
+    gaps = np.diff([0, *seen_at])
+    assert gaps.max() < 25, "ten levels of a fade at most go unseen"
+
+
+@pytest.mark.parametrize("policy", SPARING)
+def test_after_a_wake_all_of_the_frame_is_new(policy):
+    gate = open_gate(policy, Settings(), drain=0)
+    picture = _scene()
+    mouth = picture.copy()
+    mouth[40:60, 60:90] = 230
+    gate.passes(picture)
+    gate.passes(mouth)
+    assert gate.changed is not None
+    gate.wake()
+    assert gate.passes(picture)
+    assert gate.changed is None
+    assert gate.passes(mouth)
+    assert gate.changed is not None
+
+
+@pytest.mark.parametrize("policy", SPARING)
+def test_a_forced_frame_is_new_everywhere(policy):
+    gate = open_gate(policy, Settings(max_skip=4, calm_frames=1), drain=0)
+    _settle(gate, _scene())
+    forced = [gate.changed for _ in range(30) if gate.passes(_scene())]
+    assert forced
+    assert set(forced) == {None}
+
+
+def test_always_says_nothing_of_what_changed():
+    gate = open_gate("always", Settings(), drain=0)
+    gate.passes(_scene())
+    gate.passes(255 - _scene())
+    assert gate.changed is None

@@ -35,8 +35,8 @@ class Watched:
     def __getattr__(self, name):
         return getattr(self._engine, name)
 
-    def start(self, frame_HWC, params, out_HWC=None):
-        self._engine.start(frame_HWC, params, out_HWC)
+    def start(self, frame_HWC, params, out_HWC=None, changed=None):
+        self._engine.start(frame_HWC, params, out_HWC, changed)
         self.runs, self.shown = self.runs + 1, params
 
     def close(self):

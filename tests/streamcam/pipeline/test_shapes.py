@@ -219,6 +219,8 @@ def test_a_repeat_shows_what_is_in_the_picture_not_what_came_in():
     view = View((96, 72), "letterbox")
 
     class Shut:
+        changed = None
+
         def passes(self, pixels):
             return False
 

@@ -8,6 +8,7 @@ import pytest
 from engines.api import EngineSpec
 from engines.backends.null import NullEngine
 from engines.errors import BackendUnavailable, InvalidPrompt
+from streamcam.provision import rebuild as rebuild_module
 from streamcam.provision.rebuild import Rebuild, Wish
 from streamcam.stage import Stage
 
@@ -304,3 +305,51 @@ def test_an_error_nobody_expected_ends_the_stage():
     Asker(rebuild, Unlucky()).ask()
     assert stage.join(5)
     assert isinstance(stage.errors[0], ZeroDivisionError)
+
+
+def test_in_calm_the_running_engine_is_improved(monkeypatch):
+    monkeypatch.setattr(rebuild_module, "_CALM_SECONDS", 0.02)
+    calls, improved = [], Event()
+
+    def in_calm(watch):
+        calls.append(watch.wanted())
+        if len(calls) == 3:
+            improved.set()
+
+    rebuild = Rebuild(in_calm)
+    stage = Stage("rebuild", rebuild.work, [rebuild])
+    stage.start()
+    assert improved.wait(5)
+    asker = Asker(rebuild, Workshop())
+    asker.ask(steps=4)
+    assert asker.answered.wait(5)
+    rebuild.close()
+    assert stage.join(5)
+    assert stage.errors == []
+    assert calls[:3] == [True] * 3
+
+
+@pytest.mark.parametrize("what", ["a wish", "the end"])
+def test_what_is_done_in_calm_makes_way_for(monkeypatch, what):
+    monkeypatch.setattr(rebuild_module, "_CALM_SECONDS", 0.02)
+    begun, ended = Event(), []
+
+    def in_calm(watch):
+        begun.set()
+        while watch.wanted():
+            Event().wait(0.01)
+        ended.append(rebuild.silent())
+
+    rebuild = Rebuild(in_calm)
+    stage = Stage("rebuild", rebuild.work, [rebuild])
+    stage.start()
+    assert begun.wait(5)
+    if what == "a wish":
+        asker = Asker(rebuild, Workshop())
+        asker.ask(steps=4)
+        assert asker.answered.wait(5)
+    rebuild.close()
+    assert stage.join(5)
+    assert stage.errors == []
+    assert ended
+    assert ended[0] < 5, "it gave signs of life"

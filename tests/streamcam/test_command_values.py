@@ -1,11 +1,15 @@
 """Values of the real program, from other processes: seen at once, saved, and back to the file's."""
 
+import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import build_msg
 from real_command import Command, wait_until
 
 PHOTO = Path(__file__).parents[1] / "data" / "photo.jpg"
@@ -73,3 +77,45 @@ def test_a_value_is_played_saved_and_the_file_wins_again(running, launch, folder
     assert len(said) == 1, "the watch found nothing new in what the program wrote itself"
     assert running.stop() == 0
     assert running.errors == []
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_it_is_played_by_osc(launch: Callable[..., Command], folder: Path) -> None:
+    (folder / "mine.toml").write_text(PRESET)
+    port = free_port()
+    run = ("--preset", "mine.toml", "--source", str(PHOTO), "--output", "web")
+    running = launch(*run, "--osc", str(port)).live()
+    assert running.until("osc:") == f"osc: udp://127.0.0.1:{port}/streamcam/…"
+    neon = colour(running.picture())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.settimeout(60)
+        out.connect(("127.0.0.1", port))
+        out.send(b"#bundle\0" + b"\0" * 7 + b"\1" + b"\xff\xff\xff\xfc")
+        out.send(build_msg("/streamcam/prompt", [SKETCH]).dgram)
+        wait_until(lambda: colour(running.picture()) < 0.6 * neon, "the drawing")
+        out.send(build_msg("/streamcam/prompt", []).dgram)
+        assert OscMessage(out.recv(65536)).params == [SKETCH]
+    assert json.loads(running.get("/api/control"))["osc"]["broken"] == 1
+    taken = launch(*run, "--osc", str(port))
+    assert taken.end() == 2
+    assert taken.errors[0].startswith(f"streamcam: OSC at {port}: Address already in use")
+    assert running.stop() == 0
+    assert running.errors == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--osc", "nowhere"), "--osc nowhere is not allowed: must be PORT, or ADDRESS:PORT"),
+        (("--osc", "9000", "--realtime", "off"), "--osc plays what is live"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_at_once(launch, arguments, why) -> None:
+    command = launch("--source", str(PHOTO), "--output", "null", *arguments)
+    assert (command.end(), len(command.errors)) == (2, 1)
+    assert command.errors[0].startswith(f"streamcam: {why}")

@@ -12,7 +12,6 @@ import select
 import socket
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event
 from time import perf_counter
@@ -143,7 +142,8 @@ def _fetch(listener: socket.socket, into: deque[tuple[bytes, Any]]) -> bool:
     return True
 
 
-def _sendable(value: object) -> Sequence[object]:
+def _sendable(value: Any) -> list[Any]:  # noqa: ANN401  # of whatever kind
+    """OSC's whole numbers end at 2³¹."""
     return [float(value)] if isinstance(value, int) and abs(value) >= 2**31 else [value]
 
 

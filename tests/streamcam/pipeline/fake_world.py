@@ -213,7 +213,7 @@ def make_preset(**fields):
         "prompt": "plain",
         "crossfade": 0.0,
         "gate": {"policy": "always"},
-        "resolve": {"steadiness": 0.0},
+        "resolve": {"mode": "off"},
         "output": {"size": "128x128", "fps": 100.0},
     }
     return Preset.model_validate({**settings, **fields})

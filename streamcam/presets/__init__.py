@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streamcam.presets.tables import (
         GateChoice,
         LookChange,
+        ObsChoice,
         OutputFormat,
         ResolveChoice,
         ScheduleEntry,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GateChoice",
     "LookChange",
+    "ObsChoice",
     "Outline",
     "OutputFormat",
     "Preset",
@@ -46,7 +48,14 @@ __all__ = [
 _LATER = {
     "load": ("load_preset",),
     "model": ("Preset",),
-    "tables": ("GateChoice", "LookChange", "OutputFormat", "ResolveChoice", "ScheduleEntry"),
+    "tables": (
+        "GateChoice",
+        "LookChange",
+        "ObsChoice",
+        "OutputFormat",
+        "ResolveChoice",
+        "ScheduleEntry",
+    ),
     "watch": ("watch_preset",),
 }
 

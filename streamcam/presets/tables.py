@@ -1,4 +1,4 @@
-"""The tables within a preset: looks, schedule, gate, resolve, output."""
+"""The tables within a preset: looks, schedule, gate, resolve, output, obs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from streamcam.presets.fields import (
     Delta,
     Guidance,
     LookName,
+    Name,
     PictureSize,
     Prompt,
     Seconds,
@@ -119,3 +120,10 @@ class OutputFormat(Table):
     """Flip left and right, as in a mirror."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture of another shape fills the size: cut its edges or add black bars."""
+
+
+class ObsChoice(Table):
+    """What `streamcam obs` does in OBS Studio."""
+
+    scenes: dict[Name, LookName] = Field(default_factory=dict)
+    """Scenes of OBS, each with the look it switches to, or the curtain: freeze, card, off, live."""

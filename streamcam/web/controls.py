@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streamcam.sink import Format
 from streamcam.stats import Stats
 
 
@@ -39,6 +40,21 @@ class Controls(Protocol):
 
     def draw_curtain(self, name: str) -> None:
         """Cover the picture at once, or show it again. Raises `UsageError`."""
+        ...
+
+    @property
+    def outputs(self) -> list[str]:
+        """Where the picture goes, the device with it: "virtualcam:/dev/video10", "web"."""
+        ...
+
+    @property
+    def form(self) -> Format:
+        """What the outputs get."""
+        ...
+
+    @property
+    def scenes(self) -> dict[str, str]:
+        """Scenes of OBS, each with its look or curtain."""
         ...
 
     def select_preset(self, name: str) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from streamcam.errors import UnknownChoice, UsageError
-from streamcam.flow.curtain import CURTAINS
 from streamcam.frames import Frame
+from streamcam.looks.curtains import CURTAINS
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
@@ -30,6 +30,9 @@ class Program:
         self.look = "anime"
         self.stats.ask("look", lambda: self.look)
         self.curtain = "live"
+        self.outputs = ["virtualcam:/dev/video10", "web"]
+        self.form = Format(1280, 720, 30)
+        self.scenes = {"Be right back": "card"}
 
     def draw_curtain(self, name):
         if name not in CURTAINS:

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
-from streamcam.cli import bench, build, curtain, devices, doctor, presets, run, switch
+from streamcam.cli import bench, build, curtain, devices, doctor, obs, presets, run, switch
 from streamcam.cli.plain_values import PlainCommand, with_plain_values
 from streamcam.cli.terminal import fail
 from streamcam.cli.terminal.output import open_streams
@@ -57,6 +57,7 @@ def build_app(*, rich_help: bool) -> typer.Typer:
         build.build,
         switch.switch,
         curtain.curtain,
+        obs.obs,
         doctor.doctor,
     ):
         app.command(cls=PlainCommand)(command)

@@ -43,6 +43,7 @@ FROZEN = {
     "curtain": ["name", "--to", "--help"],
     "devices": ["--help"],
     "doctor": ["--json", "--bundle", "--help"],
+    "obs": ["action", "--to", "--as", "--microphone", "--camera-delay", "--port", "--help"],
     "presets": ["--schema", "--help"],
     "switch": ["name", "--to", "--help"],
 }

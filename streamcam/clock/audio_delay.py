@@ -8,9 +8,11 @@ from statistics import median
 
 _READINGS = 5  # of which the median counts; fewer than _FEWEST are none
 _FEWEST = 3
-# Every move is heard, or is one more change in somebody else's mixer. Below this nobody sees it:
-# a frame of 30 Hz is 33 ms, and people notice sound that is 45 ms early (ITU-R BT.1359).
+# Every move is one more change in somebody's mixer, and below this nobody sees a reason for it: a
+# frame of 30 Hz is 33 ms, and people notice sound that is 45 ms early (ITU-R BT.1359).
 _DEAD_BAND_MS = 20.0
+# What the first seconds gave, while everything was still warming up, is put right later.
+_LONG, _LONG_DEAD_BAND_MS = 30, 8.0
 _WORTH_A_WORD_MS = 40.0
 
 
@@ -32,7 +34,7 @@ class AudioDelay:
 
     def __init__(self, extra: float = 0.0) -> None:
         self._extra = extra
-        self._readings: deque[float] = deque(maxlen=_READINGS)
+        self._readings: deque[float] = deque(maxlen=_LONG)  # since the last move
         self._now: float | None = None
         self._said: float | None = None
 
@@ -44,13 +46,24 @@ class AudioDelay:
         if milliseconds <= 0:
             return None
         self._readings.append(milliseconds)
-        if len(self._readings) < _FEWEST:
-            return None
-        wanted = median(self._readings) + self._extra
-        if self._now is not None and abs(wanted - self._now) <= _DEAD_BAND_MS:
+        wanted = self._wanted()
+        if wanted is None:
             return None
         self._now = wanted
+        self._readings.clear()
         worth = self._said is None or abs(wanted - self._said) > _WORTH_A_WORD_MS
         if worth:
             self._said = wanted
         return Move(round(wanted), worth)
+
+    def _wanted(self) -> float | None:
+        """Where to move; None: stay."""
+        readings, now = list(self._readings), self._now
+        if len(readings) < _FEWEST:
+            return None
+        lately = median(readings[-_READINGS:]) + self._extra
+        if now is None or abs(lately - now) > _DEAD_BAND_MS:
+            return lately
+        for_long = median(readings) + self._extra
+        settled = len(readings) == _LONG and abs(for_long - now) > _LONG_DEAD_BAND_MS
+        return for_long if settled else None

@@ -8,6 +8,7 @@ import typer
 
 from streamcam import __version__
 from streamcam.cli.flags import (
+    Audio,
     Backend,
     Device,
     Duration,
@@ -55,6 +56,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     device: Device = None,
     port: Port = None,
     no_web: NoWeb = False,
+    audio: Audio = None,
     duration: Duration = None,
     realtime: Realtime = "on",
     version: Version = False,
@@ -82,6 +84,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             device=device,
             port=port,
             web=not no_web,
+            audio=audio,
             duration=duration,
             realtime=realtime == "on",
         )

@@ -19,6 +19,7 @@ FROZEN = {
         "--device",
         "--port",
         "--no-web",
+        "--audio",
         "--duration",
         "--realtime",
         "--version",

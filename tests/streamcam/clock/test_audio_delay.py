@@ -28,12 +28,20 @@ def test_it_keeps_still_within_20_ms():
     assert moves([100] * 3 + [119, 81, 120, 80] * 20)[3:] == [None] * 80
 
 
+def test_what_the_first_seconds_gave_is_put_right_once():
+    said = moves([146] * 3 + [134] * 29 + [134] + [134 + one % 15 for one in range(300)])
+    assert [one for one in said if one] == [
+        Move(146, worth_a_word=True),
+        Move(134, worth_a_word=False),
+    ]
+
+
 def test_an_outlier_moves_nothing():
-    assert moves([100] * 5 + [900, 100, 900, 100, 100])[3:] == [None] * 7
+    assert moves([100] * 8 + [900, 100, 900, 100, 100])[3:] == [None] * 10
 
 
 def test_it_follows_and_a_word_is_said_above_40_ms():
-    said = [one for one in moves([100] * 5 + [130] * 5 + [160] * 5 + [220] * 5) if one]
+    said = [one for one in moves([100] * 5 + [130] * 9 + [160] * 9 + [220] * 9) if one]
     assert said == [
         Move(100, worth_a_word=True),
         Move(130, worth_a_word=False),

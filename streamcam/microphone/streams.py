@@ -175,4 +175,4 @@ class DelayedStream(_End):
 def _sound(address: int, frames: int) -> Sound:
     """The samples there, without a copy."""
     memory = (ctypes.c_uint8 * (frames * _FRAME)).from_address(address)
-    return np.ndarray((frames, _CHANNELS), np.float32, memory)
+    return np.frombuffer(memoryview(memory), np.float32).reshape(frames, _CHANNELS)

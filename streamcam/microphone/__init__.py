@@ -18,6 +18,7 @@ from streamcam.clock.backoff import Backoff
 from streamcam.errors import reason
 from streamcam.obstacles import Obstacle
 
+NAME = "streamcam-microphone"  # of its node, which programs call its device
 _READING_SECONDS = 1.0  # between looks at the latency
 _END_SECONDS = 1.0  # for the process to end by itself
 _PROCESS = (sys.executable, "-m", "streamcam.microphone.process")

@@ -17,7 +17,8 @@ from select import select
 from time import perf_counter
 
 from streamcam.clock.backoff import Backoff
-from streamcam.microphone.streams import NAME, Delayed, DelayedStream, MicrophoneStream
+from streamcam.microphone import NAME
+from streamcam.microphone.streams import Delayed, DelayedStream, MicrophoneStream
 from streamcam.pipewire import library as pipewire
 from streamcam.pipewire.nodes import Node, Nodes
 from streamcam.pipewire.stream import Broken, Unreachable

@@ -12,12 +12,12 @@ from threading import Lock
 
 import numpy as np
 
+from streamcam.microphone import NAME
 from streamcam.microphone.delay_line import DelayLine, Sound
 from streamcam.pipewire import library as pw
 from streamcam.pipewire import pods
 from streamcam.pipewire.stream import Stream
 
-NAME = "streamcam-microphone"
 DESCRIPTION = "streamcam microphone"
 RATE = 48_000
 LONGEST = 5.0  # seconds: a model on a processor is that late

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamcam.errors import UsageError, quoted
 from streamcam.obs.connection import Connection
-from streamcam.obs.microphones import KINDS, kept_offsets, read_offset
+from streamcam.obs.microphones import kept_offsets, microphones_of, read_offset
 from streamcam.obs.picture import Picture, find
 from streamcam.obs.program import Shown
 from streamcam.obs.source import open_ways
@@ -32,7 +32,7 @@ async def check(
         async for found in _source(obs, picture, shown):
             yield found
     yield await _rate(obs, shown)
-    async for found in _sound(obs, picture, shown, camera_ms):
+    async for found in _sound(obs, shown, camera_ms):
         yield found
     for found in await _scenes(obs, shown):
         yield found
@@ -97,13 +97,10 @@ async def _rate(obs: Connection, shown: Shown) -> Found:
     return said
 
 
-async def _sound(
-    obs: Connection, picture: Picture | None, shown: Shown, camera_ms: float
-) -> AsyncIterator[Found]:
-    behind = picture.wanted.behind_ms if picture and picture.wanted else 0.0
-    wanted = round(shown.latency_ms + behind + camera_ms)
+async def _sound(obs: Connection, shown: Shown, camera_ms: float) -> AsyncIterator[Found]:
+    wanted = round(shown.latency_ms + camera_ms)
     inputs = (await obs.ask("GetInputList"))["inputs"]
-    names = [one["inputName"] for one in inputs if one["unversionedInputKind"] in KINDS]
+    names = await microphones_of(obs, inputs)
     kept = await kept_offsets(obs)
     for name in names:
         now = await read_offset(obs, name)

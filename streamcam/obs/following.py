@@ -18,7 +18,7 @@ from streamcam.errors import StreamcamError, quoted
 from streamcam.obs.connection import Connection, Lost, NotThere, Refused
 from streamcam.obs.finding import connect
 from streamcam.obs.microphones import Microphones
-from streamcam.obs.picture import Picture, put
+from streamcam.obs.picture import put
 from streamcam.obs.program import Shown, read
 from streamcam.obs.scenes import Change, Scenes
 from streamcam.obs.server import FoundObs, find_obs
@@ -134,12 +134,12 @@ class Following:
         try:
             shown = await self._shown(None)
             taken = [one.running.port for one in await asyncio.to_thread(instances)]
-            picture, done = await put(obs, self._wishes.way, shown, taken)
+            _, done = await put(obs, self._wishes.way, shown, taken)
             self._say_once("source", done)
             while True:
                 await self._follow_scene(obs, shown)
                 if self._wishes.audio:
-                    await self._follow_latency(microphones, picture, shown)
+                    await self._follow_latency(microphones, shown)
                 await self._next_look(obs)
                 shown = await self._shown(shown)
         except Lost:
@@ -197,11 +197,10 @@ class Following:
         else:
             self._say(f"scene: {scene}, {change.kind} {change.name}")
 
-    async def _follow_latency(
-        self, microphones: Microphones, picture: Picture, shown: Shown
-    ) -> None:
-        behind = picture.wanted.behind_ms if picture.wanted else 0.0
-        move = self._delay.measured(shown.latency_ms and shown.latency_ms + behind)
+    async def _follow_latency(self, microphones: Microphones, shown: Shown) -> None:
+        """The sync offset is the motion latency: lips move, and what moves is that old. What OBS
+        adds on its way is about the same for both (README of tests/benchmarks)."""
+        move = self._delay.measured(shown.latency_ms)
         worth_a_word = move is not None and move.worth_a_word
         if move is not None:
             self._offset = move.milliseconds

@@ -6,10 +6,12 @@ What they had before is kept in OBS's own store as well, with what was set: one 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streamcam.errors import quoted
+from streamcam.microphone import NAME as OURS
 from streamcam.obs.connection import NO_SOUND, NO_SUCH, Connection, Denied
 
 # OBS's kinds of input that are microphones: Windows, macOS, Linux (the last is a plugin's), BSD.
@@ -24,6 +26,10 @@ KINDS = frozenset(
     }
 )
 LONGEST_MS = 20_000  # that OBS takes
+# In OBS an offset that follows on none does nothing to the sound (obs-studio issue 7912; seen in
+# 29): it moves sound from one offset to another alone. So there is one in between, for long enough
+# that a block of sound, 10 to 50 ms, has come with it.
+_FIRST_MS, _FIRST_SECONDS = 1, 0.3
 _STORE = {"realm": "OBS_WEBSOCKET_DATA_REALM_GLOBAL", "slotName": "streamcam.sync_offsets"}
 
 
@@ -79,7 +85,7 @@ class Microphones:
                 self._say(f"audio: OBS has no input {quoted(name)}; it has {', '.join(names)}")
         if self._named:
             return [name for name in self._named if name in names]
-        return [one["inputName"] for one in inputs if one["unversionedInputKind"] in KINDS]
+        return await microphones_of(self._obs, inputs)
 
     async def _moved(self, name: str, wanted: int) -> bool:
         """Whether it had to be set."""
@@ -98,6 +104,9 @@ class Microphones:
         self._held[name] = Offset(held.before, wanted)
         if now == wanted:
             return False
+        if now == 0:
+            await self._set(name, _FIRST_MS)
+            await asyncio.sleep(_FIRST_SECONDS)
         await self._set(name, wanted)
         return True
 
@@ -105,6 +114,17 @@ class Microphones:
         await self._obs.ask(
             "SetInputAudioSyncOffset", inputName=name, inputAudioSyncOffset=milliseconds
         )
+
+
+async def microphones_of(obs: Connection, inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Those of `inputs` that are microphones. Ours (`--audio delay`) is late already."""
+    found = []
+    for one in inputs:
+        if one["unversionedInputKind"] in KINDS:
+            answer = await obs.ask("GetInputSettings", inputName=one["inputName"])
+            if answer["inputSettings"].get("device_id") != OURS:
+                found.append(one["inputName"])
+    return found
 
 
 async def read_offset(obs: Connection, name: str) -> int | None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 import cv2
 import numpy as np
@@ -38,9 +39,11 @@ class ObsStudio:
     home   the user's folder, in which it keeps its files
     """
 
-    def __init__(self, display: str, folder: Path) -> None:
+    def __init__(self, display: str, folder: Path, **more: str) -> None:
+        """`more`: of its environment."""
         folder.mkdir()
         environment = surroundings(folder) | {"DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"}
+        environment |= more
         for name in _OPENCV_SETS & environment.keys():
             del environment[name]
         Path(environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
@@ -79,8 +82,30 @@ class ObsStudio:
         self._client.create_input(self.scene, name, "ffmpeg_source", settings, True)
 
     def add_microphone(self, name: str) -> None:
-        """An input with sound, of which there is none here."""
+        """One that hears nothing."""
         self._client.create_input(self.scene, name, "alsa_input_capture", {}, True)
+
+    def change(self, name: str, **settings: object) -> None:
+        """Settings of an input."""
+        self._client.set_input_settings(name, settings, True)
+
+    def set_canvas(self, width: int, height: int) -> None:
+        """And the outputs, at 30 pictures a second."""
+        self._client.set_video_settings(30, 1, width, height, width, height)
+
+    def record(self, folder: Path, seconds: float) -> Path:
+        """What is on air, as a file in `folder`."""
+        client = self._client
+        client.set_profile_parameter("SimpleOutput", "FilePath", str(folder))
+        client.set_profile_parameter("SimpleOutput", "RecFormat", "mkv")
+        client.start_record()
+        sleep(seconds)  # the duration that obs-websocket 5.1 gives is none
+        path = Path(client.stop_record().output_path)
+        size = -1
+        while path.stat().st_size > size:  # a process of its own writes the end
+            size = path.stat().st_size
+            sleep(1)
+        return path
 
     def add_scene(self, name: str) -> None:
         self._client.create_scene(name)

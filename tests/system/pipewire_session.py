@@ -72,6 +72,11 @@ class Session:
         self._start("wireplumber")
         wait_until(lambda: self._objects("Client", "application.name", "WirePlumber"))
 
+    def start_pulse(self) -> None:
+        """PulseAudio's server of PipeWire, for programs that know no other."""
+        self._start("pipewire-pulse")
+        wait_until((self.folder / "pulse" / "native").exists, "PulseAudio's socket")
+
     def kill_pipewire(self) -> None:
         """As a crash does."""
         for name in reversed(list(self._running)):

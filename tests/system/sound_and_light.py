@@ -11,8 +11,11 @@ and a sample is in the block that ends after it; the camera takes a picture at t
 """
 
 import ctypes
+import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -22,7 +25,52 @@ LATE = 0.12  # seconds
 LIT = 0.3  # seconds that the light stays on
 RATE = 48_000
 _LOUD = 0.5  # of the clap; everything else is silence
+_SOUNDS = round(0.005 * RATE)  # samples that it lasts
 SIZE = (640, 360)
+PRESET = f"""
+prompt = "whatever: the null backend shows its input"
+backend = "null"
+size = "{SIZE[0]}x352"
+[gate]
+policy = "always"
+[resolve]
+mode = "off"
+[output]
+size = "{SIZE[0]}x{SIZE[1]}"
+fps = {FPS}
+"""
+
+
+class Program:
+    """One of those below, in `session`, until `close`. `came`: the numbers that it said."""
+
+    def __init__(self, session, *arguments):
+        self.came = []
+        command = (sys.executable, __file__, *arguments)
+        self._process = session.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        self.came.extend(float(line) for line in self._process.stdout)
+
+    def close(self):
+        self._process.stdin.close()
+        assert self._process.wait(30) == 0
+        self._reader.join(30)
+        self._process.stdout.close()
+
+
+@contextmanager
+def clapping(session):
+    """A microphone "claps" that hears them."""
+    session.add_microphone("claps")
+    hands = Program(session, "clap")
+    session.link("hands", "claps")
+    try:
+        yield
+    finally:
+        hands.close()
 
 
 def since_clap(moment):
@@ -82,16 +130,20 @@ def clap():
     class Hands(End):
         gives = True
         clap = 0.0  # the moment of the next
+        left = 0  # samples of one that has begun
 
         def block(self, sound, begin):
             """`begin`: the moment of its first sample."""
             sound[:] = 0
             if not self.clap or begin - self.clap > PERIOD / 2:
                 self.clap = begin - since_clap(begin) + PERIOD
-            place = round((self.clap - begin) * RATE)
+            place, first = round((self.clap - begin) * RATE), 0
             if place < len(sound):
-                sound[max(place, 0)] = _LOUD
+                self.left, first = _SOUNDS, max(place, 0)
                 self.clap += PERIOD
+            end = min(first + self.left, len(sound))
+            sound[first:end] = _LOUD
+            self.left -= end - first
 
     return Hands({b"media.category": b"Playback", b"node.name": b"hands"}, pw.OUTPUT, 0)
 

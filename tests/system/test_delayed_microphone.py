@@ -1,8 +1,5 @@
 """Sound for calls: a clap that is heard and seen comes to a call at the same time on both ways."""
 
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -12,61 +9,36 @@ import numpy as np
 import pytest
 import sound_and_light
 from pipewire_session import Session
+from sound_and_light import Program, clapping
 
 from tests.streamcam.real_command import Command, wait_until
 
 pytestmark = pytest.mark.system
 
-CLAPS = Path(sound_and_light.__file__)
 WIDTH, HEIGHT = sound_and_light.SIZE
-PRESET = f"""
-prompt = "whatever: the null backend shows its input"
-backend = "null"
-size = "{WIDTH}x352"
-[gate]
-policy = "always"
-[resolve]
-mode = "off"
-[output]
-size = "{WIDTH}x{HEIGHT}"
-fps = {sound_and_light.FPS}
-"""
 COUNT = 8  # claps, of which the median counts
 TRIES = 4
 NOTICED = 0.045  # seconds that sound may be early before people notice (ITU-R BT.1359)
 
 
-class Program:
-    """One of those in sound_and_light.py, until `close`. `came`: the numbers that it said."""
-
-    def __init__(self, session: Session, *arguments: str) -> None:
-        self.came: list[float] = []
-        command = (sys.executable, str(CLAPS), *arguments)
-        self._process = session.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        self.came.extend(float(line) for line in self._process.stdout)
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        assert self._process.wait(30) == 0
-        self._reader.join(30)
-        self._process.stdout.close()
-
-
 @pytest.fixture
-def start(session: Session) -> Iterator[Callable[..., Program]]:
+def ears(session: Session) -> Iterator[Callable[[str], Program]]:
+    """A function: a program that listens to a node."""
     programs: list[Program] = []
 
-    def starter(*arguments: str) -> Program:
-        programs.append(Program(session, *arguments))
+    def starter(node: str) -> Program:
+        programs.append(Program(session, "listen", node))
         return programs[-1]
 
     yield starter
-    for program in reversed(programs):
+    for program in programs:
         program.close()
+
+
+@pytest.fixture
+def claps(session: Session) -> Iterator[None]:
+    with clapping(session):
+        yield
 
 
 @pytest.fixture
@@ -74,12 +46,12 @@ def call(session: Session, tmp_path: Path) -> Iterator[Callable[..., Command]]:
     """Start the real program with a camera that sees the claps, and a microphone for calls."""
     folder = tmp_path / "here"
     folder.mkdir()
-    (folder / "look.toml").write_text(PRESET)
+    (folder / "look.toml").write_text(sound_and_light.PRESET)
     commands: list[Command] = []
 
     def starter(*arguments: str) -> Command:
         given = ("--preset", "look.toml", "--source", "demo", "--output", "pipewire", "--no-web")
-        program = (str(CLAPS), "camera")
+        program = (sound_and_light.__file__, "camera")
         environment = session.environment
         started = Command(folder, *given, *arguments, program=program, **environment)
         commands.append(started)
@@ -113,13 +85,11 @@ def error(heard: list[float], lights: list[float]) -> float:
     return median(one for one in found if abs(one) < sound_and_light.PERIOD / 2)
 
 
-def test_sound_comes_with_the_picture(session: Session, start, call) -> None:
-    session.add_microphone("claps")
-    start("clap")
-    session.link("hands", "claps")
+@pytest.mark.usefixtures("claps")
+def test_sound_comes_with_the_picture(session: Session, ears, call) -> None:
     command = call("--audio", "delay")
     command.until("audio: it hears your microphone")
-    raw, delayed = start("listen", "claps"), start("listen", "streamcam-microphone")
+    raw, delayed = ears("claps"), ears("streamcam-microphone")
     wait_until(lambda: raw.came and delayed.came, "sound")
     command.until("ms late, as the picture is")
     for _ in range(TRIES):  # a busy machine can hold a picture up on its way to the call
@@ -133,16 +103,14 @@ def test_sound_comes_with_the_picture(session: Session, start, call) -> None:
     pytest.fail("sound and picture are apart by more than people notice")
 
 
-def test_no_microphone_is_one_line_and_one_that_comes_is_heard(session, start, call) -> None:
+def test_no_microphone_is_one_line_and_one_that_comes_is_heard(session, ears, call) -> None:
     command = call("--audio", "delay")
     command.until("audio: there is no microphone; the picture goes on")
     assert len(list(seen(session, 2))) == 2, "the picture goes on"
-    session.add_microphone("claps")
-    start("clap")
-    session.link("hands", "claps")
-    command.until("audio: it hears your microphone")
-    ears = start("listen", "streamcam-microphone")
-    wait_until(lambda: len(ears.came) > 2, "sound")
+    with clapping(session):
+        command.until("audio: it hears your microphone")
+        heard = ears("streamcam-microphone")
+        wait_until(lambda: len(heard.came) > 2, "sound")
     assert command.stop() == 0
     assert not command.errors
     assert not session.has("streamcam-microphone"), "it goes with the program"

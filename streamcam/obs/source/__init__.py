@@ -25,18 +25,16 @@ ORDER = ("virtualcam", "media", "browser")
 class Wanted:
     """An input of OBS as it should be.
 
-    kind       OBS's
-    settings   that matter, beside the defaults
-    what       for people: "Media Source of http://…"
-    behind_ms  how much later than the program's own output OBS shows it, where that was measured
-    device     its name, of those that OBS lists under the property `device_key`; "": it is known
-    words      what to say of a setting that is not as it should be
+    kind      OBS's
+    settings  that matter, beside the defaults
+    what      for people: "Media Source of http://…"
+    device    its name, of those that OBS lists under the property `device_key`; "": it is known
+    words     what to say of a setting that is not as it should be
     """
 
     kind: str
     settings: Settings
     what: str
-    behind_ms: float = 0.0
     device: str = ""
     device_key: str = ""
     words: Mapping[str, str] = field(default_factory=dict)

@@ -65,7 +65,8 @@ class FakeObs:
     scene     the scene on air, see `switch_to`
     inputs    by name: its kind and its own settings
     items     by scene: the names of its inputs
-    offsets   by input: milliseconds
+    offsets   by input: milliseconds, as OBS says them
+    heard     by input: how late its sound is. An offset that follows on none does nothing to it
     stored    OBS's persistent data, by slot
     asked     every request so far: its type and data
     silent    True: answers nothing any more
@@ -81,6 +82,7 @@ class FakeObs:
         self.inputs = {}
         self.items = {name: [] for name in self.scenes}
         self.offsets = {}
+        self.heard = {}
         self.stored = {}
         self.filters = {}
         self.asked = []
@@ -296,7 +298,10 @@ class FakeObs:
         self._sound(data)
         if not -950 <= data["inputAudioSyncOffset"] <= 20000:
             raise Refusal(_TOO_LARGE, "The field `inputAudioSyncOffset` is out of range.")
-        self.offsets[data["inputName"]] = int(data["inputAudioSyncOffset"])
+        name, offset = data["inputName"], int(data["inputAudioSyncOffset"])
+        if self.offsets[name]:
+            self.heard[name] = offset
+        self.offsets[name] = offset
 
     def _do_GetPersistentData(self, data):
         return {"slotValue": self.stored.get((data["realm"], data["slotName"]))}

@@ -10,7 +10,8 @@ from streamcam.obs.server import ObsServer
 
 
 @pytest.fixture(autouse=True)
-def _mixer(obs):
+def _mixer(obs, monkeypatch):
+    monkeypatch.setattr("streamcam.obs.microphones._FIRST_SECONDS", 0.01)
     obs.add("Mic/Aux", "pulse_input_capture")
     obs.add("Music", "ffmpeg_source")
     obs.add("Back", "alsa_input_capture")
@@ -45,6 +46,25 @@ def test_all_microphones_wait_and_are_put_back(obs, run):
     _, said = run(act)
     assert obs.offsets == {"Mic/Aux": 50, "Music": 7, "Back": -20}
     assert sorted(said) == ["audio: 'Back' is back at -20 ms", "audio: 'Mic/Aux' is back at 50 ms"]
+
+
+def test_what_is_set_is_heard(obs, run):
+    """In OBS an offset that follows on none is shown, and heard by nobody."""
+    obs.offsets["Back"] = 0
+
+    async def act(microphones):
+        await microphones.hold(120)
+        assert obs.heard == {"Mic/Aux": 120, "Back": 120}
+        await microphones.restore()
+
+    run(act)
+    assert obs.heard == {"Mic/Aux": 50, "Back": 0}
+
+
+def test_our_own_microphone_is_late_already(obs, run):
+    obs.add("Ours", "pulse_input_capture", device_id="streamcam-microphone")
+    assert "Ours" not in run(lambda microphones: microphones.hold(120))[0]
+    assert obs.offsets["Ours"] == 0
 
 
 def test_named_ones_alone(obs, run):

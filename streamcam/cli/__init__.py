@@ -17,7 +17,19 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engines.errors import EngineError, EngineFailed
-from streamcam.cli import bench, build, curtain, devices, doctor, get, presets, run, save, switch
+from streamcam.cli import (
+    bench,
+    build,
+    curtain,
+    devices,
+    doctor,
+    get,
+    obs,
+    presets,
+    run,
+    save,
+    switch,
+)
 from streamcam.cli import set as set_command
 from streamcam.cli.plain_values import PlainCommand, with_plain_values
 from streamcam.cli.terminal import fail
@@ -60,6 +72,7 @@ def build_app(*, rich_help: bool) -> typer.Typer:
         get.get,
         save.save,
         curtain.curtain,
+        obs.obs,
         doctor.doctor,
     ):
         app.command(cls=PlainCommand)(command)

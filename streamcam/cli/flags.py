@@ -56,6 +56,21 @@ def _on_off(text: str) -> str:
     return text
 
 
+def _audio(text: str) -> float:
+    """The camera's own delay in milliseconds."""
+    kind, _, extra = text.partition(":")
+    try:
+        value = float(extra or 0)
+    except ValueError:
+        value = nan
+    if kind != "delay" or not 0 <= value <= 1000:
+        raise UsageError(
+            f"--audio {text} is not allowed: must be delay, or delay:MS with the camera's own "
+            "delay, 0 to 1000 milliseconds."
+        )
+    return value
+
+
 Preset = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE", help="The look: a name of `streamcam presets` or a file."),
@@ -133,6 +148,17 @@ Osc = Annotated[
 
 
 Midi = Annotated[str | None, typer.Option(metavar="NAME|auto", help="Be played from MIDI devices.")]
+
+
+Audio = Annotated[
+    float | None,
+    typer.Option(
+        metavar="delay|delay:MS",
+        parser=_audio,
+        help="A microphone for calls that is as late as the picture (Linux; elsewhere: says how "
+        "late that is). MS: your camera's own delay.",
+    ),
+]
 
 
 Duration = Annotated[

@@ -57,15 +57,24 @@ def switch(
 
 def targets_of(to: str | None) -> list[Instance]:
     """One, or all if that is asked for. Raises `UsageError`."""
-    from streamcam.web.instances import ALL, addressed, listed
+    from streamcam.web.instances import ALL, addressed
+
+    if to is not None and to.casefold() == ALL:
+        return addressed(to)
+    return [one_target(to, " (or --to all)")]
+
+
+def one_target(to: str | None, otherwise: str = "") -> Instance:
+    """The one program that is meant. Raises `UsageError`, with `otherwise` for several."""
+    from streamcam.web.instances import addressed, listed
 
     found = addressed(to)
-    if len(found) == 1 or (to is not None and to.casefold() == ALL):
-        return found
+    if len(found) == 1:
+        return found[0]
     which = "are running" if to is None else f"that run are called {quoted(to)}"
     raise UsageError(
         f"{len(found)} streamcams {which}: {listed(found)}. Say which one: --to "
-        f"{found[-1].running.pid} (or --to all)."
+        f"{found[-1].running.pid}{otherwise}."
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from streamcam.clock.tempo import Tempo
+from streamcam.sink import Format
 from streamcam.stats import Stats
 
 
@@ -37,11 +38,26 @@ class Controls(Protocol):
 
     @property
     def curtain(self) -> str:
-        """What is shown instead of the picture: one of `streamcam.flow.curtain.CURTAINS`."""
+        """What is shown instead of the picture: one of `streamcam.looks.curtains.CURTAINS`."""
         ...
 
     def draw_curtain(self, name: str) -> None:
         """Cover the picture at once, or show it again. Raises `UsageError`."""
+        ...
+
+    @property
+    def outputs(self) -> list[str]:
+        """Where the picture goes, the device with it: "virtualcam:/dev/video10", "web"."""
+        ...
+
+    @property
+    def form(self) -> Format:
+        """What the outputs get."""
+        ...
+
+    @property
+    def scenes(self) -> dict[str, str]:
+        """Scenes of OBS, each with its look or curtain."""
         ...
 
     def select_preset(self, name: str) -> None:

@@ -6,30 +6,31 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
-import psutil
-
 from streamcam.doctor import Finding
+from streamcam.obs.connection import SETTINGS
+from streamcam.obs.server import find_obs
 from streamcam.web.runtime import runtime_folder, saved
 
 _TOPIC = "program"
-_OBS = {"obs", "obs64.exe", "obs64"}
-_OBS_PORT = 4455  # of obs-websocket, part of OBS since 28
 _TIMEOUT_SECONDS = 0.5  # seconds for an answer on this machine
 
 
-def check(port: int = 8737, obs_port: int = _OBS_PORT) -> Iterator[Finding]:
+def check(port: int = 8737) -> Iterator[Finding]:
     """`port` is the page's."""
-    yield _obs(obs_port)
+    yield _obs()
     yield _page(port)
 
 
-def _obs(port: int) -> Finding:
-    names = {(one.info["name"] or "").lower() for one in psutil.process_iter(["name"])}
-    if _answers(port):
-        return Finding(_TOPIC, "OBS", "ok", f"runs, and its WebSocket server answers on {port}")
-    if names & _OBS:
-        text = "runs; its WebSocket server is off, which only remote control needs"
+def _obs() -> Finding:
+    found = find_obs()
+    answering = [server.port for server in found.servers if _answers(server.port)]
+    if answering:
+        text = f"runs, and its WebSocket server answers on {answering[0]}, for streamcam obs"
         return Finding(_TOPIC, "OBS", "ok", text)
+    if found.running:
+        text = "runs; its WebSocket server is off, which streamcam obs needs"
+        fix = f"in OBS, {SETTINGS}, tick Enable WebSocket server"
+        return Finding(_TOPIC, "OBS", "note", text, fix)
     return Finding(_TOPIC, "OBS", "ok", "does not run")
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
 
 from streamcam.errors import UnknownChoice
 from streamcam.frames import Frame, Pixels
+from streamcam.looks.curtains import CURTAINS, OPEN
 from streamcam.sink import Sink
-
-CurtainName = Literal["live", "freeze", "card", "off"]
-OPEN = "live"
-CURTAINS: tuple[str, ...] = get_args(CurtainName)
 
 _SAID = "Back in a moment"
 _TOP, _BOTTOM, _ACCENT = (35, 32, 24), (11, 12, 15), (255, 180, 84)

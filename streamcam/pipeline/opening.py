@@ -48,6 +48,7 @@ class Opening:
     of a rendered file have its size and rate, so there the source comes first.
 
     web_sink  where the page gets its picture from; None if it shows none
+    outputs   what was opened, as `open_sink` opens just that again where it can
     curtain   hangs before every output
     """
 
@@ -60,6 +61,7 @@ class Opening:
         say: Callable[[str], None],
     ) -> None:
         self.web_sink: WebSink | None = None
+        self.outputs: list[str] = []
         self.curtain = Curtain((options.format.width, options.format.height))
         self._options = options
         self._stats = stats
@@ -144,6 +146,7 @@ class Opening:
         for name in dict.fromkeys(names):
             opened = sinks[name] = self._options.open_sink(name, self._options.format)
             self._unowned.append(opened.close)
+            self.outputs.append(opened.reopen_as or name)
             if isinstance(opened, WebSink):
                 self.web_sink = opened
             if name in self._options.outputs:

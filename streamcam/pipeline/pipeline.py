@@ -11,13 +11,14 @@ import cv2
 
 from streamcam.clock.tempo import Tempo
 from streamcam.errors import SinkFailed, StreamcamError, UnknownChoice, raise_all, told
-from streamcam.flow.curtain import OPEN
 from streamcam.flow.main_thread import MainThread
 from streamcam.flow.stages import Farewell, Stages
+from streamcam.looks.curtains import OPEN
 from streamcam.options import Options
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.opening import Opening
 from streamcam.presets import Preset, load_preset, preset_names
+from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 
@@ -121,6 +122,14 @@ class Pipeline:
         return self._opening.web_sink
 
     @property
+    def outputs(self) -> list[str]:
+        return self._opening.outputs
+
+    @property
+    def form(self) -> Format:
+        return self._options.format
+
+    @property
     def preset(self) -> Preset:
         """The one that runs; another one takes its place once its engine is built."""
         return self._live.preset if self._live else self._options.preset
@@ -136,6 +145,10 @@ class Pipeline:
         """The preset's own look, then those of its [looks]."""
         preset = self.preset
         return [preset.name, *preset.look_names]
+
+    @property
+    def scenes(self) -> dict[str, str]:
+        return self.preset.obs.scenes
 
     def select_look(self, name: str) -> None:
         self._running.select_look(name)

@@ -64,7 +64,48 @@ class Blocks(Structure):
 class Buffer(Structure):
     """struct pw_buffer, up to what is used; PipeWire makes them, and longer ones over time."""
 
-    _fields_ = (("buffer", POINTER(Blocks)), ("user_data", pointer), ("size", c_uint64))
+    _fields_ = (
+        ("buffer", POINTER(Blocks)),
+        ("user_data", pointer),
+        ("size", c_uint64),
+        ("requested", c_uint64),  # samples to give, since 0.3.49
+    )
+
+
+class Time(Structure):
+    """struct pw_time, up to what `pw_stream_get_time` fills. `ticks`: of the graph's clock, alike
+    for all streams that one driver runs, within one of its cycles."""
+
+    _fields_ = (
+        ("now", c_int64),
+        ("rate", c_uint32 * 2),
+        ("ticks", c_uint64),
+        ("delay", c_int64),
+        ("queued", c_uint64),
+    )
+
+
+class DictItem(Structure):
+    """struct spa_dict_item."""
+
+    _fields_ = (("key", c_char_p), ("value", c_char_p))
+
+
+class Dict(Structure):
+    """struct spa_dict."""
+
+    _fields_ = (("flags", c_uint32), ("n_items", c_uint32), ("items", POINTER(DictItem)))
+
+
+class Interface(Structure):
+    """struct spa_interface, which a proxy begins with: its methods and what they are called for."""
+
+    _fields_ = (
+        ("type", c_char_p),
+        ("version", c_uint32),
+        ("methods", POINTER(pointer)),
+        ("object", pointer),
+    )
 
 
 class Hook(Structure):
@@ -82,6 +123,13 @@ StateChanged = ctypes.CFUNCTYPE(None, pointer, c_int, c_int, c_char_p)
 ParamChanged = ctypes.CFUNCTYPE(None, pointer, c_uint32, pointer)
 RemoveBuffer = ctypes.CFUNCTYPE(None, pointer, POINTER(Buffer))
 Process = ctypes.CFUNCTYPE(None, pointer)
+Global = ctypes.CFUNCTYPE(None, pointer, c_uint32, c_uint32, c_char_p, c_uint32, POINTER(Dict))
+GlobalRemoved = ctypes.CFUNCTYPE(None, pointer, c_uint32)
+# Methods of the core and of the registry, by their place in the tables; 0 is the version.
+GET_REGISTRY, ADD_LISTENER = 6, 1
+GetRegistry = ctypes.CFUNCTYPE(pointer, pointer, c_uint32, c_size_t)
+AddListener = ctypes.CFUNCTYPE(c_int, pointer, POINTER(Hook), pointer, pointer)
+REGISTRY_VERSION = 3
 
 
 class Events(Structure):
@@ -103,6 +151,12 @@ class Events(Structure):
     )
 
 
+class RegistryEvents(Structure):
+    """struct pw_registry_events, version 0. Must live as long as the registry that has it."""
+
+    _fields_ = (("version", c_uint32), ("added", Global), ("removed", GlobalRemoved))
+
+
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {  # name: result, arguments
     "pw_init": (None, [pointer, pointer]),
     "pw_log_set_level": (None, [c_int]),
@@ -117,6 +171,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {  # name: result, arguments
     "pw_thread_loop_unlock": (None, [pointer]),
     "pw_context_new": (pointer, [pointer, pointer, c_size_t]),
     "pw_context_connect_fd": (pointer, [pointer, c_int, pointer, c_size_t]),
+    "pw_context_connect": (pointer, [pointer, pointer, c_size_t]),
     "pw_context_destroy": (None, [pointer]),
     "pw_stream_new": (pointer, [pointer, c_char_p, pointer]),
     "pw_stream_add_listener": (None, [pointer, POINTER(Hook), POINTER(Events), pointer]),
@@ -126,6 +181,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {  # name: result, arguments
     "pw_stream_dequeue_buffer": (POINTER(Buffer), [pointer]),
     "pw_stream_queue_buffer": (c_int, [pointer, POINTER(Buffer)]),
     "pw_stream_trigger_process": (c_int, [pointer]),
+    "pw_stream_get_time": (c_int, [pointer, POINTER(Time)]),
     "pw_stream_destroy": (None, [pointer]),
 }
 

@@ -13,7 +13,7 @@ from struct import pack, unpack_from
 from typing import NamedTuple
 
 # spa/utils/type.h
-_ID, _INT, _RECTANGLE, _FRACTION, _OBJECT, _CHOICE = 3, 4, 10, 11, 15, 19
+_ID, _INT, _RECTANGLE, _FRACTION, _ARRAY, _OBJECT, _CHOICE = 3, 4, 10, 11, 13, 15, 19
 _FORMAT_OBJECT, _BUFFERS_OBJECT = 0x40003, 0x40004
 # spa/param/param.h
 ENUM_FORMAT, FORMAT, BUFFERS = 3, 4, 5
@@ -29,6 +29,11 @@ _COLOR_RANGE, _COLOR_MATRIX = 0x2000C, 0x2000D
 _VIDEO, _RAW = 2, 1
 YUY2, RGBX, BGRX, RGBA, BGRA = 4, 7, 8, 11, 12
 _LIMITED, _BT601 = 2, 4  # 16 … 235; spa/param/video/color.h
+# spa/param/format.h, spa/param/audio/raw.h
+_AUDIO = 1
+_SAMPLES, _SAMPLE_RATE, _CHANNELS, _POSITION = 0x10001, 0x10003, 0x10004, 0x10005
+_FLOAT32 = 0x11B  # little endian, the samples of all channels side by side
+_LEFT, _RIGHT = 3, 4
 # spa/param/buffers.h, spa/buffer/buffer.h
 _COUNT, _BLOCKS, _SIZE, _STRIDE, _MEMORY = 1, 2, 3, 4, 6
 # What another process can map: SPA_DATA_MemPtr, which the daemon passes on as a file, and _MemFd.
@@ -66,6 +71,22 @@ def screen_format(fps: Fraction) -> bytes:
         [_id(BGRX), _id(BGRX), _id(BGRA), _id(RGBX), _id(RGBA)],  # preferred, then all
         [_size(1920, 1080), _size(1, 1), _size(_LARGEST, _LARGEST)],  # preferred, least, most
         [_rate(fps), _rate(Fraction(0)), _rate(Fraction(_FASTEST))],
+    )
+
+
+def sound_format(rate: int) -> bytes:
+    """The one format on offer: stereo, float32, `rate` samples a second. PipeWire converts."""
+    return _object(
+        _FORMAT_OBJECT,
+        ENUM_FORMAT,
+        [
+            (_MEDIA_TYPE, _id(_AUDIO)),
+            (_MEDIA_SUBTYPE, _id(_RAW)),
+            (_SAMPLES, _id(_FLOAT32)),
+            (_SAMPLE_RATE, _int(rate)),
+            (_CHANNELS, _int(2)),
+            (_POSITION, _ids(_LEFT, _RIGHT)),
+        ],
     )
 
 
@@ -139,6 +160,10 @@ def _pod(kind: int, body: bytes) -> bytes:
 
 def _id(value: int) -> bytes:
     return _pod(_ID, pack("=I", value))
+
+
+def _ids(*values: int) -> bytes:
+    return _pod(_ARRAY, pack("=II", 4, _ID) + pack(f"={len(values)}I", *values))
 
 
 def _int(value: int) -> bytes:

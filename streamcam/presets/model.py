@@ -13,7 +13,8 @@ from engines.api import Execution, GuidanceMode, Precision
 from engines.ranges import why_not_t_index
 from streamcam.config import display
 from streamcam.config.validation import validate
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import UnknownChoice, UsageError, quoted
+from streamcam.looks.curtains import CURTAINS
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.looks.wave import Wave, wave_of
 from streamcam.presets.fields import (
@@ -37,6 +38,7 @@ from streamcam.presets.tables import (
     GateChoice,
     LookChange,
     Modulation,
+    ObsChoice,
     OutputFormat,
     ResolveChoice,
     ScheduleEntry,
@@ -106,6 +108,7 @@ class Preset(Table):
     output: OutputFormat = OutputFormat()
     modulation: Modulation = Modulation()
     control: ControlChoice = ControlChoice()
+    obs: ObsChoice = ObsChoice()
 
     _name: str = PrivateAttr("custom")
     _path: Path | None = PrivateAttr(None)
@@ -136,7 +139,22 @@ class Preset(Table):
             if entry.look not in (preset.name, *preset.looks):
                 unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
                 raise UsageError(f"{display(path)}: schedule[{number}].look: {unknown}")
+        preset._check_scenes(display(path))
         return preset
+
+    def _check_scenes(self, file: str) -> None:
+        looks = (self.name, *self.looks)
+        for scene, shown in self.obs.scenes.items():
+            where = f"{file}: obs.scenes.{quoted(scene)}"
+            if shown in looks and shown in CURTAINS:
+                raise UsageError(
+                    f"{where}: {shown} is a curtain, and a look of this preset. Give the look "
+                    "another name."
+                )
+            if shown not in looks and shown not in CURTAINS:
+                raise UsageError(
+                    f"{where}: {UnknownChoice('look or curtain', shown, [*looks, *CURTAINS])}"
+                )
 
     @property
     def name(self) -> str:

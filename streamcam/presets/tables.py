@@ -1,4 +1,4 @@
-"""The tables within a preset: looks, schedule, gate, resolve, output, modulation, control."""
+"""The tables within a preset: looks, schedule, gate, resolve, output, modulation, control, obs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from streamcam.presets.fields import (
     Guidance,
     Listening,
     LookName,
+    Name,
     PartNumber,
     PictureSize,
     Prompt,
@@ -167,3 +168,10 @@ class ControlChoice(Table):
     """Which MIDI input is played from: a part of its name, or auto for all; empty: none."""
     link: bool = False
     """Follow the tempo of Ableton Link on the local network."""
+
+
+class ObsChoice(Table):
+    """What `streamcam obs` does in OBS Studio."""
+
+    scenes: dict[Name, LookName] = Field(default_factory=dict)
+    """Scenes of OBS, each with the look it switches to, or the curtain: freeze, card, off, live."""

@@ -146,7 +146,7 @@ def _change(
 
 
 def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
-    reading = controls.stats.snapshot()
+    reading, form = controls.stats.snapshot(), controls.form
     return {
         "preset": controls.preset_name,
         "presets": controls.preset_names(),
@@ -156,6 +156,10 @@ def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
         "notice": reading.notice,
         "picture": sink is not None,
         "viewers": sink.viewers if sink else 0,
+        "outputs": controls.outputs,
+        "size": [form.width, form.height],
+        "fps": form.fps,
+        "scenes": controls.scenes,
     }
 
 

@@ -66,6 +66,14 @@ class Instance:
         except StreamcamError:
             return self
 
+    def state(self) -> dict[str, Any]:
+        """What can be chosen, what is, and where it goes. Raises `NotReached`."""
+        return _ask(self.running, "/api/state")
+
+    def figures(self) -> dict[str, Any]:
+        """Its figures, see `streamcam.stats.Snapshot`. Raises `NotReached`."""
+        return _ask(self.running, "/api/stats")
+
     def send_look(self, name: str) -> Instance:
         """Switch to the look `name`. Raises `UsageError` (it has none) and `NotReached`."""
         return self._after(_ask(self.running, "/api/look", name))

@@ -32,6 +32,10 @@ class State(BaseModel):
     notice: str
     picture: bool
     viewers: int
+    outputs: list[str]
+    size: tuple[int, int]
+    fps: float
+    scenes: dict[str, str]
 
 
 class Instance(BaseModel):

@@ -156,6 +156,24 @@ def test_a_schedule_may_go_through_64_looks(tmp_path: Path) -> None:
     assert len(preset.showing().turns) == 64
 
 
+def test_scenes_of_obs_have_looks_and_curtains(tmp_path: Path) -> None:
+    text = """
+prompt = "a"
+[looks]
+noir = "b"
+[obs.scenes]
+"Be right back" = "card"
+Talk = "look"
+"Night: late" = "noir"
+"""
+    assert load_preset(save(tmp_path, text)).obs.scenes == {
+        "Be right back": "card",
+        "Talk": "look",
+        "Night: late": "noir",
+    }
+    assert load_preset(save(tmp_path, 'prompt = "a"')).obs.scenes == {}
+
+
 def test_loras_keep_their_order(tmp_path: Path) -> None:
     loras = '[loras]\n"owner/b" = 0.8\n"a.safetensors" = 1'
     preset = load_preset(save(tmp_path, f'prompt = "a"\nmodel = "m.safetensors"\n{loras}'))

@@ -102,6 +102,19 @@ def test_what_is_not_allowed_is_named(text: str, tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: {BAD[text]}"
 
 
+@pytest.mark.parametrize(
+    ("looks", "shown", "said"),
+    [
+        ("noir", "noire", r"unknown look or curtain 'noire'. Did you mean 'noir'\? Known: card, "),
+        ("card", "card", "card is a curtain, and a look of this preset. Give the look another"),
+    ],
+)
+def test_a_scene_has_one_look_or_curtain(tmp_path: Path, looks: str, shown: str, said: str) -> None:
+    text = f'prompt = "a"\n[looks]\n{looks} = "b"\n[obs.scenes]\n"My scene" = "{shown}"'
+    with pytest.raises(UsageError, match=rf"look\.toml: obs\.scenes\.'My scene': {said}"):
+        load_preset(save(tmp_path, text))
+
+
 def test_unknown_key_suggests_the_nearest(tmp_path: Path) -> None:
     path = save(tmp_path, 'prompt = "a"\nstrenght = 1\n')
     with pytest.raises(UsageError, match=r"look\.toml: unknown key 'strenght'. Did you mean 'stre"):

@@ -11,6 +11,7 @@ import numbered_card
 import pytest
 from in_guest.command import HEIGHT, WIDTH
 from obs_studio import ObsStudio
+from pipewire_session import Session
 from virtual_display import VirtualDisplay
 
 SCENES = ("virtual_camera", "webcam")
@@ -38,6 +39,14 @@ mode = "off"
 size = "{size}"
 fps = 10
 """
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A desktop session with PipeWire, and nothing in it."""
+    made = Session()
+    yield made
+    made.close()
 
 
 @pytest.fixture

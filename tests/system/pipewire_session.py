@@ -24,6 +24,11 @@ DBusName=org.freedesktop.impl.portal.desktop.test
 Interfaces=org.freedesktop.impl.portal.Access;
 UseIn=test
 """
+_MICROPHONE = (
+    "create-node adapter {{ factory.name=support.null-audio-sink node.name={name} "
+    "media.class=Audio/Source/Virtual audio.position=[FL FR] priority.driver=30000 "
+    "object.linger=true }}\n"
+)
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _PERMISSIONS = "org.freedesktop.impl.portal.PermissionStore"
 
@@ -67,11 +72,36 @@ class Session:
         self._start("wireplumber")
         wait_until(lambda: self._objects("Client", "application.name", "WirePlumber"))
 
+    def start_pulse(self) -> None:
+        """PulseAudio's server of PipeWire, for programs that know no other."""
+        self._start("pipewire-pulse")
+        wait_until((self.folder / "pulse" / "native").exists, "PulseAudio's socket")
+
     def kill_pipewire(self) -> None:
         """As a crash does."""
-        for name in ("pipewire", "wireplumber"):
-            self._end(name, signal.SIGKILL)
+        for name in reversed(list(self._running)):
+            if name != "dbus-daemon":
+                self._end(name, signal.SIGKILL)
         (self.folder / "pipewire-0").unlink()
+
+    def add_microphone(self, name: str) -> None:
+        """As a card with a clock of its own, which drives the graph while somebody listens. What
+        is linked to its inputs is what it hears."""
+        made = self.popen("pw-cli", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        made.stdin.write(_MICROPHONE.format(name=name))
+        made.stdin.flush()
+        self._running[f"microphone {name}"] = made
+        wait_until(lambda: self._objects("Node", "node.name", name), name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a node of this name."""
+        return bool(self._objects("Node", "node.name", name))
+
+    def link(self, one: str, other: str) -> None:
+        """The sound of a node into another."""
+        for side in ("FL", "FR"):
+            ports = (f"{one}:output_{side}", f"{other}:input_{side}")
+            wait_until(lambda ports=ports: self._succeeds("pw-link", *ports), "a link")
 
     def cameras(self, name: str) -> list[str]:
         """The serial numbers of the cameras with this name."""
@@ -147,6 +177,12 @@ class Session:
         process = self._running.pop(name)
         process.send_signal(how)
         process.wait(LONG)
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def _succeeds(self, *command: str) -> bool:
+        with self.popen(*command, stderr=subprocess.DEVNULL) as process:
+            return process.wait(LONG) == 0
 
     def _output(self, *command: str) -> str:
         with self.popen(*command, stdout=subprocess.PIPE, text=True) as process:

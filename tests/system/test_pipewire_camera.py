@@ -41,13 +41,6 @@ fps = {FPS}
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
-    made = Session()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def inside(session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
     """The session, with this process in it."""
     for name, value in session.environment.items():

@@ -8,6 +8,7 @@ import typer
 
 from streamcam import __version__
 from streamcam.cli.flags import (
+    Audio,
     Backend,
     Device,
     Duration,
@@ -59,6 +60,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     no_web: NoWeb = False,
     osc: Osc = None,
     midi: Midi = None,
+    audio: Audio = None,
     duration: Duration = None,
     realtime: Realtime = "on",
     version: Version = False,
@@ -86,6 +88,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             device=device,
             port=port,
             web=not no_web,
+            audio=audio,
             duration=duration,
             realtime=realtime == "on",
             osc=osc,

@@ -29,6 +29,7 @@ from streamcam.doctor import (
     virtual_cameras,
 )
 from streamcam.errors import UsageError
+from streamcam.obs.server import FoundObs, ObsServer
 from streamcam.obstacles import Obstacle
 from streamcam.provision import limits
 from streamcam.sink.virtualcam.devices import VirtualDevice
@@ -340,13 +341,22 @@ def nobody():
 
 def test_ports(server, nobody, monkeypatch, tmp_path):
     monkeypatch.setattr(programs, "runtime_folder", lambda: tmp_path)
-    obs, page = programs.check(port=nobody, obs_port=nobody)
+    known = [FoundObs(False, ())]
+    monkeypatch.setattr(programs, "find_obs", lambda: known[0])
+    obs, page = programs.check(port=nobody)
     assert (obs.text, page.text) == ("does not run", "free, for the page")
-    obs, page = programs.check(port=server, obs_port=server)
-    assert "WebSocket server answers" in obs.text
+    known[0] = FoundObs(True, (ObsServer(nobody), ObsServer(server)))
+    obs, page = programs.check(port=server)
+    assert obs.text == f"runs, and its WebSocket server answers on {server}, for streamcam obs"
     assert page.state == "note"
     Running.here(server, "secret", "anime", ("web",)).save(tmp_path)
-    _, page = programs.check(port=server, obs_port=nobody)
+    known[0] = FoundObs(True, (ObsServer(nobody),))
+    obs, page = programs.check(port=server)
+    assert (obs.state, obs.text) == (
+        "note",
+        "runs; its WebSocket server is off, which streamcam obs needs",
+    )
+    assert "tick Enable WebSocket server" in obs.fix
     assert (page.state, page.text) == ("ok", f"a streamcam runs already (process {os.getpid()})")
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from streamcam.errors import UnknownChoice
-from streamcam.flow.curtain import CURTAINS, Covered, Curtain, card
+from streamcam.flow.curtain import Covered, Curtain, card
 from streamcam.flow.delivery import Delivery
 from streamcam.frames import Frame, Ring
+from streamcam.looks.curtains import CURTAINS
 from streamcam.sink import Format
 
 SIZE = (64, 36)

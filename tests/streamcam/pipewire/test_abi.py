@@ -43,6 +43,15 @@ SCREEN_BUFFERS = """
 30000000 0f000000 04000400 05000000
 06000000 00000000 14000000 13000000 04000000 00000000 04000000 04000000 06000000 00000000
 """
+SOUND_FORMAT = """
+a0000000 0f000000 03000400 03000000
+01000000 00000000 04000000 03000000 01000000 00000000
+02000000 00000000 04000000 03000000 01000000 00000000
+01000100 00000000 04000000 03000000 1b010000 00000000
+03000100 00000000 04000000 04000000 80bb0000 00000000
+04000100 00000000 04000000 04000000 02000000 00000000
+05000100 00000000 10000000 0d000000 04000000 03000000 03000000 04000000
+"""
 # What a compositor answers: as fixed values, and as choices of which the first counts.
 FIXED = """
 80000000 0f000000 03000400 04000000
@@ -69,8 +78,9 @@ CHOICES = """
         (pods.camera_buffers(1280, 480), CAMERA_BUFFERS),
         (pods.screen_format(Fraction(30)), SCREEN_FORMAT),
         (pods.screen_buffers(), SCREEN_BUFFERS),
+        (pods.sound_format(48_000), SOUND_FORMAT),
     ],
-    ids=["camera format", "camera buffers", "screen format", "screen buffers"],
+    ids=["camera format", "camera buffers", "screen format", "screen buffers", "sound format"],
 )
 def test_pods_are_those_of_pipewires_own_builder(pod, expected):
     assert pod == bytes.fromhex(expected)
@@ -102,3 +112,7 @@ def test_structures_lie_as_in_c():
             24,
         )
         assert (pw.Data.data.offset, pw.Data.chunk.offset, pw.Blocks.datas.offset) == (24, 32, 16)
+        assert (pw.Time.ticks.offset, pw.Time.delay.offset, ctypes.sizeof(pw.Time)) == (16, 24, 40)
+        assert (pw.Buffer.requested.offset, pw.Dict.items.offset) == (24, 8)
+        assert (pw.Interface.methods.offset, pw.Interface.object.offset) == (16, 24)
+        assert pw.RegistryEvents.removed.offset == 16

@@ -14,8 +14,8 @@ from streamcam.clock.tempo import Tempo
 from streamcam.control.doors import Doors
 from streamcam.control.values import checked_all
 from streamcam.errors import UnknownChoice, UsageError
-from streamcam.flow.curtain import CURTAINS
 from streamcam.frames import Frame
+from streamcam.looks.curtains import CURTAINS
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
@@ -36,6 +36,9 @@ class Program:
         self.settings = {"strength": 0.5, "prompt": "anime", "gate.max_skip": 10}
         self.saved = []
         self.tempo, self.quantise = Tempo(), "off"
+        self.outputs = ["virtualcam:/dev/video10", "web"]
+        self.form = Format(1280, 720, 30)
+        self.scenes = {"Be right back": "card"}
 
     def draw_curtain(self, name):
         if name not in CURTAINS:

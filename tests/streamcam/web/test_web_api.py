@@ -58,6 +58,10 @@ def test_state_tells_what_can_be_chosen(http):
         "notice": "",
         "picture": True,
         "viewers": 0,
+        "outputs": ["virtualcam:/dev/video10", "web"],
+        "size": [1280, 720],
+        "fps": 30,
+        "scenes": {"Be right back": "card"},
     }
 
 

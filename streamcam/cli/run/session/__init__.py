@@ -18,6 +18,7 @@ from streamcam.errors import StreamcamError, flat, raise_all
 
 if TYPE_CHECKING:
     from streamcam.control.doors import Doors
+    from streamcam.microphone import DelayedMicrophone
     from streamcam.pipeline import Options, Pipeline
     from streamcam.web.server import WebServer
 
@@ -44,7 +45,9 @@ def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
             opened = _opened(request, terminal, signals, closing)
             if opened is not None:
                 pipeline = opened[0]
-                _Session(opened, terminal, signals, request.duration).run()
+                session = _Session(opened, terminal, signals, request.duration)
+                session.microphone = _microphone(request, terminal, closing)
+                session.run()
         except Exception as error:  # noqa: BLE001  # raised below, beside what comes at the end
             errors += flat([error])
         signals.requested.set()
@@ -120,8 +123,22 @@ def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
     return server
 
 
+def _microphone(request: Request, terminal: Terminal, closing: Closing) -> DelayedMicrophone | None:
+    if request.audio is None:
+        return None
+    from streamcam.microphone import DelayedMicrophone
+    from streamcam.sink.pipewire.presence import pipewire_obstacle
+
+    made = DelayedMicrophone(terminal.say, request.audio, pipewire_obstacle())
+    closing.add("the microphone", made.close)
+    return made
+
+
 class _Session:
-    """The main thread while the pipeline runs."""
+    """The main thread while the pipeline runs.
+
+    microphone  as late as the picture; None: nobody wants one
+    """
 
     def __init__(
         self,
@@ -134,6 +151,7 @@ class _Session:
         self._terminal = terminal
         self._signals = signals
         self._live = False
+        self.microphone: DelayedMicrophone | None = None
         self._deadline = perf_counter() + duration if duration is not None else float("inf")
 
     def run(self) -> None:
@@ -164,6 +182,8 @@ class _Session:
                 f"live: first picture, {now.seconds:.1f} s after the preset was read"
             )
         status.show(now, self._pipeline.preset)
+        if self.microphone is not None:
+            self.microphone.follow(now.motion_latency_ms_p50)
 
     def _react(self, typed: str) -> None:
         for key in typed:

@@ -20,7 +20,10 @@ _LIVE_KINDS = ("camera", "screen")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The flags of a run, checked one by one. None: not given."""
+    """The flags of a run, checked one by one. None: not given.
+
+    audio  a microphone that is late: the camera's own delay, in milliseconds
+    """
 
     preset: str
     source: str | None
@@ -32,6 +35,7 @@ class Request:
     device: str | None
     port: int | None
     web: bool
+    audio: float | None
     duration: float | None
     realtime: bool
     osc: str | None
@@ -100,6 +104,8 @@ def _check_page(request: Request) -> None:
 
 def _check_rendering(request: Request) -> None:
     """--realtime off goes from file to file."""
+    if request.audio is not None:
+        raise UsageError("--realtime off renders a file, and --audio is for calls: leave one out.")
     from streamcam import capture, sink
 
     if request.source is None:

@@ -9,6 +9,8 @@ import pytest
 from obs_studio import ObsStudio
 from real_command import Command, wait_until
 
+from streamcam.flow.curtain import card
+
 pytestmark = pytest.mark.system
 
 SIZE = (640, 360)
@@ -65,12 +67,12 @@ def test_it_makes_the_source_follows_the_scenes_and_sets_the_sound(
         obs.switch_to(scene)
         one.until(f"scene: {scene}, {said}")
     wait_until(lambda: running.stats()["look"] == "thermal", "the look")
-    card = running.picture()
-    wait_until(lambda: _alike(obs.picture("streamcam", SIZE), card), "the card in OBS")
+    shown = card(SIZE)
+    wait_until(lambda: _alike(obs.picture("streamcam", SIZE), shown), "the card in OBS")
     cv2.imwrite(str(tmp_path / "card.png"), obs.picture("streamcam", SIZE)[:, :, ::-1])
     obs.switch_to(obs.scene)
     one.until("scene: Scene, curtain live")
-    wait_until(lambda: not _alike(obs.picture("streamcam", SIZE), card), "the picture in OBS")
+    wait_until(lambda: not _alike(obs.picture("streamcam", SIZE), shown), "the picture in OBS")
 
     assert one.stop(signal.SIGINT) == 0
     assert one.said[-1] == "audio: 'Mic/Aux' is back at 0 ms"

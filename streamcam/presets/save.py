@@ -167,7 +167,7 @@ def _put_table(into: Any, key: str, one: Table, default: object) -> None:  # noq
     elif one != default:
         import tomlkit
 
-        new = tomlkit.table()
+        new = tomlkit.table() if stated is None else tomlkit.inline_table()  # in its line
         _put(new, one, usual)
         if len(new) or default is None:
             into[key] = new

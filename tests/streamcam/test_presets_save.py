@@ -62,6 +62,7 @@ def test_a_look_of_looks_is_changed_there(folder):
     text = (folder / "mine.toml").read_text("utf-8")
     assert 'oil = {prompt = "oil", strength = 0.8, guidance = 2.0}  # thick' in text
     assert text.startswith(MINE[: MINE.index("noir")])
+    assert 'noir = {prompt = "film noir", delta = 0.5}          # the dark one' in text
     assert saved.look("noir").delta == 0.5
     assert saved.look() == preset.look()
     assert "# as in a mirror" in text

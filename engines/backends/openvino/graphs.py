@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from engines.api import EngineSpec
 from engines.errors import BackendUnavailable, ModelUnavailable, quoted
@@ -18,10 +18,12 @@ from openvino import opset13 as ops  # noqa: E402
 from openvino import properties as properties  # noqa: E402
 from openvino.properties import hint as hint  # noqa: E402
 
+from engines.backends.openvino.statistics import CHANGES, Statistics  # noqa: E402
 from engines.backends.openvino.timesteps import tabulate  # noqa: E402
 
 __all__ = [
     "Config",
+    "Graph",
     "choose_device",
     "compile_graph",
     "compile_properties",
@@ -36,6 +38,17 @@ Config = dict[Any, Any]  # OpenVINO's properties and their values
 _TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
 
 
+class Graph(NamedTuple):
+    """What is compiled: an exported graph by its name, with its free dimensions fixed.
+
+    statistics  of its group normalisations: its "own", or "kept" of a frame, or "given" to a part
+    """
+
+    name: str
+    shapes: Shapes
+    statistics: Statistics = "own"
+
+
 def choose_device(core: ov.Core, spec: EngineSpec) -> str:
     """The device in OpenVINO's words; "auto" is the CPU. Raises `BackendUnavailable`."""
     device = "CPU" if spec.device == "auto" else spec.device.upper()
@@ -47,7 +60,9 @@ def choose_device(core: ov.Core, spec: EngineSpec) -> str:
     return device
 
 
-def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Model:
+def read_graph(
+    core: ov.Core, model: Model, name: str, shapes: Shapes, statistics: Statistics = "own"
+) -> ov.Model:
     """An exported graph with its free dimensions fixed. Raises `ModelUnavailable`.
 
     The timesteps among its inputs become int32: see `timesteps.py`.
@@ -68,6 +83,7 @@ def read_graph(core: ov.Core, model: Model, name: str, shapes: Shapes) -> ov.Mod
             f"damaged or not whole. {remedy(model.folder)}"
         ) from error
     tabulate(graph)
+    CHANGES[statistics](graph)
     return graph
 
 

@@ -32,6 +32,7 @@ from engines.artifacts import (
 )
 from engines.backends.openvino.graphs import (
     Config,
+    Graph,
     compile_graph,
     compile_properties,
     ov,
@@ -43,12 +44,11 @@ from engines.graphs.export import graphs_key
 from engines.memory import GIB, memory_of
 from engines.model import Model
 from engines.model.footprint import parameters
-from engines.model.shapes import Shapes
 
 logger = logging.getLogger("engines.backends.openvino.kept")
 
 _KIND = "openvino"  # of artifact
-_FORMAT = 1  # of what this file keeps, and of what graphs.py and timesteps.py make of a graph
+_FORMAT = 1  # of what this file keeps, and of what the files beside it make of a graph
 _GRAPH = "compiled.blob"
 LIMIT = 4 * GIB  # bytes that are kept: 160 of the embedded model's, a size each
 # A graph holds its weights in float32. More than this would take as long to read as to compile, and
@@ -60,7 +60,7 @@ _TOLD = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL
 
 
 def compiled_graph(
-    core: ov.Core, model: Model, graph: tuple[str, Shapes], spec: EngineSpec, device: str
+    core: ov.Core, model: Model, graph: Graph, spec: EngineSpec, device: str
 ) -> ov.CompiledModel:
     """The graph of that name, with its free dimensions fixed, compiled for the lowest latency of
     one frame: as it was kept, or now, and then it is kept.
@@ -75,20 +75,16 @@ def compiled_graph(
         kept = _found(core, place, device, config)
         if kept is not None:
             return kept
-    name, shapes = graph
-    compiled = compile_graph(core, read_graph(core, model, name, shapes), spec, device)
+    compiled = compile_graph(core, read_graph(core, model, *graph), spec, device)
     if place is not None:
         _keep(compiled, place, model, _about(model, graph, spec, precision_of(compiled)))
     return compiled
 
 
-def place_of(
-    core: ov.Core, model: Model, graph: tuple[str, Shapes], device: str, config: Config
-) -> Path | None:
+def place_of(core: ov.Core, model: Model, graph: Graph, device: str, config: Config) -> Path | None:
     """The folder for this graph; need not exist. None if a file of the model cannot be read, which
     is for OpenVINO to say."""
-    name, shapes = graph
-    file = model.graph_file(name)
+    file = model.graph_file(graph.name)
     try:
         parts = {
             "format": _FORMAT,
@@ -96,7 +92,8 @@ def place_of(
             "graph": [
                 file_sha256(one) for one in (file, *sorted(file.parent.glob("*.safetensors")))
             ],
-            "shapes": shapes,
+            "shapes": graph.shapes,
+            "statistics": graph.statistics,
             "openvino": ov.get_version(),
             "properties": {str(name): str(value) for name, value in config.items()},
             "processor": _processor(core, device),
@@ -184,15 +181,15 @@ def _why_no_room(folder: Path, size: int) -> str | None:
     return None
 
 
-def _about(
-    model: Model, graph: tuple[str, Shapes], spec: EngineSpec, precision: str
-) -> dict[str, object]:
+def _about(model: Model, graph: Graph, spec: EngineSpec, precision: str) -> dict[str, object]:
     """For people."""
     made_with = {"model": model.name, "precision": precision, "version": ov.get_version()}
-    if not graph[1]:
+    if not graph.shapes:
         return made_with
-    shaping = ("width", "height", "steps", "guidance_mode", "batching", "prompt_chunks")
-    return made_with | {name: getattr(spec, name) for name in shaping}
+    height, width, _ = graph.shapes["frame_HWC"]
+    size = {"width": width, "height": height, "statistics": graph.statistics}
+    shaping = ("steps", "guidance_mode", "batching", "prompt_chunks")
+    return made_with | size | {name: getattr(spec, name) for name in shaping}
 
 
 @cache

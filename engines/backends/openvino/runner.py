@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from engines.api import Embedding, EngineSpec, Watch
 from engines.backends import Conditioning, State, patchable
 from engines.backends.openvino.bound_step import BoundStep
-from engines.backends.openvino.graphs import (
-    choose_device,
-    compile_graph,
-    ov,
-    precision_of,
-    read_graph,
-)
+from engines.backends.openvino.graphs import Graph, choose_device, ov, precision_of
 from engines.backends.openvino.kept import compiled_graph
-from engines.backends.openvino.statistics import STATISTICS, keep_statistics, take_statistics
+from engines.backends.openvino.statistics import STATISTICS
 from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.graphs.export import with_graphs
 from engines.memory import Need, memory_of
@@ -66,8 +60,8 @@ class OpenVinoRunner:
     def __init__(self, core: ov.Core, model: Model, spec: EngineSpec, device: str) -> None:
         step = frame_step_signature(model, spec)
         shapes = input_shapes(step, model, spec)
-        graph = read_graph(core, model, frame_step_graph(spec), shapes)
-        compiled = compile_graph(core, graph, spec, device)
+        graph = Graph(frame_step_graph(spec), shapes)
+        compiled = compiled_graph(core, model, graph, spec, device)
         self.device = device
         self.execution = "compile"
         self.precision = precision_of(compiled)
@@ -140,14 +134,12 @@ class OpenVinoRunner:
         name = frame_step_graph(spec)
         if self._statistics is None:
             # Only now: most engines never need them, and compiling them takes a tenth longer.
-            graph = read_graph(core, model, name, shapes)
-            keep_statistics(graph)
-            compiled = compile_graph(core, graph, spec, self.device)
+            graph = Graph(name, shapes, "kept")
+            compiled = compiled_graph(core, model, graph, spec, self.device)
             self._statistics = _tensor_like(compiled.output(STATISTICS))
             self._use(BoundStep(compiled, self._signature, self._statistics))
-        graph = read_graph(core, model, name, patch_shapes(shapes, model, size))
-        take_statistics(graph)
-        compiled = compile_graph(core, graph, spec, self.device)
+        graph = Graph(name, patch_shapes(shapes, model, size), "given")
+        compiled = compiled_graph(core, model, graph, spec, self.device)
         self._use(BoundStep(compiled, self._signature, self._statistics), size)
 
     def state(self) -> State:
@@ -227,7 +219,7 @@ def _text_encoder(core: ov.Core, model: Model, spec: EngineSpec, device: str) ->
     """Compiled, or that of an engine of the process that runs. Raises `BackendUnavailable`."""
     return _text_encoders.take(
         _text_key(model, spec, device),
-        lambda: compiled_graph(core, model, ("text_encoder", {}), spec, device),
+        lambda: compiled_graph(core, model, Graph("text_encoder", {}), spec, device),
     )
 
 

@@ -10,10 +10,14 @@ in bfloat16, which has eight bits, then still subtracts the right one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Literal
+
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
+Statistics = Literal["own", "kept", "given"]
 STATISTICS = "statistics_RN3"  # rows of the UNet, groups of all normalisations, three numbers
 _PICTURE = 4  # axes of what a group normalisation reads, before the groups are made
 
@@ -73,3 +77,11 @@ def _is_group_norm(node: ov.Node) -> bool:
         return False
     before = grouped.input_value(0).get_partial_shape()
     return len(before) == _PICTURE and len(grouped.get_output_partial_shape(0)) == _PICTURE - 1
+
+
+# What is done to a graph, in place, so that its normalisations have such statistics.
+CHANGES: Mapping[Statistics, Callable[[ov.Model], None]] = {
+    "own": lambda _graph: None,
+    "kept": keep_statistics,
+    "given": take_statistics,
+}

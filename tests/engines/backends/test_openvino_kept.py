@@ -14,7 +14,7 @@ import pytest
 from engines.api import EngineSpec, Params
 from engines.artifacts import MANIFEST, why_not_whole
 from engines.backends.openvino import kept
-from engines.backends.openvino.graphs import ov
+from engines.backends.openvino.graphs import Graph, ov
 from engines.backends.openvino.runner import build_runner
 from engines.build import build
 from engines.errors import ModelUnavailable
@@ -23,7 +23,7 @@ from engines.model import EMBEDDED
 from tests.engines.pictures import moving_picture
 
 SPEC = EngineSpec(width=128, height=128, backend="openvino", threads=1)
-TEXT = ("text_encoder", {})
+TEXT = Graph("text_encoder", {})
 TOKENS = np.arange(77, dtype=np.int64)[None] % 50
 
 
@@ -50,9 +50,9 @@ def compiled(monkeypatch):
     """The names of the graphs that were read and compiled."""
     names, read_graph = [], kept.read_graph
 
-    def counted(core, model, name, shapes):
+    def counted(core, model, name, *others):
         names.append(name)
-        return read_graph(core, model, name, shapes)
+        return read_graph(core, model, name, *others)
 
     monkeypatch.setattr(kept, "read_graph", counted)
     return names
@@ -277,9 +277,11 @@ def test_every_shape_and_step_is_another(cache):
         replace(SPEC, prompt_chunks=2),
     ):
         signature = kept_signature(model, spec)
-        graph = (kept_name(spec), signature)
-        places.add(kept.place_of(core, model, graph, "CPU", kept.compile_properties(spec, "CPU")))
-    assert len(places) == 8
+        for statistics in ("own", "kept", "given"):
+            graph = Graph(kept_name(spec), signature, statistics)
+            config = kept.compile_properties(spec, "CPU")
+            places.add(kept.place_of(core, model, graph, "CPU", config))
+    assert len(places) == 8 * 3
 
 
 def kept_name(spec):

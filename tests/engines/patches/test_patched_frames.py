@@ -65,7 +65,7 @@ def ready(engine):
     frame = photo(WIDTH, HEIGHT)
     look = params(engine)
     engine.run(frame, look)
-    for changed in (CHANGED, Area(0, 0, 20, 20), Area(200, 0, 120, HEIGHT)):
+    for changed in (CHANGED, Area(40, 20, 60, 90), Area(200, 0, 120, HEIGHT)):
         shown(engine, frame, look, changed)
         assert not engine.patched, "nothing is compiled yet"
     engine.prepare_patches()

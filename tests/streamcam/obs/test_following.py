@@ -10,6 +10,8 @@ import time
 import pytest
 from fake_obs import FakeObs
 
+from streamcam.clock.tempo import Tempo
+from streamcam.control.doors import Doors
 from streamcam.errors import UnknownChoice
 from streamcam.obs import connection, following
 from streamcam.obs.connection import Kicked
@@ -37,6 +39,7 @@ class Program:
         self.form = Format(1280, 720, 30)
         self.scenes = dict(SCENES)
         self.shown: list[str] = []
+        self.tempo, self.quantise = Tempo(), "off"
 
     def late(self, milliseconds):
         for _ in range(512):  # all that count
@@ -53,6 +56,9 @@ class Program:
             raise UnknownChoice("look", name, self.look_names())
         self.shown.append(name)
 
+    def select_preset(self, name):
+        raise UnknownChoice("preset", name, self.preset_names())
+
     def draw_curtain(self, name):
         self.curtain = name
         self.shown.append(name)
@@ -65,7 +71,7 @@ def program(tmp_path, monkeypatch):
     made = Program()
     made.late(100)
     sink = WebSink(Format(48, 32, 30))
-    web = WebServer(made, sink, Site(port=0, preset="anime", outputs=("web",)))
+    web = WebServer(Doors(made), sink, Site(port=0, preset="anime", outputs=("web",)))
     web.start()
     made.instance = Instance(saved(tmp_path)[0], "anime")
     made.web = web

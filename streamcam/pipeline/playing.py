@@ -172,13 +172,14 @@ class Playing:
         return changed
 
     def _adopt(self, preset: Preset) -> None:
-        before, self.preset = self.preset, preset
+        before = self.preset
         _tune(self.box, preset)
         tempo, beat = self.box.tempo, preset.control
         bpm = tempo.bpm if beat.bpm == before.control.bpm else beat.bpm  # tapped, or set
         if (bpm, beat.bar) != (tempo.bpm, tempo.bar):
             self.box.tempo = tempo.at_pace(bpm, perf_counter(), beat.bar)
         self._follow(preset, before)
+        self.preset = preset  # the last: who sees it finds the rest done
 
 
 def _tune(box: ParamsBox, preset: Preset) -> None:

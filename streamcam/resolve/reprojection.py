@@ -29,6 +29,7 @@ _LONGEST = 160
 # OpenCV 5.0's flow reads beyond its own arrays for some sizes below this.
 _SHORTEST = 40
 _WRONG = 14  # levels of luma by which a pixel that was followed may differ
+_OUTSIDE = -1.0  # pixels from the edge: beyond, what is there is repeated
 _GROWTH = 3.0  # most that the last flow is stretched by as a start
 # Share of pixels that were not found from which flow is tried without a start: after a fast
 # reversal OpenCV 5.0 stays with the start, 79 pixels from where things are (findings/).
@@ -41,8 +42,8 @@ class Followed(NamedTuple):
     places  where each pixel was, at the full size
     small   likewise, at the size that flow is computed at
     lost    (height, width) at that size: 255 where a pixel was not found where it was followed to,
-            else 0
-    wrong   share of such pixels, 0 … 1
+            else 0, and where it would have been outside
+    wrong   share of pixels that were not found, 0 … 1
     """
 
     places: Places
@@ -116,7 +117,11 @@ class Reprojection:
         places = (self._enlarged(planes[0], 0), self._enlarged(planes[1], 1))
         apart = cv2.absdiff(newest, sampled(earlier, small))
         lost = np.asarray(cv2.threshold(apart, _WRONG, 255, cv2.THRESH_BINARY)[1], np.uint8)
-        return flow, Followed(places, small, lost, cv2.countNonZero(lost) / lost.size)
+        wrong = cv2.countNonZero(lost) / lost.size
+        for plane, length in zip(small, self.small, strict=True):
+            inside = cv2.inRange(plane, _OUTSIDE, length - 1.0 - _OUTSIDE)
+            cv2.bitwise_or(lost, cv2.bitwise_not(inside), dst=lost)
+        return flow, Followed(places, small, lost, wrong)
 
     def forget(self) -> None:
         """The next flow starts from nothing."""

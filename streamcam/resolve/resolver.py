@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from streamcam.frames import Frame, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
+from streamcam.resolve.filling import filled
 from streamcam.resolve.gain import Gain
 from streamcam.resolve.guide import Detail, Guide, planes_of, slopes
 from streamcam.resolve.luma import Luma, luma_of
@@ -19,8 +21,9 @@ from streamcam.resolve.trust import Trust
 
 _CUT = 0.35  # share of the picture that was not found again: another scene
 _WORTH_MENDING = 0.002  # share of the picture
-_NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost
-_AROUND = (5, 5)  # window of what is shown there
+_NEAR = np.ones((3, 3), np.uint8)  # around a pixel that was lost; as many together are no edge
+_WIDER = np.ones((5, 5), np.uint8)  # around those
+_AROUND = (5, 5)  # window of what is shown at an edge that was lost
 _STILL = 0.5  # least stillness of a frame in which nothing moves
 # Where the visible part has at most this share of the output's pixels, luma is guided at its size
 # and then enlarged, which takes as long as guiding a third of an output's pixels.
@@ -40,6 +43,13 @@ class Outcome(Enum):
     MADE = "made"
     SAME = "same"
     UNKNOWN = "unknown"
+
+
+class _Smaller(NamedTuple):
+    """A pair at the size that flow is computed at, and its means in small windows."""
+
+    pair: Pixels
+    means: Pixels
 
 
 class Resolver:
@@ -85,7 +95,7 @@ class Resolver:
         # Of the pair:
         self._pair: Pixels | None = None  # of `planes_of`
         self._codes: Pixels | None = None  # slopes, small
-        self._means: Pixels | None = None  # of the pair, small, where it is guided
+        self._pair_small: _Smaller | None = None  # where it is guided
         self._small: Pixels | None = None  # luma
         self._last: Pixels | None = None  # luma of the frame that it was shown for last, small
         self._seen: Pixels | None = None
@@ -114,7 +124,8 @@ class Resolver:
         if self._guided:
             self._codes = slopes(small)
             self._gain.look_at(pair, self._codes, made_of.look)
-            self._means = np.asarray(cv2.blur(small, _AROUND), np.uint8)
+            means = np.asarray(cv2.blur(small, _AROUND), np.uint8)
+            self._pair_small = _Smaller(small, means)
 
     def _since_the_last(self, small: Pixels, at: float) -> Followed | None:
         """Where a pair's luma was in the last pair's; None where nothing moves, or all did."""
@@ -169,15 +180,22 @@ class Resolver:
         return Detail(self._luma_blend.blend(large, small), engine, self._gain.value)
 
     def _mended(self, pair: Pixels, found: Followed) -> Pixels:
-        """The pair, moved; where a pixel was lost, the mean of what is around instead of what is
-        there: the guide draws the frame over that, and no ghost of something else remains."""
-        means = self._means
-        if means is None or found.wrong < _WORTH_MENDING:
+        """The pair, moved; where pixels were lost, what is around them."""
+        smaller, lost = self._pair_small, found.lost
+        if smaller is None or cv2.countNonZero(lost) < _WORTH_MENDING * lost.size:
             return pair
-        size = self._pair_size
-        lost = cv2.resize(cv2.dilate(found.lost, _NEAR), size)
-        around = cv2.resize(sampled(means, found.small), size)
-        return np.asarray(cv2.copyTo(around, lost, pair), np.uint8)
+        around = sampled(smaller.means, found.small)
+        places = np.asarray(cv2.dilate(lost, _NEAR), np.uint8)
+        hidden = cv2.erode(lost, _NEAR)
+        if cv2.countNonZero(hidden):
+            hidden = cv2.dilate(hidden, _WIDER)
+            cv2.bitwise_or(places, hidden, dst=places)
+            wider = filled(sampled(smaller.pair, found.small), places)
+            cv2.copyTo(cv2.resize(wider, around.shape[1::-1]), hidden, around)
+        around, places = (
+            np.asarray(cv2.resize(small, self._pair_size), np.uint8) for small in (around, places)
+        )
+        return np.asarray(cv2.copyTo(around, places, pair), np.uint8)
 
     def _is_still(self, newest: Pixels, last: Pixels) -> bool:
         return _least(stillness(newest, last)) >= _STILL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from math import nan
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,6 +110,8 @@ def obs(
 
 
 def _follow(instance: Instance, wishes: Wishes) -> None:
+    import asyncio
+
     from streamcam.cli.run.session.signals import StopSignals
     from streamcam.obs.following import Following
 
@@ -122,6 +123,8 @@ def _follow(instance: Instance, wishes: Wishes) -> None:
 
 
 def _check(instance: Instance, wishes: Wishes) -> None:
+    import asyncio
+
     if not asyncio.run(_checked(instance, wishes)):
         raise typer.Exit(1)
 

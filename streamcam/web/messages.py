@@ -33,7 +33,7 @@ class State(BaseModel):
     picture: bool
     viewers: int
     outputs: list[str]
-    size: tuple[int, int]
+    size: list[int]
     fps: float
     scenes: dict[str, str]
 

@@ -98,6 +98,9 @@ class Pipeline:
         self.stats.notices.put(Notice("preset", f"now {name}"))
         log(f"look {name}")
 
+    def select_preset(self, name: str) -> None:
+        log(f"preset {name}")
+
 
 def install() -> None:
     """Put it where the command line will import it from; the rest of the package stays."""

@@ -58,6 +58,7 @@ def test_a_failure_names_the_device_and_the_fix(error, message):
     networks.error = None
     engine.restart()
     assert np.array_equal(engine.run(frame, params), expected), "it can go on after a restart"
+    engine.close()  # the errors outlive the test, with what they were raised in
 
 
 def test_a_prompt_of_another_model_is_refused_by_its_shape():

@@ -6,8 +6,8 @@
 
 CLIP is a video of somebody who talks in front of a still room; tests/data/make_talking_head.py
 makes one. Two engines restyle the frames that the gate lets pass, by turns: one whole frames, the
-other other what the gate says has changed. Time is the processor's, of all threads, which other programs
-do not lengthen; for a GPU say --wall. Decibels are of PSNR to the whole frame: in what changed, in
+other what the gate says has changed. Time is the processor's, of all threads, which other programs
+hardly lengthen; for a GPU say --wall. Decibels are of PSNR to the whole frame: in what changed, in
 the least of those, and in the whole picture. --sheet writes every tenth picture beside the whole
 one.
 """

@@ -27,7 +27,7 @@ from engines.build import build
 from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.frames.geometry import View
 from streamcam.gate import open_gate
-from streamcam.looks.params import encoded
+from streamcam.looks.aim import encoded
 from streamcam.presets import load_preset, preset_names
 
 

@@ -32,7 +32,7 @@ _OCTAVES = 1.5  # from the square of the ratio to the gain; see tests/benchmarks
 _MOST = 2.0
 _RELATED = 0.2  # correlation from which a look's detail counts as luma's
 _UNRELATED = 0.25  # share of the gain where there is none
-_LEAST = 1.0  # levels²: a pair with less detail of its own says nothing
+_LEAST, _FAINT = 1.0, 0.5  # levels²: a pair with less detail is dim, and most of it is noise
 
 
 class Gain:
@@ -64,6 +64,7 @@ class Gain:
         products = (made * made, shown * shown, made * shown)
         sums = np.array([cv2.mean(product)[0] for product in products])
         if sums[0] < _LEAST:
+            self.value = _FAINT
             return
         self._sums = _MEMORY * self._sums + sums
         expected, seen, both = self._sums

@@ -24,7 +24,7 @@ _WINDOW = (5, 5)
 # The noise is taken from where two pictures differ least. Bounds of a window's mean difference, in
 # levels: a sensor's noise of 2, 4 and 8 levels at 1280x720 leaves 0.3, 0.5 and 0.9 at 160x90.
 _LEAST, _MOST = 0.4, 1.5
-_SEEN = 0.3  # likewise: less is not visible, and blending luma is a tenth of a tick's work
+_SEEN = 0.2  # likewise: less is not visible, and blending luma is a tenth of a tick's work
 _QUIETEST = (0.05, 0.25)  # shares of the windows, the quietest, whose most is taken for noise
 _SPREAD = 1.5  # most that noise differs by at the second share, over the first: 1.3 to 1.6
 _SAMPLED = 3  # one window of so many is looked at for that, each way
@@ -112,13 +112,17 @@ def _mixed(now: Pixels, before: Pixels, still: Pixels, share: float) -> Pixels:
 
 
 class LumaBlend:
-    """Steadies the luma of camera frames of one size. Used by one thread."""
+    """Steadies the luma of camera frames of one size. Used by one thread.
+
+    noisy  whether the frame that was blended last has noise that is seen
+    """
 
     def __init__(self, size: Size, steadiness: float) -> None:
         """`size`: (width, height) of the luma."""
         width, height = size
         self._weight = weight(steadiness)
         self._reference: Pixels | None = None  # what the frame before showed, small
+        self.noisy = False
         self._rests = False  # whether it stood still, and `_steady` holds it
         self._now, self._steady = (np.empty((height, width), np.int16) for _ in range(2))
         # Where something moves, in cells of eight pixels, one number a cell: enlarging a mask by
@@ -142,7 +146,8 @@ class LumaBlend:
         if not share or reference is None:
             return now
         differs = _mean(cv2.absdiff(small, reference))
-        if _noise(differs) < _SEEN:
+        self.noisy = _noise(differs) >= _SEEN
+        if not self.noisy:
             return now
         moves = np.where(still_where(differs) < 0.5, _FULL, _NONE)
         if cv2.countNonZero(moves) > (1.0 - _WORTH) * moves.size:

@@ -164,15 +164,20 @@ def run(preset, clip, size, seconds, into=None, slowest=0.0):
     frames = np.load(clip)
     source = Clip(frames)
     sink = Keeper(source)
-    whole = StreamEngine.run
+    start, finish = StreamEngine.start, StreamEngine.finish
+    begun = []
 
-    def slowed(self, *arguments, **named):
-        began = perf_counter()
-        made = whole(self, *arguments, **named)
-        sleep(max(0.0, began + slowest - perf_counter()))
+    def noted(self, *arguments, **named):
+        begun.append(perf_counter())
+        start(self, *arguments, **named)
+
+    def slowed(self):
+        made = finish(self)
+        sleep(max(0.0, begun.pop(0) + slowest - perf_counter()))
         return made
 
-    StreamEngine.run = slowed if slowest else whole
+    if slowest:
+        StreamEngine.start, StreamEngine.finish = noted, slowed
     streamcam.sink.open_sink = lambda choice, form: sink
     chosen = load_preset(preset)
     gate = chosen.gate.model_copy(update={"policy": "always"})
@@ -203,7 +208,7 @@ def run(preset, clip, size, seconds, into=None, slowest=0.0):
         restyled, cpu = pipeline.stats.total("engine") - restyled, spent() - cpu
     finally:
         pipeline.stop()
-        StreamEngine.run = whole
+        StreamEngine.start, StreamEngine.finish = start, finish
     if into:
         pictures, newest = zip(*sink.pictures, strict=True)
         np.savez(into, pictures=np.array(pictures), newest=newest)

@@ -58,7 +58,8 @@ def main():
 
 
 def run_turns(options, engines, times, seconds):
-    choice, whole = None, StreamEngine.run
+    choice, working = None, []
+    begin, end = StreamEngine.start, StreamEngine.finish
     pipeline = Pipeline(options, lambda line: None)
     took = pipeline.stats.took
 
@@ -67,10 +68,12 @@ def run_turns(options, engines, times, seconds):
         if choice and name in ("engine", "resolve"):
             times[choice][("engine", "resolve").index(name)].append(duration)
 
-    def run(engine, *arguments, **named):
-        return whole(engines[choice[1]] if choice else engine, *arguments, **named)
+    def start(engine, *arguments, **named):
+        working.append(engines[choice[1]] if choice else engine)
+        begin(working[-1], *arguments, **named)
 
-    pipeline.stats.took, StreamEngine.run = noted, run
+    pipeline.stats.took = noted
+    StreamEngine.start, StreamEngine.finish = start, lambda engine: end(working.pop(0))
     pipeline.start()
     ends = perf_counter() + seconds
     try:
@@ -84,7 +87,7 @@ def run_turns(options, engines, times, seconds):
             times[number][2].append((process_time() - cpu) / (perf_counter() - began))
     finally:
         pipeline.stop()
-        StreamEngine.run = whole
+        StreamEngine.start, StreamEngine.finish = begin, end
         for engine in engines.values():
             engine.close()
 

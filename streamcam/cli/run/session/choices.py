@@ -57,6 +57,8 @@ def choose_options(request: Request, say: Callable[[str], None]) -> Options:
     from streamcam.provision.device import chosen_device
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
+    for left_out in preset.left_out:
+        say(f"left out: {left_out}")
     source = choose_source(request.source, say)
     outputs = choose_outputs(request.outputs, say, web=request.web)
     check_files(source, outputs)

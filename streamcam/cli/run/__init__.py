@@ -73,6 +73,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
         _refuse_flags(context, context.invoked_subcommand)
         return
     _refuse_empty(context)
+    _read_ahead(context)
     from streamcam.cli.run.session import run_request
     from streamcam.cli.run.session.choices import Request
 
@@ -95,6 +96,17 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             midi=midi,
         )
     )
+
+
+def _read_ahead(context: typer.Context) -> None:
+    """The engine that the last start like this one ended up with, before the rest is loaded."""
+    flags = context.params
+    if flags["realtime"] == "on":
+        from streamcam.provision.earlier.ahead import begin
+
+        size = engine_size(flags["size"])
+        names = (flags[name] for name in ("model", "backend", "device"))
+        begin(flags["preset"] or _DEFAULT_PRESET, size, *names)
 
 
 def _refuse_empty(context: typer.Context) -> None:

@@ -72,8 +72,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     if context.invoked_subcommand is not None:
         _refuse_flags(context, context.invoked_subcommand)
         return
-    _refuse_empty(context)
-    _read_ahead(context)
+    _begin(context)
     from streamcam.cli.run.session import run_request
     from streamcam.cli.run.session.choices import Request
 
@@ -98,8 +97,10 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     )
 
 
-def _read_ahead(context: typer.Context) -> None:
-    """The engine that the last start like this one ended up with, before the rest is loaded."""
+def _begin(context: typer.Context) -> None:
+    """Refuse what is empty, and read the engine that the last start like this one ended up with
+    before the rest is loaded."""
+    _refuse_empty(context)
     flags = context.params
     if flags["realtime"] == "on":
         from streamcam.provision.earlier.ahead import begin

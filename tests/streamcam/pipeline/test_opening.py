@@ -73,7 +73,7 @@ def test_how_steps_run_is_remembered_as_well(world, run):
         {"preset": make_preset(output=WIDE, steps=2)},
         {"preset": make_preset(output=WIDE, guidance_mode="self")},
         {"preset": make_preset(output={"size": "320x180"})},
-        {"preset": make_preset(output=WIDE, resolve={"mode": "off"})},
+        {"preset": make_preset(output=WIDE, resolve={"mode": "guided"})},
         {"outputs": ("other",)},
         {"web": True, "outputs": ("fake",)},
         {"source": "another"},

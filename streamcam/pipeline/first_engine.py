@@ -8,7 +8,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from threading import Event
 
-from engines.api import Engine, EngineSpec, Watch
+from engines.api import Engine, Watch
 from engines.backends import open_backend
 from engines.backends.openvino import ahead
 from engines.choice import expected_backend
@@ -52,6 +52,7 @@ class FirstEngine:
         self._own = own
         self._stop = stop
         self._say = say
+        self._remembered: Remembered | None = None
         self._ends: Future[tuple[Options, Future[Opened]]] = Future()
 
     def begin(self, options: Options, source: Future[Opened]) -> None:
@@ -64,19 +65,28 @@ class FirstEngine:
             self._ends.set_exception(BuildAbandoned("the run has ended."))
 
     def work(self) -> None:
-        """Build it, once."""
-        giving_way_afterwards(self._work)()
+        """Build it, once. What is kept for the next start is written when it runs already."""
+        with ahead.keeping_later() as keep:
+            giving_way_afterwards(self._make)()
         ahead.forget()
+        if self.opened.exception() is not None:
+            return
+        provided = self.opened.result()
+        keep(provided.engine.spec)
+        if self._remembered is not None:
+            self._remembered.keep(provided)
+            note(self._options, provided.engine)
 
-    def _work(self) -> None:
-        remembered: Remembered | None = None
+    def _make(self) -> None:
         try:
             spec = spec_for(self._options.preset, self._options)
             name = expected_backend(spec)
             with suppress(Exception):  # who builds on it says what is missing
                 open_backend(name)
-            remembered = self._remembered(spec) if name == _ON_PROCESSOR else None
-            provided = None if remembered is None else remembered.open(self._build)
+            provided = None
+            if name == _ON_PROCESSOR and self._options.realtime:  # nobody measures one for a file
+                self._remembered = Remembered(self._options, spec, self._aspect(), self._say)
+                provided = self._remembered.open(self._build)
             if provided is None:
                 self._wait_for_ends()
                 provided = open_engine(self._options, self._aspect, self._build)
@@ -86,17 +96,8 @@ class FirstEngine:
             encode_looks(self._options.preset, provided.engine.encode)
         except BaseException as error:  # noqa: BLE001  # the main thread raises it
             self.opened.set_exception(error)
-            return
-        self.opened.set_result(provided)
-        if remembered is not None:
-            remembered.keep(provided)
-            note(self._options, provided.engine)
-
-    def _remembered(self, spec: EngineSpec) -> Remembered | None:
-        """None for a file, whose engine nobody measures."""
-        if not self._options.realtime:
-            return None
-        return Remembered(self._options, spec, self._aspect(), self._say)
+        else:
+            self.opened.set_result(provided)
 
     def _build(self, recipe: Recipe) -> Engine:
         """An engine; live, one on torch where TensorRT would take minutes. Raises what the source

@@ -76,7 +76,7 @@ class Opening:
         self._camera: NewestFrames | None = None  # live
 
     def run(self, first: FirstEngine) -> Live:
-        """Begin; `first` is being made. Raises what hinders it; the caller then stops all stages."""
+        """Begin; `first` is being made. Raises what hinders it; the caller then stops all."""
         frames, pictures = self._queue(), self._queue()
         self._say_if(limits.memory())
         sinks, capture = self._open_ends(frames)

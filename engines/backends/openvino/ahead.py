@@ -9,8 +9,10 @@ Light: OpenVINO is loaded once something is guessed, on the thread that guesses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ TEXT_ENCODER = "text encoder"
 
 _guessed: dict[str, Future[ov.CompiledModel | None]] = {}  # by the name of its folder
 _used: dict[object, str] = {}  # names, by what they are for
+_postponed: ContextVar[list[tuple[object, Callable[[], None]]] | None] = ContextVar(
+    "postponed", default=None
+)
 
 
 def guess(names: Iterable[str]) -> None:
@@ -67,6 +72,35 @@ def used(spec: EngineSpec) -> list[str]:
 def frame_step(spec: EngineSpec) -> object:
     """What one is for; of a model, since a process rarely has two."""
     return (spec.width, spec.height, spec.steps, spec.batching, spec.guidance_mode)
+
+
+@contextmanager
+def keeping_later() -> Iterator[Callable[[EngineSpec], None]]:
+    """What this thread compiles meanwhile is kept once the function that this gives is called, and
+    only what an engine of that spec uses: to write a graph takes a third of a second, and a start
+    compiles several to choose one."""
+    postponed: list[tuple[object, Callable[[], None]]] = []
+
+    def keep(spec: EngineSpec) -> None:
+        for purpose, write in postponed:
+            if purpose in (frame_step(spec), TEXT_ENCODER):
+                write()
+        postponed.clear()
+
+    token = _postponed.set(postponed)
+    try:
+        yield keep
+    finally:
+        _postponed.reset(token)
+
+
+def keep(purpose: object, write: Callable[[], None]) -> None:
+    """`write` what was compiled for a purpose: now, or later."""
+    postponed = _postponed.get()
+    if postponed is None:
+        write()
+    else:
+        postponed.append((purpose, write))
 
 
 def forget() -> None:

@@ -17,7 +17,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +75,9 @@ def compiled_graph(
     config = compile_properties(spec, device)
     may_be_kept = device == "CPU" and _size(model) <= _LARGEST
     place = place_of(core, model, graph, device, config) if may_be_kept else None
+    purpose = _purpose(graph, spec)
     if place is not None:
-        if graph.statistics == "own":  # what an engine begins with
-            used = ahead.frame_step(spec) if graph.shapes else ahead.TEXT_ENCODER
-            ahead.use(used, place.name)
+        ahead.use(purpose, place.name)
         kept = ahead.take(place.name) or _found(core, place)
         if kept is not None:
             mark_used(place)
@@ -86,8 +85,15 @@ def compiled_graph(
     compiled = compile_graph(core, read_graph(core, model, *graph), spec, device)
     if place is not None:
         about = _about(model, graph, spec, precision_of(compiled))
-        _keep(compiled, config, place, _size(model), about)
+        ahead.keep(purpose, partial(_keep, compiled, config, place, _size(model), about))
     return compiled
+
+
+def _purpose(graph: Graph, spec: EngineSpec) -> object:
+    """What an engine begins with is named so that a start can find it again."""
+    if graph.statistics != "own":
+        return graph.statistics
+    return ahead.frame_step(spec) if graph.shapes else ahead.TEXT_ENCODER
 
 
 def read_kept(name: str) -> ov.CompiledModel | None:
@@ -183,7 +189,7 @@ def _keep(
                 compiled.export_model(stream)
                 (unfinished / _GRAPH).write_bytes(stream.getbuffer())
                 (unfinished / _PROPERTIES).write_text(json.dumps(config), "utf-8")
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         why_not = None if place.exists() and why_not_whole(place) is None else reason(error)
     if why_not is not None:
         model = about["model"]

@@ -485,3 +485,25 @@ def test_openvinos_converter_is_left_out_and_can_still_be_had():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("convert_model\n", 0), done.stderr
+
+
+def test_what_is_compiled_to_choose_from_is_kept_later_if_it_was_chosen(cache, guessing, compiled):
+    """And on other threads at once."""
+    shutil.rmtree(cache)
+    specs = [replace(SPEC, width=width) for width in (128, 144)]
+    with ahead.keeping_later() as keep:
+        engines = [build(spec) for spec in specs]
+        assert not (cache / "openvino").exists()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(encoded, spec=replace(SPEC, threads=2)).result()
+        assert len(folders(cache)) == 1
+    keep(engines[1].spec)
+    for engine in engines:
+        engine.close()
+    assert len(folders(cache)) == 3
+    del compiled[:]
+    build(specs[1]).close()
+    assert compiled == []
+    build(specs[0]).close()
+    assert compiled == ["frame_step.single.none"]
+    assert len(folders(cache)) == 4

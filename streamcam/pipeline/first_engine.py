@@ -8,7 +8,7 @@ from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from threading import Event
 
-from engines.api import Engine, Watch
+from engines.api import Engine, EngineSpec, Watch
 from engines.backends import open_backend
 from engines.backends.openvino import ahead
 from engines.choice import expected_backend
@@ -22,7 +22,7 @@ from streamcam.provision.build import Provided, open_engine
 from streamcam.provision.earlier.ahead import note
 from streamcam.provision.earlier.choice import Remembered
 from streamcam.provision.prompts import encode_looks
-from streamcam.provision.spec import spec_for
+from streamcam.provision.spec import same_but_size, spec_for
 
 _HEAD_START_SECONDS = 0.15  # seconds for a source to be refused before an engine is built for it
 _ON_PROCESSOR = "openvino"
@@ -75,7 +75,17 @@ class FirstEngine:
         keep(provided.engine.spec)
         if self._remembered is not None:
             self._remembered.keep(provided)
-            note(self._options, provided.engine)
+            note(self._options, provided.engine.spec)
+
+    def settle(self, spec: EngineSpec) -> None:
+        """The run ends with this engine. Where its size has followed the rate, the next start like
+        this one begins with it."""
+        if self._remembered is None or not self.opened.done() or self.opened.exception():
+            return
+        first = self.opened.result().engine.spec
+        if spec != first and same_but_size(spec, first):
+            self._remembered.settle(spec)
+            note(self._options, spec)
 
     def _make(self) -> None:
         try:

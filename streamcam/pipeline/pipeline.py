@@ -56,6 +56,7 @@ class Pipeline:
         self._main = MainThread()
         self._opening: Opening | None = None
         self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
+        self._first: FirstEngine | None = None
         self._live: Live | None = None
         self._given_up: list[str] = []
         self._closing_errors: list[BaseException] = []
@@ -66,7 +67,7 @@ class Pipeline:
         The engine is begun before the code of all other parts is loaded, which takes as long.
         """
         stop = self._stages.stopping
-        first = FirstEngine(self._options, self._unowned.append, stop, self._say)
+        first = self._first = FirstEngine(self._options, self._unowned.append, stop, self._say)
         self._stages.add_queues(first)
         try:
             self._stages.start("build", first.work, [], place=None)
@@ -98,6 +99,7 @@ class Pipeline:
         """End all threads and close all devices, within two seconds. Only a file is finished
         however long that takes; after two seconds a line says so. May be called twice, and raises
         nothing: see `errors`."""
+        self._remember()
         farewell = Farewell(lambda: self._main.serve(0.0), self._say, self._hurry)
         farewell.given_up = self._given_up
         running = self._stages.stop(farewell)
@@ -228,6 +230,13 @@ class Pipeline:
         curtain = self._opening.curtain
         self.stats.ask("curtain", lambda: "" if curtain.name == OPEN else curtain.name)
         return self._opening
+
+    def _remember(self) -> None:
+        """Once: what the size of the engine came to."""
+        first, self._first = self._first, None
+        running = self._live.adjustable() if self._live else None
+        if first is not None and running is not None:
+            first.settle(running.spec)
 
     def _attend(self, seconds: float) -> None:
         """Let time pass: until a stage ends, or working for a sink that needs this thread."""

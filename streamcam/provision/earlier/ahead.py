@@ -20,7 +20,7 @@ from streamcam import __version__
 from streamcam.priority import mark_maker
 
 if TYPE_CHECKING:
-    from engines.api import Engine
+    from engines.api import EngineSpec
     from streamcam.options import Options
 
 _KIND = "notes"  # of artifact
@@ -42,11 +42,11 @@ def begin(preset: str, *flags: object) -> None:
             Thread(target=_read, name="ahead", daemon=True).start()
 
 
-def note(options: Options, engine: Engine) -> None:
+def note(options: Options, spec: EngineSpec) -> None:
     """For the next start. Nothing where that cannot be written."""
     flags = (options.size, options.model, options.backend, options.device)
     place = _place(options.preset.name, flags)
-    text = json.dumps({"graphs": ahead.used(engine.spec)}) + "\n"
+    text = json.dumps({"graphs": ahead.used(spec)}) + "\n"
     with suppress(OSError, ValueError):
         if place.is_file() and place.read_text("utf-8") == text:
             return

@@ -23,6 +23,7 @@ from streamcam import __version__, capture, sink
 from streamcam.errors import StreamcamError
 from streamcam.options import Options
 from streamcam.provision.build import Provided
+from streamcam.provision.size import candidates
 from streamcam.provision.spec import describe
 
 _KIND = "choices"  # of artifact
@@ -44,7 +45,7 @@ class Remembered:
         aspect  width / height that the engine's picture should have
         say     told, once, of a file that cannot be read
         """
-        self._spec = spec
+        self._spec, self._aspect = spec, aspect
         self._chosen_size = not (options.size or options.preset.size)
         self._chosen_batching = options.preset.batching == "auto" and spec.steps > 1
         self._place = cache_folder(_KIND) / f"{key_of(_parts(options, spec, aspect))}.json"
@@ -77,12 +78,21 @@ class Remembered:
                 os.utime(self._place)  # those not used for longest go first
             return
         engine = provided.engine
-        if engine.spec.device.lower() != "cpu":
-            return
+        if engine.spec.device.lower() == "cpu":
+            self._write(engine.spec, provided.line.removeprefix(f"engine: {engine.label}, "))
+
+    def settle(self, spec: EngineSpec) -> None:
+        """The run has ended with another size, for the rate: the next one begins with it. Nothing
+        if that is for a picture of another shape."""
+        on_offer = (spec.width, spec.height) in candidates(self._aspect)
+        if on_offer and spec.device.lower() == "cpu":
+            self._write(spec, f"{spec.width}x{spec.height}: what held the rate")
+
+    def _write(self, spec: EngineSpec, reason: str) -> None:
         content = {
-            "size": [engine.spec.width, engine.spec.height],
-            "batching": engine.spec.batching,
-            "reason": provided.line.removeprefix(f"engine: {engine.label}, ")[:_LONGEST],
+            "size": [spec.width, spec.height],
+            "batching": spec.batching,
+            "reason": reason[:_LONGEST],
         }
         with suppress(OSError):
             with writing(self._place) as unfinished:

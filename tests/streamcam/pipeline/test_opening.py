@@ -97,6 +97,41 @@ def test_a_preset_with_other_words_is_the_same_kind(world, run):
     )
 
 
+def resized(world, pipeline, size):
+    """The rate wants another size, and gets it."""
+    wait_until(lambda: pipeline._live.adjustable() is not None)
+    assert pipeline._live.resize(size, "for the rate")
+    wait_until(lambda: pipeline._live.adjustable() is not None)
+    wait_until(lambda: world.engines[-1].runs and not world.engines[-1].closes)
+    assert (world.engines[-1].spec.width, world.engines[-1].spec.height) == size
+
+
+def test_a_size_that_followed_the_rate_is_what_the_next_start_begins_with(world, run):
+    run()
+    world.source = FakeSource(10**6, pace=0.001)
+    world.sinks = {"fake": FakeSink()}
+    pipeline = world.pipeline(size=None, preset=make_preset(output=WIDE))
+    pipeline.start()
+    resized(world, pipeline, (320, 176))
+    pipeline.stop()
+    del world.engines[:]
+    assert "320x176: what held the rate (when it was chosen)" in run()
+    assert [(one.spec.width, one.spec.height) for one in world.engines] == [(320, 176)]
+
+
+def test_an_engine_of_another_preset_is_no_choice_for_this_one(world, run):
+    run()
+    world.source = FakeSource(10**6, pace=0.001)
+    world.sinks = {"fake": FakeSink()}
+    pipeline = world.pipeline(size=None, preset=make_preset(output=WIDE))
+    pipeline.start()
+    pipeline.apply_preset(make_preset(output=WIDE, steps=2))
+    wait_until(lambda: pipeline.preset.steps == 2)
+    resized(world, pipeline, (320, 176))
+    pipeline.stop()
+    assert "512x288" in run()
+
+
 def cut_off(text):
     return text[: len(text) // 2]
 

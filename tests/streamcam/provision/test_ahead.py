@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +31,7 @@ def read(tmp_path, monkeypatch):
 def noted(**options):
     settings = {"preset": load_preset("anime"), "source": "demo", "outputs": ("null",)}
     options = Options(**{**settings, **options})
-    ahead.note(options, SimpleNamespace(spec=SPEC))
+    ahead.note(options, SPEC)
 
 
 def notes():

@@ -25,6 +25,7 @@ from streamcam.cli.flags import (
     Source,
     engine_size,
 )
+from streamcam.cli.run.signals import StopSignals
 from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
@@ -107,7 +108,12 @@ def _begin(context: typer.Context) -> None:
 
         size = engine_size(flags["size"])
         names = (flags[name] for name in ("model", "backend", "device"))
-        begin(flags["preset"] or _DEFAULT_PRESET, size, *names)
+        with StopSignals() as signals:
+            begin(flags["preset"] or _DEFAULT_PRESET, size, *names)
+        # Ctrl-C while it loads OpenVINO may be an error of a compiled module, which `begin` passes
+        # over, and that module is then of no use.
+        if signals.requested.is_set():
+            raise typer.Abort
 
 
 def _refuse_empty(context: typer.Context) -> None:

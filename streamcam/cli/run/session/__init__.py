@@ -13,7 +13,7 @@ from engines.errors import EngineError
 from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
 from streamcam.cli.run.session.choices import Request, choose_options, wanted_doors
 from streamcam.cli.run.session.closing import Closing
-from streamcam.cli.run.session.signals import StopSignals
+from streamcam.cli.run.signals import StopSignals
 from streamcam.cli.run.status import Status, open_status
 from streamcam.cli.run.watcher import Watcher
 from streamcam.cli.terminal import Terminal

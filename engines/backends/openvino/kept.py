@@ -24,6 +24,7 @@ import numpy as np
 
 from engines.api import EngineSpec
 from engines.artifacts import (
+    about,
     cache_folder,
     evict,
     file_sha256,
@@ -84,8 +85,8 @@ def compiled_graph(
             return kept
     compiled = compile_graph(core, read_graph(core, model, *graph), spec, device)
     if place is not None:
-        about = _about(model, graph, spec, precision_of(compiled))
-        ahead.keep(purpose, partial(_keep, compiled, config, place, _size(model), about))
+        content = _about(model, graph, spec, precision_of(compiled))
+        ahead.keep(purpose, partial(_keep, compiled, config, place, _size(model), content))
     return compiled
 
 
@@ -98,11 +99,10 @@ def _purpose(graph: Graph, spec: EngineSpec) -> object:
 
 def read_kept(name: str) -> ov.CompiledModel | None:
     """The graph in the folder of that name, whoever may want it; None if none is there, or it is
-    damaged. Raises OSError, ValueError and RuntimeError."""
+    damaged, or another version's. Raises OSError, ValueError and RuntimeError."""
     place = cache_folder(_KIND) / name
-    if not place.exists() or why_not_whole(place) is not None:
-        return None
-    return _imported(open_core(), place)
+    mine = about(place).get("version") == ov.get_version()
+    return _imported(open_core(), place) if mine and why_not_whole(place) is None else None
 
 
 def place_of(core: ov.Core, model: Model, graph: Graph, device: str, config: Config) -> Path | None:
@@ -178,21 +178,25 @@ def _read(file: Path) -> ov.Tensor:
 
 
 def _keep(
-    compiled: ov.CompiledModel, config: Config, place: Path, size: int, about: Mapping[str, object]
+    compiled: ov.CompiledModel,
+    config: Config,
+    place: Path,
+    size: int,
+    content: Mapping[str, object],
 ) -> None:
     """For the next start. Nothing where there is no room for about `size` bytes, or where another
     program does so now."""
     try:
         why_not = _why_no_room(place.parent, size)
         if why_not is None:
-            with writing_folder(place, about) as unfinished, io.BytesIO() as stream:
+            with writing_folder(place, content) as unfinished, io.BytesIO() as stream:
                 compiled.export_model(stream)
                 (unfinished / _GRAPH).write_bytes(stream.getbuffer())
                 (unfinished / _PROPERTIES).write_text(json.dumps(config), "utf-8")
     except (OSError, RuntimeError, MemoryError) as error:
         why_not = None if place.exists() and why_not_whole(place) is None else reason(error)
     if why_not is not None:
-        model = about["model"]
+        model = content["model"]
         _warn_once(f"OpenVINO's graph of {model} is not kept in {place.parent}: {why_not}.")
     for one in evict(_KIND, LIMIT, [place]):
         logger.info("OpenVINO's graph %s was not used for longest and is deleted", one.path)

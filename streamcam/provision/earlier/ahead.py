@@ -18,6 +18,7 @@ from engines.artifacts import cache_folder, evict, key_of, writing
 from engines.backends.openvino import ahead
 from streamcam import __version__
 from streamcam.priority import mark_maker
+from streamcam.provision.earlier.machine import machine
 
 if TYPE_CHECKING:
     from engines.api import EngineSpec
@@ -39,7 +40,10 @@ def begin(preset: str, *flags: object) -> None:
         names = json.loads(_place(preset, flags).read_text("utf-8"))["graphs"]
         if all(_NAME.fullmatch(name) for name in names):
             ahead.guess(names)
-            Thread(target=_read, name="ahead", daemon=True).start()
+            try:
+                Thread(target=_read, name="ahead", daemon=True).start()
+            except RuntimeError:  # the system gives no more threads: nobody may wait for this one
+                ahead.forget()
 
 
 def note(options: Options, spec: EngineSpec) -> None:
@@ -61,5 +65,5 @@ def _read() -> None:
 
 
 def _place(preset: str, flags: Iterable[object]) -> Path:
-    parts = [__version__, Path(preset).stem.casefold(), *flags]
+    parts = [__version__, machine(), Path(preset).stem.casefold(), *flags]
     return cache_folder(_KIND) / f"{key_of({'run': parts})}.json"

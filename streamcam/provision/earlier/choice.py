@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import cast, get_args
 
 from engines.api import Batching, Engine, EngineSpec
@@ -23,6 +21,7 @@ from streamcam import __version__, capture, sink
 from streamcam.errors import StreamcamError
 from streamcam.options import Options
 from streamcam.provision.build import Provided
+from streamcam.provision.earlier.machine import machine
 from streamcam.provision.size import candidates
 from streamcam.provision.spec import describe
 
@@ -30,12 +29,10 @@ _KIND = "choices"  # of artifact
 _FORMAT = 1
 _LIMIT = 64 * 1024  # bytes that are kept: some hundred choices
 _LONGEST = 300  # characters of a reason
-_PROCESSOR = Path("/proc/cpuinfo")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container
 
 
 class Remembered:
-    """For a live run on a processor. Used by one thread."""
+    """For a live run on a processor. Used by one thread at a time."""
 
     def __init__(
         self, options: Options, spec: EngineSpec, aspect: float, say: Callable[[str], None]
@@ -67,7 +64,7 @@ class Remembered:
             self._found = None
             return None
         chosen = self._chosen_size or self._chosen_batching
-        line = f"engine: {engine.label}, {choice['reason']} (when it was chosen)"
+        line = f"engine: {engine.label}, {choice['reason']} (remembered from an earlier start)"
         return Provided(engine, recipe, line if chosen else describe(engine))
 
     def keep(self, provided: Provided) -> None:
@@ -151,7 +148,7 @@ def _parts(options: Options, spec: EngineSpec, aspect: float) -> dict[str, objec
         "page": options.web,
         "form": [form.width, form.height, form.fps],
         "shown": [preset.resolve.mode, preset.output.fit],
-        "machine": _machine(),
+        "machine": machine(),
     }
 
 
@@ -161,22 +158,3 @@ def _kind(parse: Callable[[str], tuple[str, str]], name: str) -> str:
         return parse(name)[0]
     except StreamcamError:
         return name
-
-
-def _machine() -> list[object]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return [platform.node(), platform.machine(), cores, _processor(), _text(_QUOTA).strip()]
-
-
-def _processor() -> str:
-    """Its name, where the system says it without another program."""
-    lines = (line.partition(":") for line in _text(_PROCESSOR).splitlines())
-    named = (value.strip() for name, _, value in lines if name.strip() == "model name")
-    return next(named, os.environ.get("PROCESSOR_IDENTIFIER", ""))
-
-
-def _text(file: Path) -> str:
-    """The beginning of a file of the system's; "" where there is none."""
-    with suppress(OSError, ValueError), file.open("rb") as opened:
-        return opened.read(4096).decode("utf-8", "replace")
-    return ""

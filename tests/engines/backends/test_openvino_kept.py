@@ -476,6 +476,15 @@ def test_a_wrong_guess_is_never_shown_and_can_be_forgotten(cache, guessing, comp
     assert ahead.take(folder.name) is None
 
 
+def test_a_guess_of_another_openvino_is_not_read(cache, guessing, monkeypatch):
+    """It may end the process, before a key is compared."""
+    encoded()
+    (folder,) = folders(cache)
+    monkeypatch.setattr(kept, "_imported", None)
+    monkeypatch.setattr(ov, "get_version", lambda: "2031.1")
+    assert kept.read_kept(folder.name) is None
+
+
 def test_openvinos_converter_is_left_out_and_can_still_be_had():
     """It is a quarter of OpenVINO's import, and another program in the process may want it."""
     code = (

@@ -13,6 +13,7 @@ from streamcam.presets import load_preset
 from streamcam.provision.earlier import ahead
 
 SPEC = EngineSpec(width=128, height=128)
+guess = engine_ahead.guess
 NAMES = ["0123456789abcdef01234567", "89abcdef0123456789abcdef"]
 FLAGS = (None, None, None, None)
 
@@ -117,6 +118,27 @@ def test_openvino_that_cannot_be_loaded_is_for_others_to_say(read, monkeypatch):
 
     monkeypatch.setattr(engine_ahead, "guess", guess)
     ahead.begin("anime", *FLAGS)
+
+
+def test_a_thread_that_cannot_be_started_is_waited_for_by_nobody(read, monkeypatch):
+    noted()
+
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(engine_ahead, "guess", guess)
+    monkeypatch.setattr(engine_ahead, "_guessed", {})
+    monkeypatch.setattr(ahead.Thread, "start", refused)
+    ahead.begin("anime", *FLAGS)
+    assert engine_ahead.take(NAMES[0]) is None
+
+
+def test_a_note_of_another_machine_is_not_meant(read, monkeypatch):
+    """A home that several share: what it names was compiled for another processor."""
+    noted()
+    monkeypatch.setattr(ahead, "machine", lambda: ["another"])
+    ahead.begin("anime", *FLAGS)
+    assert read == []
 
 
 def test_few_notes_are_kept(read, monkeypatch):

@@ -78,8 +78,8 @@ class FirstEngine:
             note(self._options, provided.engine.spec)
 
     def settle(self, spec: EngineSpec) -> None:
-        """The run ends with this engine. Where its size has followed the rate, the next start like
-        this one begins with it."""
+        """The run has ended with this engine, and so has `work`. Where its size has followed the
+        rate, the next start like this one begins with it."""
         if self._remembered is None or not self.opened.done() or self.opened.exception():
             return
         first = self.opened.result().engine.spec

@@ -99,11 +99,11 @@ class Pipeline:
         """End all threads and close all devices, within two seconds. Only a file is finished
         however long that takes; after two seconds a line says so. May be called twice, and raises
         nothing: see `errors`."""
-        self._remember()
         farewell = Farewell(lambda: self._main.serve(0.0), self._say, self._hurry)
         farewell.given_up = self._given_up
         running = self._stages.stop(farewell)
         self._main.close()
+        self._remember(running)
         self._closing_errors += [
             StreamcamError(f"what was opened could not be closed again: {told(error)}")
             for error in call_all(reversed(self._unowned))
@@ -231,12 +231,12 @@ class Pipeline:
         self.stats.ask("curtain", lambda: "" if curtain.name == OPEN else curtain.name)
         return self._opening
 
-    def _remember(self) -> None:
-        """Once: what the size of the engine came to."""
+    def _remember(self, running: list[str]) -> None:
+        """Once, when the thread "build" has ended: what the size of the engine came to."""
         first, self._first = self._first, None
-        running = self._live.adjustable() if self._live else None
-        if first is not None and running is not None:
-            first.settle(running.spec)
+        adjustable = self._live.adjustable() if self._live else None
+        if first is not None and adjustable is not None and "build" not in running:
+            first.settle(adjustable.spec)
 
     def _attend(self, seconds: float) -> None:
         """Let time pass: until a stage ends, or working for a sink that needs this thread."""

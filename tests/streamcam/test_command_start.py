@@ -83,7 +83,7 @@ def test_the_second_start_measures_nothing(start, tmp_path: Path) -> None:
     """And of all that was compiled to choose from, what was chosen is kept."""
     first = engine_of(start())
     assert len(kept(tmp_path)) == 2
-    assert engine_of(start()) == f"{first} (when it was chosen)"
+    assert engine_of(start()) == f"{first} (remembered from an earlier start)"
     assert len(kept(tmp_path)) == 2
 
 

@@ -50,7 +50,7 @@ def test_the_second_start_takes_what_the_first_one_chose(world, run):
     del world.engines[:]
     second = run()
     assert [(one.spec.width, one.spec.height) for one in world.engines] == [(512, 288)]
-    assert second == f"{first} (when it was chosen)"
+    assert second == f"{first} (remembered from an earlier start)"
     assert len(choices()) == 1
 
 
@@ -62,7 +62,7 @@ def test_how_steps_run_is_remembered_as_well(world, run):
     line = run(preset=preset, size=(128, 128))
     (engine,) = world.engines
     assert engine.spec.batching == "sequential", "it shows a picture earlier"
-    assert line.endswith(" (when it was chosen)")
+    assert line.endswith(" (remembered from an earlier start)")
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,13 @@ def test_another_kind_of_run_is_chosen_for_itself(world, run, other):
     world.sinks = {name: FakeSink() for name in ("fake", "other", "web")}
     del world.said[:]
     line = run(**{"outputs": ("fake",), **other})
-    assert "when it was chosen" not in line
+    assert "remembered" not in line
     assert len(choices()) == 2
 
 
 def test_a_preset_with_other_words_is_the_same_kind(world, run):
     run()
-    assert "when it was chosen" in run(
-        preset=make_preset(output=WIDE, prompt="bright", strength=0.9)
-    )
+    assert "remembered" in run(preset=make_preset(output=WIDE, prompt="bright", strength=0.9))
 
 
 def resized(world, pipeline, size):
@@ -115,7 +113,7 @@ def test_a_size_that_followed_the_rate_is_what_the_next_start_begins_with(world,
     resized(world, pipeline, (320, 176))
     pipeline.stop()
     del world.engines[:]
-    assert "320x176: what held the rate (when it was chosen)" in run()
+    assert "320x176: what held the rate (remembered from an earlier start)" in run()
     assert [(one.spec.width, one.spec.height) for one in world.engines] == [(320, 176)]
 
 
@@ -163,12 +161,12 @@ def test_a_damaged_choice_is_told_and_made_anew(world, run, damage):
     whole = file.read_text()
     file.write_text(damage(whole), "latin-1")
     del world.said[:], world.engines[:]
-    assert "when it was chosen" not in run()
+    assert "remembered" not in run()
     assert len(world.engines) == 2
     (told,) = (line for line in world.said if "cannot be read and is chosen anew" in line)
     assert str(file) in told
     del world.said[:]
-    assert "when it was chosen" in run()
+    assert "remembered" in run()
     assert not [line for line in world.said if "cannot be read" in line]
 
 
@@ -182,7 +180,7 @@ def test_a_choice_that_cannot_be_built_is_made_anew(world, run):
 
     world.make_engine = picky
     assert "448x256" in run()
-    assert run().endswith(" (when it was chosen)")
+    assert run().endswith(" (remembered from an earlier start)")
 
 
 def test_a_cache_that_cannot_be_written_is_no_hindrance(world, run, tmp_path, monkeypatch):
@@ -206,7 +204,7 @@ def test_an_engine_that_is_remembered_is_made_while_the_outputs_open(world, run)
         assert made.wait(LATER)
         return open_sink(choice, form)
 
-    assert "when it was chosen" in run(open_sink=after_the_engine)
+    assert "remembered" in run(open_sink=after_the_engine)
 
 
 def test_what_outputs_refuse_is_told_before_an_engine_is_chosen(world):

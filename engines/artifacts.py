@@ -104,13 +104,23 @@ def about(place: Path) -> Mapping[str, object]:
 
 
 def artifacts() -> list[Artifact]:
-    """Everything in the cache that is whole, but digests, by kind and name."""
-    places = sorted(place for kind in cache_root().glob("*/") for place in kind.iterdir())
-    return [
-        Artifact(place.parent.name, place, _size(place), about(place))
-        for place in places
-        if place.parent.name != "digests" and not place.name.startswith(".")
-    ]
+    """Everything in the cache that is whole, but digests, by kind and name. Other programs may
+    delete some of it meanwhile."""
+    kinds = (folder.name for folder in _listed(cache_root()) if folder.name != "digests")
+    return [one for kind in kinds for one in _of_kind(kind)]
+
+
+def _of_kind(kind: str) -> list[Artifact]:
+    places = (one for one in _listed(cache_folder(kind)) if not one.name.startswith("."))
+    return [Artifact(kind, place, _size(place), about(place)) for place in places]
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where none is, or is no more."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def clear() -> int:
@@ -135,7 +145,7 @@ def evict(kind: str, limit: int, keep: Collection[Path] = ()) -> list[Artifact]:
     keep  of the same kind: these stay, and count
     Returns what was deleted. What another program holds open on Windows stays.
     """
-    kept = [one for one in artifacts() if one.kind == kind]
+    kept = _of_kind(kind)
     left = sum(one.bytes for one in kept)
     gone: list[Artifact] = []
     for one in sorted(kept, key=_used_at):
@@ -206,6 +216,14 @@ def _write_manifest(folder: Path, key: str, content: Mapping[str, object]) -> No
 
 
 def _size(place: Path) -> int:
-    if place.is_dir():
-        return sum(file.lstat().st_size for file in place.rglob("*") if not file.is_dir())
-    return place.lstat().st_size if place.exists() else 0
+    """Of a file, or of what is in a folder; what is gone by now counts nothing."""
+    if not place.is_dir():
+        return _bytes(place)
+    return sum(_bytes(Path(where, name)) for where, _, names in os.walk(place) for name in names)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:
+        return 0

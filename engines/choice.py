@@ -32,10 +32,11 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
         return _with_tensorrt(spec, model)
     if spec.backend != "auto":
         return (spec.backend,)
-    own = spec.device.lower().startswith(("cpu", "gpu", "npu"))  # OpenVINO's words
     if spec.precision == "fp8":  # torch in float16 stands in for one that failed
         return ("torch",) if broken_plan(spec) else _with_tensorrt(spec, model)
-    if spec.execution not in ("eager", "graph") and (own or not _torch_has_gpu(model)):
+    if spec.execution not in ("eager", "graph") and (
+        _is_openvinos(spec) or not _torch_has_gpu(model)
+    ):
         return ("openvino",)
     if spec.execution != "auto" or spec.precision not in ("auto", "float16"):
         return ("torch",)
@@ -44,6 +45,19 @@ def backends_for(spec: EngineSpec, model: Model) -> tuple[str, ...]:  # noqa: PL
     except BackendUnavailable as error:
         _say_once(f"backend: torch, not TensorRT: {error}")
         return ("torch",)
+
+
+def expected_backend(spec: EngineSpec) -> str:
+    """What `backends_for` most likely begins with, told at once: without the model, and without
+    loading a framework."""
+    if spec.backend != "auto":
+        return spec.backend
+    if spec.precision == "fp8":
+        return "tensorrt"
+    if spec.execution in ("eager", "graph"):
+        return "torch"
+    may = _may_have_gpu(embedded=spec.model in ("auto", "nano")) or has_driver()
+    return "torch" if may and not _is_openvinos(spec) and find_spec("torch") else "openvino"
 
 
 def compiles(spec: EngineSpec) -> bool:
@@ -81,13 +95,22 @@ def _torch_has_gpu(model: Model) -> bool:
     if obstacle is not None:
         _say_once(f"backend: the NVIDIA card here is not used: {obstacle}.")
         nvidia = False
-    apple = sys.platform == "darwin" and model.family != "nano"
-    amd = Path("/dev/kfd").exists()
-    if not (nvidia or apple or amd) or find_spec("torch") is None:
+    may = nvidia or _may_have_gpu(embedded=model.family == "nano")
+    if not may or find_spec("torch") is None:
         return False
     import torch
 
     return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def _may_have_gpu(*, embedded: bool) -> bool:
+    """Of Apple's, which is for larger models than the embedded one, or of AMD's."""
+    return (sys.platform == "darwin" and not embedded) or Path("/dev/kfd").exists()
+
+
+def _is_openvinos(spec: EngineSpec) -> bool:
+    """Whether its device is named in OpenVINO's words."""
+    return spec.device.lower().startswith(("cpu", "gpu", "npu"))
 
 
 @cache

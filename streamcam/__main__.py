@@ -7,11 +7,7 @@ from typing import NoReturn
 
 
 def command() -> NoReturn:
-    """The console script: loads the command line and runs it.
-
-    NumPy ends its own import on a processor that it is not made for, and the command line needs
-    NumPy, so that is told here.
-    """
+    """The console script: loads the command line and runs it. What a library lacks is told."""
     try:
         from streamcam.cli import command as run
     except (ImportError, RuntimeError) as error:

@@ -7,8 +7,10 @@ does not: it computes nothing, and all other threads would wait for Python's loc
 while it waits for a core.
 
 Linux    a thread may lower its own priority (its "nice" value), and the threads that it starts
-         inherit that: an engine's pool is lowered with the thread that builds it. Raising needs a
-         right that most users lack (RLIMIT_NICE); where they have it, it is used.
+         inherit that: an engine's pool is lowered with the thread that builds it. The first engine
+         is made before there is anything to give way to, while everybody waits for it, so its pool
+         is lowered once it is there. Raising needs a right that most users lack (RLIMIT_NICE);
+         where they have it, it is used.
 Windows  a thread may raise its own priority; threads that it starts do not inherit it.
 macOS    a thread may raise its own quality of service class.
 """
@@ -21,8 +23,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 _GIVES_WAY = 5  # nice: a third of the weight of an ordinary thread; see tests/benchmarks/README.md
+_SET_NAME, _MARK = 15, b"engine"  # PR_SET_NAME of prctl; at most 15 bytes
 _KEEPS_TIME = -5  # nice: three times that weight
 _ABOVE_NORMAL = 1  # THREAD_PRIORITY_ABOVE_NORMAL
 _USER_INTERACTIVE = 0x21  # QOS_CLASS_USER_INTERACTIVE
@@ -41,6 +45,30 @@ def giving_way(work: Callable[[], None]) -> Callable[[], None]:
     return run
 
 
+def giving_way_afterwards(work: Callable[[], None]) -> Callable[[], None]:
+    """`work` for a thread that makes what is waited for: the threads that it leaves behind give way
+    once it is done, and it does."""
+
+    def run() -> None:
+        if sys.platform != "linux":
+            work()
+            return
+        mark_maker()
+        try:
+            work()
+        finally:
+            _lower_marked()
+
+    return run
+
+
+def mark_maker() -> None:
+    """This thread, and those that it starts, are lowered at the end of `giving_way_afterwards`,
+    whichever thread ends with that: they inherit its name in the system."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_NAME, _MARK, 0, 0, 0)
+
+
 def keeping_time(work: Callable[[], None]) -> Callable[[], None]:
     """`work` for a thread that goes before the engine's, where the system allows it."""
 
@@ -49,6 +77,16 @@ def keeping_time(work: Callable[[], None]) -> Callable[[], None]:
         work()
 
     return run
+
+
+def _lower_marked() -> None:
+    """To one value, however often: below what the user started the program with."""
+    with suppress(OSError):  # no such folder, or not allowed: all threads are then equal
+        lowered = os.getpriority(os.PRIO_PROCESS, os.getpid()) + _GIVES_WAY
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(OSError):  # it has ended
+                if (task / "comm").read_bytes().strip() == _MARK:
+                    os.setpriority(os.PRIO_PROCESS, int(task.name), lowered)
 
 
 def _raise_own() -> None:

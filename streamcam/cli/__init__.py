@@ -119,6 +119,8 @@ def command() -> NoReturn:
     An engine's compiler that the run could not wait for is still at work on its thread. Python
     would end that thread in the middle of C++, which aborts the process, so the process ends first.
     """
+    # pydantic looks through all that is installed for plugins of its own. Nobody needs one here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = main()
     if any(thread.daemon for thread in threading.enumerate()):
         os._exit(code)

@@ -112,7 +112,7 @@ def obs(
 def _follow(instance: Instance, wishes: Wishes) -> None:
     import asyncio
 
-    from streamcam.cli.run.session.signals import StopSignals
+    from streamcam.cli.run.signals import StopSignals
     from streamcam.obs.following import Following
 
     terminal = Terminal(optional=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,18 +22,18 @@ from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.rescue import Rescue
-from streamcam.pipeline.waiting import Patience, waiting_for
+from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
 from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
+from streamcam.provision.build import Provided
 from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.rebuild import Rebuild
 from streamcam.provision.shape import ShapeWatch
 from streamcam.sink import Sink
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
-from streamcam.stage import call_all
 from streamcam.stats import Stats
 
 _SOURCE, _INFER, _POST, _SINKS = range(4)  # places on the frame's way
@@ -43,8 +43,8 @@ class Opening:
     """Used by the main thread, once. What it ties together outlives it: "infer" asks on every frame
     whether an output is watched.
 
-    Live, outputs come first: what they refuse is known at once. Then the source opens on its own
-    thread while the engine is built on this one, and last the picture begins to flow. The outputs
+    Live, all parts open at the same time: the outputs on this thread, the source on "capture" and
+    the engine on "build", which was started before. What one refuses is raised at once. The outputs
     of a rendered file have its size and rate, so there the source comes first.
 
     web_sink  where the page gets its picture from; None if it shows none
@@ -58,11 +58,14 @@ class Opening:
         stats: Stats,
         stages: Stages,
         main: MainThread,
+        unowned: list[Callable[[], None]],
         say: Callable[[str], None],
     ) -> None:
+        """`unowned`: gets what closes each part, until a thread takes that over."""
         self.web_sink: WebSink | None = None
         self.outputs: list[str] = []
         self.curtain = Curtain((options.format.width, options.format.height))
+        self._unowned = unowned
         self._options = options
         self._stats = stats
         self._stages = stages
@@ -71,34 +74,49 @@ class Opening:
         self._patience = Patience(options.source, say)
         self._deliveries: list[Delivery] = []
         self._camera: NewestFrames | None = None  # live
-        self._unowned: list[Callable[[], None]] = []  # close what no thread owns yet
 
-    def run(self) -> Live:
-        """Begin. Raises what hinders it; the caller then stops the stages and calls `close`."""
+    def run(self, first: FirstEngine) -> Live:
+        """Begin; `first` is being made. Raises what hinders it; the caller then stops all."""
         frames, pictures = self._queue(), self._queue()
         self._say_if(limits.memory())
         sinks, capture = self._open_ends(frames)
-        options, source = self._options, capture.opened
-        first = FirstEngine(options, source, self._unowned.append)
-        self._stages.start("build", giving_way(first.work), [], place=None)
-        provided = result_of(first.opened, lambda: self._patience.lost(source))
-        styling = Styling(
-            provided.engine, ParamsBox(provided.engine.encode, options.preset.showing())
-        )
-        opened = result_of(source, lambda: self._patience.lost(source))
-        self._say(f"source: {opened.label}")
-        if opened.sound and any(output.finishes for output in sinks.values()):
+        options = self._options
+        first.begin(options, capture.opened)
+        outboxes = {name: self._start_sink(name, sink) for name, sink in sinks.items()}
+        finish = finish_for(options.preset, options, self._stats)
+        ends = [pictures, *outboxes.values()]
+        post = PostWorker(pictures, ends[1:], finish, self._stats, self._camera)
+        self._stages.start("post", keeping_time(post.work), ends, place=_POST)
+        cards = [outboxes[name] for name, sink in sinks.items() if sink.finishes is None]
+        self._wait_for(first, capture, cards if options.realtime else [])
+        if capture.opened.result().sound and any(sink.finishes for sink in sinks.values()):
             self._say("sound: left out, recordings hold the picture alone")
+        provided = first.opened.result()
         self._say(provided.line)
         if provided.engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())
-        outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
-        options = self._options
-        finish = finish_for(options.preset, options, self._stats)
-        post = PostWorker(pictures, outboxes, finish, self._stats, self._camera)
-        self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
+        live = self._start_engine(provided, (frames, pictures), post)
+        if options.realtime:
+            live.improve()
+        return live
+
+    def _wait_for(
+        self, first: FirstEngine, capture: CaptureWorker, cards: Sequence[Queue[Frame]]
+    ) -> None:
+        """For engine and source. Raises what hinders them. `cards`: of outputs that show one."""
+        form = self._options.format
+        shown = (cards, (form.width, form.height))
+        meanwhile = Meanwhile(capture.opened, self._patience, self._main, shown, self._say)
+        wait_for_all((capture.opened, first.opened), meanwhile)
+
+    def _start_engine(
+        self, provided: Provided, queues: tuple[Queue[Frame], Queue[Frame]], post: PostWorker
+    ) -> Live:
+        """`queues`: where frames come from and where pictures go."""
+        options, engine = self._options, provided.engine
+        styling = Styling(engine, ParamsBox(engine.encode, options.preset.showing()))
         infer = InferWorker(
-            (frames, pictures),
+            queues,
             styling,
             gate_opener(options.preset, options, self._watched, self._stats),
             self._stats,
@@ -111,19 +129,13 @@ class Opening:
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
         workers = Workers(infer, post, rebuild, self._watched, self._stats)
         live = Live(options, provided.recipe, styling, workers, self._say)
-        frames.dropped = 0  # frames from before the first engine are no drops
+        queues[0].dropped = 0  # frames from before the first engine are no drops
         work = keeping_time(infer.work)
-        self._stages.start("infer", work, [frames, pictures, infer], place=_INFER)
-        self._unowned = []
+        self._stages.start("infer", work, [*queues, infer], place=_INFER)
+        self._unowned.remove(engine.close)  # "infer" does that
         if options.realtime:
             self._start_watchdog(workers, live)
-            live.improve()
         return live
-
-    def close(self) -> list[Exception]:
-        """Close what no thread has taken over. Returns the errors. The stages have ended."""
-        unowned, self._unowned = self._unowned, []
-        return call_all(reversed(unowned))
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
         if not self._options.realtime:
@@ -218,15 +230,15 @@ class Opening:
         )
         self._deliveries.append(delivery)
         named = Loss.SHARED if name in self._options.outputs else Loss.NONE
-        loss = named if form.realtime else Loss.END
         self._stages.start(
             f"sink {name}",
             keeping_time(delivery),
             [inbox],
             place=_SINKS,
-            loss=loss,
+            loss=named if form.realtime else Loss.END,
             finishes=reached.finishes,
         )
+        self._unowned.remove(opened.close)  # its thread does that
         return inbox
 
     def _queue(self, *, counted: bool = True) -> Queue[Frame]:

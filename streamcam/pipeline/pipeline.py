@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any
-
-import cv2
+from typing import TYPE_CHECKING, Any
 
 from streamcam.clock.tempo import Tempo
 from streamcam.errors import SinkFailed, StreamcamError, UnknownChoice, raise_all, told
@@ -15,13 +13,18 @@ from streamcam.flow.main_thread import MainThread
 from streamcam.flow.stages import Farewell, Stages
 from streamcam.looks.curtains import OPEN
 from streamcam.options import Options
-from streamcam.pipeline.live import Live
-from streamcam.pipeline.opening import Opening
+from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.presets import Preset, load_preset, preset_names
 from streamcam.sink import Format
-from streamcam.sink.web import WebSink
+from streamcam.stage import call_all
 from streamcam.stats import Stats
 
+if TYPE_CHECKING:
+    from streamcam.pipeline.live import Live
+    from streamcam.pipeline.opening import Opening
+    from streamcam.sink.web import WebSink
+
+_NOT_STARTED = "the pipeline was not started"
 _POLL_SECONDS = 0.25  # seconds after which a wait looks around: Windows wakes it for no Ctrl-C
 
 
@@ -51,8 +54,9 @@ class Pipeline:
         self._hurry = hurry
         self._stages = Stages()
         self._main = MainThread()
-        self._opening = Opening(options, self.stats, self._stages, self._main, say)
-        self.stats.ask("curtain", lambda: "" if self.curtain == OPEN else self.curtain)
+        self._opening: Opening | None = None
+        self._unowned: list[Callable[[], None]] = []  # close what belongs to no thread yet
+        self._first: FirstEngine | None = None
         self._live: Live | None = None
         self._given_up: list[str] = []
         self._closing_errors: list[BaseException] = []
@@ -60,12 +64,14 @@ class Pipeline:
     def start(self) -> None:
         """Open everything and begin. Raises what hinders it, with everything closed again.
 
-        Outputs come first: what they refuse is known at once. Then the source opens on its
-        thread while the engine is built on this one.
+        The engine is begun before the code of all other parts is loaded, which takes as long.
         """
-        cv2.setNumThreads(1)  # its pool spins while it waits, on cores that the engine needs
+        stop = self._stages.stopping
+        first = self._first = FirstEngine(self._options, self._unowned.append, stop, self._say)
+        self._stages.add_queues(first)
         try:
-            self._live = self._opening.run()
+            self._stages.start("build", first.work, [], place=None)
+            self._live = self._open().run(first)
         except BaseException:
             self.stop()
             raise
@@ -97,10 +103,12 @@ class Pipeline:
         farewell.given_up = self._given_up
         running = self._stages.stop(farewell)
         self._main.close()
+        self._remember(running)
         self._closing_errors += [
             StreamcamError(f"what was opened could not be closed again: {told(error)}")
-            for error in self._opening.close()
+            for error in call_all(reversed(self._unowned))
         ]
+        self._unowned.clear()
         gc.unfreeze()
         self._closing_errors += [
             SinkFailed(f"nobody waited until {name} was finished: it can be played as it is")
@@ -119,11 +127,11 @@ class Pipeline:
     @property
     def web_sink(self) -> WebSink | None:
         """Where the page gets its picture from; None if it shows none."""
-        return self._opening.web_sink
+        return None if self._opening is None else self._opening.web_sink
 
     @property
     def outputs(self) -> list[str]:
-        return self._opening.outputs
+        return [] if self._opening is None else self._opening.outputs
 
     @property
     def form(self) -> Format:
@@ -155,9 +163,11 @@ class Pipeline:
 
     @property
     def curtain(self) -> str:
-        return self._opening.curtain.name
+        return self._opening.curtain.name if self._opening else OPEN
 
     def draw_curtain(self, name: str) -> None:
+        if self._opening is None:
+            raise RuntimeError(_NOT_STARTED)
         self._opening.curtain.draw(name)
 
     def select_preset(self, name: str) -> None:
@@ -205,8 +215,28 @@ class Pipeline:
     @property
     def _running(self) -> Live:
         if self._live is None:
-            raise RuntimeError("the pipeline was not started")
+            raise RuntimeError(_NOT_STARTED)
         return self._live
+
+    def _open(self) -> Opening:
+        import cv2
+
+        from streamcam.pipeline.opening import Opening
+
+        cv2.setNumThreads(1)  # its pool spins while it waits, on cores that the engine needs
+        self._opening = Opening(
+            self._options, self.stats, self._stages, self._main, self._unowned, self._say
+        )
+        curtain = self._opening.curtain
+        self.stats.ask("curtain", lambda: "" if curtain.name == OPEN else curtain.name)
+        return self._opening
+
+    def _remember(self, running: list[str]) -> None:
+        """Once, when the thread "build" has ended: what the size of the engine came to."""
+        first, self._first = self._first, None
+        adjustable = self._live.adjustable() if self._live else None
+        if first is not None and adjustable is not None and "build" not in running:
+            first.settle(adjustable.spec)
 
     def _attend(self, seconds: float) -> None:
         """Let time pass: until a stage ends, or working for a sink that needs this thread."""

@@ -71,3 +71,41 @@ def test_elsewhere_a_refusal_is_final(held, tmp_path, monkeypatch):
     held(1)
     with pytest.raises(PermissionError), writing(tmp_path / "kernels") as unfinished:
         unfinished.write_bytes(b"new")
+
+
+def test_what_another_program_deletes_meanwhile_hinders_nobody(monkeypatch, tmp_path):
+    """Two programs that start at once make room in the same cache."""
+    monkeypatch.setattr(artifacts, "user_cache_path", lambda *_, **__: tmp_path)
+    for name in ("one", "two", "three"):
+        with writing_folder(tmp_path / "kind" / name, {"name": name}) as unfinished:
+            (unfinished / "file").write_bytes(bytes(1000))
+    read = artifacts.about
+
+    def deleted_by_another(place):
+        if place.name == "three":
+            shutil.rmtree(tmp_path / "kind" / "two")
+        return read(place)
+
+    monkeypatch.setattr(artifacts, "about", deleted_by_another)
+    gone = artifacts.evict("kind", 0)
+    assert [one.path.name for one in gone] == ["one", "three"]
+    assert artifacts.evict("kind", 0) == artifacts.evict("another", 0) == []
+    shutil.rmtree(tmp_path / "kind")
+    assert artifacts.artifacts() == []
+
+
+def test_a_folder_that_goes_while_it_is_measured_counts_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(artifacts, "user_cache_path", lambda *_, **__: tmp_path)
+    with writing_folder(tmp_path / "kind" / "one", {}) as unfinished:
+        (unfinished / "file").write_bytes(bytes(1000))
+    is_dir = Path.is_dir
+
+    def then_deleted(path):
+        there = is_dir(path)
+        if path.name == "one":
+            shutil.rmtree(path, ignore_errors=True)
+        return there
+
+    monkeypatch.setattr(Path, "is_dir", then_deleted)
+    (found,) = artifacts.artifacts()
+    assert found.bytes == 0

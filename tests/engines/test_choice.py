@@ -446,19 +446,28 @@ def test_which_kernels_run_on_a_card(built_for, capability, runs):
 
 
 @pytest.mark.parametrize(
-    ("paths", "libraries", "there"),
+    ("system", "paths", "libraries", "there", "asked"),
     [
-        (["/dev/nvidiactl"], [], True),
-        ([], ["nvcuda"], True),
-        (["/dev/dxg"], ["cuda"], True),
-        (["/dev/dxg"], [], False),
-        ([], ["cuda"], False),
+        ("linux", ["/dev/nvidiactl"], [], True, []),
+        ("win32", [], ["nvcuda"], True, ["nvcuda"]),
+        ("win32", [], [], False, ["nvcuda"]),
+        ("linux", ["/dev/dxg"], ["cuda"], True, ["cuda"]),
+        ("linux", ["/dev/dxg"], [], False, ["cuda"]),
+        ("linux", [], ["cuda", "nvcuda"], False, []),
     ],
 )
-def test_the_driver_on_linux_windows_and_wsl(monkeypatch, paths, libraries, there):
+def test_the_driver_on_linux_windows_and_wsl(monkeypatch, system, paths, libraries, there, asked):
+    found = []
+
+    def find_library(name):
+        found.append(name)
+        return name if name in libraries else None
+
+    monkeypatch.setattr(nvidia.sys, "platform", system)
     monkeypatch.setattr(nvidia.Path, "exists", lambda path: path.as_posix() in paths)
-    monkeypatch.setattr(nvidia, "find_library", lambda name: name if name in libraries else None)
+    monkeypatch.setattr(nvidia, "find_library", find_library)
     assert nvidia.has_driver() is there
+    assert found == asked, "to ask Linux for a library takes a tenth of a second"
 
 
 def test_the_cuda_that_the_installed_tensorrt_is_built_for():

@@ -80,7 +80,8 @@ class Command:
 
         def said() -> str | None:
             found = next((line for line in self.said[after:] if text in line), None)
-            assert found or self.process.poll() is None, (text, self.said, self.errors)
+            code = None if found else self.process.poll()
+            assert code is None, (text, code, self.said, self.errors)
             return found
 
         return wait_until(said, text)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 from engines.api import EngineSpec
 from engines.errors import BackendUnavailable, ModelUnavailable, quoted
 from engines.model import Model, remedy
 from engines.model.shapes import Shapes
 
-# No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case.
+# No telemetry: with this import refused, OpenVINO takes the stub that it brings for that case. Nor
+# its converter of other programs' models, a quarter of its import: OpenVINO does without where that
+# is refused, and who wants it can still import it.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+_CONVERTER = "openvino.tools.ovc"
+_without_it = _CONVERTER not in sys.modules
+if _without_it:
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
 
 import openvino as ov  # noqa: E402
+
+if _without_it:
+    del sys.modules[_CONVERTER]
 from openvino import opset13 as ops  # noqa: E402
-from openvino import properties as properties  # noqa: E402
 from openvino.properties import hint as hint  # noqa: E402
 
 from engines.backends.openvino.statistics import CHANGES, Statistics  # noqa: E402
@@ -27,13 +36,14 @@ __all__ = [
     "choose_device",
     "compile_graph",
     "compile_properties",
+    "open_core",
     "ops",
     "ov",
     "precision_of",
     "read_graph",
 ]
 
-Config = dict[Any, Any]  # OpenVINO's properties and their values
+Config = dict[str, str]  # OpenVINO's properties and their values, in its own words
 
 _TYPES = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16, "float16": ov.Type.f16}
 
@@ -47,6 +57,12 @@ class Graph(NamedTuple):
     name: str
     shapes: Shapes
     statistics: Statistics = "own"
+
+
+@cache
+def open_core() -> ov.Core:
+    """The one of this process; from any thread. Another one would load the devices' code again."""
+    return ov.Core()
 
 
 def choose_device(core: ov.Core, spec: EngineSpec) -> str:
@@ -89,16 +105,13 @@ def read_graph(
 
 def compile_properties(spec: EngineSpec, device: str) -> Config:
     """What a graph is compiled with, for the lowest latency of one frame."""
-    config: Config = {
-        hint.performance_mode: hint.PerformanceMode.LATENCY,
-        hint.num_requests: 1,
-    }
+    config = {"PERFORMANCE_HINT": "LATENCY", "PERFORMANCE_HINT_NUM_REQUESTS": "1"}
     if device == "CPU":
-        config[properties.num_streams] = 1
+        config["NUM_STREAMS"] = "1"
         if spec.threads:
-            config[properties.inference_num_threads] = spec.threads
+            config["INFERENCE_NUM_THREADS"] = str(spec.threads)
     if spec.precision != "auto":
-        config[hint.inference_precision] = _TYPES[spec.precision]
+        config["INFERENCE_PRECISION_HINT"] = _TYPES[spec.precision].get_type_name()
     return config
 
 

@@ -12,16 +12,19 @@ was read, which is half of the time that is to be saved.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import shutil
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from engines.api import EngineSpec
 from engines.artifacts import (
+    about,
     cache_folder,
     evict,
     file_sha256,
@@ -30,11 +33,13 @@ from engines.artifacts import (
     why_not_whole,
     writing_folder,
 )
+from engines.backends.openvino import ahead
 from engines.backends.openvino.graphs import (
     Config,
     Graph,
     compile_graph,
     compile_properties,
+    open_core,
     ov,
     precision_of,
     read_graph,
@@ -48,11 +53,10 @@ from engines.model.footprint import parameters
 logger = logging.getLogger("engines.backends.openvino.kept")
 
 _KIND = "openvino"  # of artifact
-_FORMAT = 1  # of what this file keeps, and of what the files beside it make of a graph
-_GRAPH = "compiled.blob"
+_FORMAT = 2  # of what this file keeps, and of what the files beside it make of a graph
+_GRAPH, _PROPERTIES = "compiled.blob", "properties.json"
 LIMIT = 4 * GIB  # bytes that are kept: 160 of the embedded model's, a size each
-# A graph holds its weights in float32. More than this would take as long to read as to compile, and
-# twice its size of memory to write.
+# More than this would take as long to read as to compile, and twice its size of memory to write.
 _LARGEST = GIB
 _DISK_LEFT = GIB  # bytes that stay free for others
 # What oneDNN is told of the processor, whatever it finds.
@@ -70,15 +74,35 @@ def compiled_graph(
     `ModelUnavailable`, `BackendUnavailable`.
     """
     config = compile_properties(spec, device)
-    place = place_of(core, model, graph, device, config) if device == "CPU" else None
+    may_be_kept = device == "CPU" and _size(model) <= _LARGEST
+    place = place_of(core, model, graph, device, config) if may_be_kept else None
+    purpose = _purpose(graph, spec)
     if place is not None:
-        kept = _found(core, place, device, config)
+        ahead.use(purpose, place.name)
+        kept = ahead.take(place.name) or _found(core, place)
         if kept is not None:
+            mark_used(place)
             return kept
     compiled = compile_graph(core, read_graph(core, model, *graph), spec, device)
     if place is not None:
-        _keep(compiled, place, model, _about(model, graph, spec, precision_of(compiled)))
+        content = _about(model, graph, spec, precision_of(compiled))
+        ahead.keep(purpose, partial(_keep, compiled, config, place, _size(model), content))
     return compiled
+
+
+def _purpose(graph: Graph, spec: EngineSpec) -> object:
+    """What an engine begins with is named so that a start can find it again."""
+    if graph.statistics != "own":
+        return graph.statistics
+    return ahead.frame_step(spec) if graph.shapes else ahead.TEXT_ENCODER
+
+
+def read_kept(name: str) -> ov.CompiledModel | None:
+    """The graph in the folder of that name, whoever may want it; None if none is there, or it is
+    damaged, or another version's. Raises OSError, ValueError and RuntimeError."""
+    place = cache_folder(_KIND) / name
+    mine = about(place).get("version") == ov.get_version()
+    return _imported(open_core(), place) if mine and why_not_whole(place) is None else None
 
 
 def place_of(core: ov.Core, model: Model, graph: Graph, device: str, config: Config) -> Path | None:
@@ -95,7 +119,7 @@ def place_of(core: ov.Core, model: Model, graph: Graph, device: str, config: Con
             "shapes": graph.shapes,
             "statistics": graph.statistics,
             "openvino": ov.get_version(),
-            "properties": {str(name): str(value) for name, value in config.items()},
+            "properties": config,
             "processor": _processor(core, device),
         }
     except OSError as error:
@@ -115,21 +139,24 @@ def _processor(core: ov.Core, device: str) -> list[object]:
     ]
 
 
-def _found(core: ov.Core, place: Path, device: str, config: Config) -> ov.CompiledModel | None:
+def _found(core: ov.Core, place: Path) -> ov.CompiledModel | None:
     """What is kept there, if it is whole. One that is damaged is named, and made anew."""
     if not place.exists():
         return None
     problem = why_not_whole(place)
     if problem is None:
         try:
-            compiled = core.import_model(_read(place / _GRAPH), device, config)
-        except (OSError, RuntimeError) as error:
+            return _imported(core, place)
+        except (OSError, ValueError, RuntimeError) as error:
             problem = reason(error)
-        else:
-            mark_used(place)
-            return compiled
     _warn_once(f"OpenVINO's graph {place} is damaged: {problem}. It is made anew.")
     return None
+
+
+def _imported(core: ov.Core, place: Path) -> ov.CompiledModel:
+    """Raises OSError, ValueError and RuntimeError."""
+    config: Config = json.loads((place / _PROPERTIES).read_text("utf-8"))
+    return core.import_model(_read(place / _GRAPH), "CPU", config)
 
 
 def _read(file: Path) -> ov.Tensor:
@@ -150,23 +177,34 @@ def _read(file: Path) -> ov.Tensor:
     return tensor
 
 
-def _keep(compiled: ov.CompiledModel, place: Path, model: Model, about: dict[str, object]) -> None:
-    """For the next start. Nothing where there is no room, or where another program does so now."""
-    size = sum(parameters(model)) * 4
-    if size > _LARGEST:
-        return
+def _keep(
+    compiled: ov.CompiledModel,
+    config: Config,
+    place: Path,
+    size: int,
+    content: Mapping[str, object],
+) -> None:
+    """For the next start. Nothing where there is no room for about `size` bytes, or where another
+    program does so now."""
     try:
         why_not = _why_no_room(place.parent, size)
         if why_not is None:
-            with writing_folder(place, about) as unfinished, io.BytesIO() as stream:
+            with writing_folder(place, content) as unfinished, io.BytesIO() as stream:
                 compiled.export_model(stream)
                 (unfinished / _GRAPH).write_bytes(stream.getbuffer())
-    except (OSError, RuntimeError) as error:
+                (unfinished / _PROPERTIES).write_text(json.dumps(config), "utf-8")
+    except (OSError, RuntimeError, MemoryError) as error:
         why_not = None if place.exists() and why_not_whole(place) is None else reason(error)
     if why_not is not None:
-        _warn_once(f"OpenVINO's graph of {model.name} is not kept in {place.parent}: {why_not}.")
+        model = content["model"]
+        _warn_once(f"OpenVINO's graph of {model} is not kept in {place.parent}: {why_not}.")
     for one in evict(_KIND, LIMIT, [place]):
         logger.info("OpenVINO's graph %s was not used for longest and is deleted", one.path)
+
+
+def _size(model: Model) -> int:
+    """Of a kept graph at most, about: it holds its weights in float32. Reads headers alone."""
+    return sum(parameters(model)) * 4
 
 
 def _why_no_room(folder: Path, size: int) -> str | None:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from engines.api import Embedding, EngineSpec, Watch
 from engines.backends import Conditioning, State, patchable
 from engines.backends.openvino.bound_step import BoundStep
-from engines.backends.openvino.graphs import Graph, choose_device, ov, precision_of
+from engines.backends.openvino.graphs import (
+    Graph,
+    choose_device,
+    open_core,
+    ov,
+    precision_of,
+)
 from engines.backends.openvino.kept import compiled_graph
 from engines.backends.openvino.statistics import STATISTICS
 from engines.errors import BackendUnavailable, EngineFailed, quoted
@@ -37,7 +43,7 @@ def build_runner(model: Model, spec: EngineSpec) -> OpenVinoRunner:
             f"execution {quoted(spec.execution)}: OpenVINO compiles the whole frame step, always. "
             "Use 'auto', or backend 'torch'."
         )
-    core = ov.Core()
+    core = open_core()
     return OpenVinoRunner(core, model, spec, choose_device(core, spec))
 
 

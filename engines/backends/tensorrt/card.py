@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from ctypes.util import find_library
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,16 @@ def uuid_of(number: int) -> str:
 
 def has_driver() -> bool:
     """Whether NVIDIA's driver is installed, asked without loading anything: Linux has a device of
-    it, Windows a library, and WSL Windows' graphics device with the library beside it."""
-    return (
-        Path("/dev/nvidiactl").exists()
-        or find_library("nvcuda") is not None
-        or (Path("/dev/dxg").exists() and find_library("cuda") is not None)
-    )
+    it, Windows a library, and WSL Windows' graphics device with the library beside it.
+
+    Linux is not asked for libraries elsewhere: Python runs a compiler and a linker to find one, for
+    a tenth of a second, and this is asked several times a start.
+    """
+    if sys.platform == "win32":
+        return find_library("nvcuda") is not None
+    if Path("/dev/nvidiactl").exists():
+        return True
+    return Path("/dev/dxg").exists() and find_library("cuda") is not None
 
 
 def torch_obstacle() -> str | None:
@@ -229,6 +233,8 @@ def flavour_for(card: Card) -> Flavour:
 
 def _rtx_cuda() -> int:
     """The major version of CUDA that the installed TensorRT-RTX is built for; 0 if it is silent."""
+    from importlib.metadata import PackageNotFoundError, requires
+
     try:
         needs = requires("tensorrt_rtx") or []
     except PackageNotFoundError:

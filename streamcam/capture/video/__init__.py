@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from av.video.frame import VideoFrame
 
 from streamcam.capture import Wanted
 from streamcam.capture.video.address import parse_address
-from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.faults import reason
 from streamcam.capture.video.film import Film, Shot
@@ -18,6 +18,9 @@ from streamcam.errors import SourceLost, UsageError
 from streamcam.files.kind import needs_pillow
 from streamcam.frames import Frame, Pixels
 from streamcam.pixels import Conversion
+
+if TYPE_CHECKING:
+    from streamcam.capture.video.animation import Animation
 
 _UNSHOWN = 100  # pictures in a row that cannot be shown: some seconds, so it is more than damage
 
@@ -32,6 +35,8 @@ def open_source(argument: str, wanted: Wanted) -> VideoSource:
             lambda: VideoSource(Decoder(argument, wanted.stop), wanted), wanted.stop
         )
     if needs_pillow(Path(address.target)):
+        from streamcam.capture.video.animation import Animation
+
         return VideoSource(Animation(argument), wanted)
     return VideoSource(Decoder(argument), wanted)
 

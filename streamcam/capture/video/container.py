@@ -6,7 +6,6 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event
-from urllib.request import Request, urlopen
 
 import av
 import av.logging
@@ -156,6 +155,8 @@ def _refusal(address: Address, error: Exception) -> str:
 
 def _is_page(url: str) -> bool:
     """Whether a server answers with HTML. Asked once, when FFmpeg found no video."""
+    from urllib.request import Request, urlopen
+
     try:
         with urlopen(Request(url), timeout=_PAGE_TIMEOUT_SECONDS) as answer:
             kind: str = answer.headers.get_content_type()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from av.error import BlockingIOError as NothingYet
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
-from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
+
+if TYPE_CHECKING:
+    from streamcam.capture.video.animation import Animation
 
 _SMALLEST = 4  # lines and columns that bwdif needs
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from av.video.frame import VideoFrame
 
-from streamcam.capture.video.animation import Animation
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.deinterlacing import Deinterlacer
 from streamcam.capture.video.length import Length
 from streamcam.capture.video.timing import Timeline
 from streamcam.clock.pace import Clock
 from streamcam.errors import SourceLost, UsageError
+
+if TYPE_CHECKING:
+    from streamcam.capture.video.animation import Animation
 
 # Live streams begin with what their server has kept: a group of pictures, some seconds at most.
 _BURST_SECONDS = 10.0  # seconds ahead of the clock at which a stream turns out to be a film

@@ -25,6 +25,7 @@ from streamcam.cli.flags import (
     Source,
     engine_size,
 )
+from streamcam.cli.run.signals import StopSignals
 from streamcam.cli.terminal import Terminal
 from streamcam.errors import UsageError
 
@@ -72,7 +73,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     if context.invoked_subcommand is not None:
         _refuse_flags(context, context.invoked_subcommand)
         return
-    _refuse_empty(context)
+    _begin(context)
     from streamcam.cli.run.session import run_request
     from streamcam.cli.run.session.choices import Request
 
@@ -95,6 +96,24 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             midi=midi,
         )
     )
+
+
+def _begin(context: typer.Context) -> None:
+    """Refuse what is empty, and read the engine that the last start like this one ended up with
+    before the rest is loaded."""
+    _refuse_empty(context)
+    flags = context.params
+    if flags["realtime"] == "on":
+        from streamcam.provision.earlier.ahead import begin
+
+        size = engine_size(flags["size"])
+        names = (flags[name] for name in ("model", "backend", "device"))
+        with StopSignals() as signals:
+            begin(flags["preset"] or _DEFAULT_PRESET, size, *names)
+        # Ctrl-C while it loads OpenVINO may be an error of a compiled module, which `begin` passes
+        # over, and that module is then of no use.
+        if signals.requested.is_set():
+            raise typer.Abort
 
 
 def _refuse_empty(context: typer.Context) -> None:

@@ -6,7 +6,6 @@ import ctypes
 import os
 import sys
 from collections.abc import MutableMapping
-from ctypes.util import find_library
 from pathlib import Path
 
 import cv2
@@ -15,6 +14,7 @@ from streamcam.errors import UsageError, quoted
 from streamcam.packages import install_command
 
 _INSTEAD = "use --output web, which shows the picture in a browser"
+_XCB = "libxcb.so.1"
 _PLATFORM = "xcb"  # Qt's name for X11: the only platform that opencv-python carries
 
 
@@ -41,10 +41,10 @@ def require_display(environment: MutableMapping[str, str] = os.environ) -> None:
 
 def _answers(display: str) -> bool:
     """Whether the X server lets us in. True if there is no libxcb to ask with."""
-    name = find_library("xcb")
-    if name is None:
+    try:
+        xcb = ctypes.CDLL(_XCB)
+    except OSError:
         return True
-    xcb = ctypes.CDLL(name)
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(display.encode(), None))
     refused: int = xcb.xcb_connection_has_error(connection)

@@ -4,7 +4,11 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +17,7 @@ import pytest
 
 from engines.api import EngineSpec, Params
 from engines.artifacts import MANIFEST, why_not_whole
-from engines.backends.openvino import kept
+from engines.backends.openvino import ahead, kept
 from engines.backends.openvino.graphs import Graph, ov
 from engines.backends.openvino.runner import build_runner
 from engines.build import build
@@ -125,8 +129,10 @@ def of_another_key(blob):
 def rewritten(blob, content):
     """With a manifest that says so: it is whole."""
     folder, about = blob.parent, json.loads((blob.parent / MANIFEST).read_text())["about"]
+    properties = (folder / "properties.json").read_bytes()
     with kept.writing_folder(folder, about) as unfinished:
         (unfinished / blob.name).write_bytes(content)
+        (unfinished / "properties.json").write_bytes(properties)
 
 
 def no_blob_at_all(blob):
@@ -135,6 +141,10 @@ def no_blob_at_all(blob):
 
 def empty(blob):
     rewritten(blob, b"")
+
+
+def without_properties(blob):
+    (blob.parent / "properties.json").unlink()
 
 
 @pytest.mark.parametrize(
@@ -149,6 +159,7 @@ def empty(blob):
         (of_another_key, "manifest.json is that of another artifact, 0123456789"),
         (no_blob_at_all, ""),
         (empty, ""),
+        (without_properties, "properties.json is missing"),
     ],
 )
 def test_what_is_damaged_is_named_and_made_anew(cache, compiled, caplog, damage, said):
@@ -392,3 +403,116 @@ def test_other_devices_keep_nothing(cache, monkeypatch, compiled):
     kept.compiled_graph(ov.Core(), open_model(SPEC), TEXT, SPEC, "GPU.0")
     assert made == ["GPU.0"]
     assert not (cache / "openvino").exists()
+
+
+@pytest.fixture
+def guessing(monkeypatch):
+    """Nothing is guessed, before and after."""
+    monkeypatch.setattr(ahead, "_guessed", {})
+    monkeypatch.setattr(ahead, "_used", {})
+
+
+def test_what_was_read_ahead_is_taken_and_not_read_again(cache, guessing, compiled, monkeypatch):
+    right = encoded()
+    (folder,) = folders(cache)
+    os.utime(folder / MANIFEST, (1, 1))
+    assert ahead.used(SPEC) == [folder.name]
+    ahead.guess([folder.name])
+    ahead.read()
+    monkeypatch.setattr(kept, "_imported", None)
+    assert np.array_equal(encoded(), right)
+    assert compiled == []
+    assert (folder / MANIFEST).stat().st_mtime > 1, "and counts as used"
+
+
+def test_who_wants_what_is_being_read_waits_for_it(cache, guessing, monkeypatch):
+    (folder,) = folders(cache)
+    read_kept, begun, go_on = kept.read_kept, Event(), Event()
+
+    def slowly(name):
+        begun.set()
+        assert go_on.wait(10)
+        return read_kept(name)
+
+    monkeypatch.setattr(kept, "read_kept", slowly)
+    ahead.guess([folder.name])
+    reader = Thread(target=ahead.read)
+    reader.start()
+    assert begun.wait(10)
+    monkeypatch.setattr(kept, "_found", None)
+    with ThreadPoolExecutor(1) as pool:
+        wanted = pool.submit(encoded)
+        assert not wait([wanted], 0.2).done
+        go_on.set()
+        assert wanted.result(10).any()
+    reader.join()
+
+
+@pytest.mark.parametrize("damage", [truncated, gone, half_a_manifest, no_blob_at_all])
+def test_a_guess_that_cannot_be_read_is_named_by_who_wants_it(
+    cache, guessing, compiled, caplog, damage
+):
+    right = encoded()
+    (folder,) = folders(cache)
+    damage(folder / "compiled.blob")
+    ahead.guess([folder.name, "0123456789abcdef"])
+    with caplog.at_level(logging.WARNING):
+        ahead.read()
+        assert caplog.messages == []
+        assert np.array_equal(encoded(), right)
+    assert compiled == ["text_encoder"]
+    (line,) = caplog.messages
+    assert line.startswith(f"OpenVINO's graph {folder} is damaged: ")
+
+
+def test_a_wrong_guess_is_never_shown_and_can_be_forgotten(cache, guessing, compiled):
+    """Of other weights, or another size: its key is another one."""
+    (folder,) = folders(cache)
+    ahead.guess([folder.name])
+    ahead.read()
+    encoded(spec=replace(SPEC, threads=2))
+    assert compiled == ["text_encoder"]
+    ahead.forget()
+    assert ahead.take(folder.name) is None
+
+
+def test_a_guess_of_another_openvino_is_not_read(cache, guessing, monkeypatch):
+    """It may end the process, before a key is compared."""
+    encoded()
+    (folder,) = folders(cache)
+    monkeypatch.setattr(kept, "_imported", None)
+    monkeypatch.setattr(ov, "get_version", lambda: "2031.1")
+    assert kept.read_kept(folder.name) is None
+
+
+def test_openvinos_converter_is_left_out_and_can_still_be_had():
+    """It is a quarter of OpenVINO's import, and another program in the process may want it."""
+    code = (
+        "import sys; import engines.backends.openvino.graphs; "
+        "assert 'openvino.tools.ovc' not in sys.modules; "
+        "from openvino.tools.ovc import convert_model; print(convert_model.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("convert_model\n", 0), done.stderr
+
+
+def test_what_is_compiled_to_choose_from_is_kept_later_if_it_was_chosen(cache, guessing, compiled):
+    """And on other threads at once."""
+    shutil.rmtree(cache)
+    specs = [replace(SPEC, width=width) for width in (128, 144)]
+    with ahead.keeping_later() as keep:
+        engines = [build(spec) for spec in specs]
+        assert not (cache / "openvino").exists()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(encoded, spec=replace(SPEC, threads=2)).result()
+        assert len(folders(cache)) == 1
+    keep(engines[1].spec)
+    for engine in engines:
+        engine.close()
+    assert len(folders(cache)) == 3
+    del compiled[:]
+    build(specs[1]).close()
+    assert compiled == []
+    build(specs[0]).close()
+    assert compiled == ["frame_step.single.none"]
+    assert len(folders(cache)) == 4

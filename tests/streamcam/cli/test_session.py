@@ -35,7 +35,7 @@ def test_whatever_closing_raises_the_rest_is_closed_and_all_is_kept():
 # In a process of its own: the test's own may have been told to ignore Ctrl-C.
 PRESSED = """
 import os, signal
-from streamcam.cli.run.session.signals import Interrupted, StopSignals
+from streamcam.cli.run.signals import Interrupted, StopSignals
 
 def press():
     os.kill(os.getpid(), signal.SIGINT)

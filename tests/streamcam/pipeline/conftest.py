@@ -12,8 +12,10 @@ from engines.recipe import Recipe
 
 
 @pytest.fixture
-def world(monkeypatch):
-    """Call `world.pipeline(...)`; whatever the test does, all is closed in the end."""
+def world(monkeypatch, tmp_path):
+    """Call `world.pipeline(...)`; whatever the test does, all is closed in the end. What it chooses
+    is remembered for itself alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     world = World(sinks={"fake": FakeSink()})
     monkeypatch.setattr(
         Recipe, "build", lambda recipe, watch=UNWATCHED: world.build(recipe.spec, watch)

@@ -148,6 +148,7 @@ def test_an_engine_that_cannot_be_built_is_said_and_not_tried_over_and_over(worl
     world.make_engine = FakeEngine
     pipeline.apply_preset(make_preset(output=BARS, steps=2))
     wait_until(lambda: pipeline.preset.steps == 2)
+    wait_until(lambda: spec_of(world) != (0, 0))
     assert spec_of(world) == before, "a preset to come does without it as well"
 
 

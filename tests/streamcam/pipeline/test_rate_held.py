@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fake_world import FakeEngine, FakeSource, make_preset
+from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
 from streamcam.provision import rate
@@ -12,10 +12,10 @@ FOREVER = 1_000_000
 
 
 class Slow(FakeEngine):
-    """On the processor; a frame takes 60 ms at 448x256, and less for a smaller one."""
+    """On the processor; so many seconds a frame at 448x256, and less for a smaller one."""
 
-    def __init__(self, spec):
-        super().__init__(spec, seconds=0.06 * spec.width * spec.height / (448 * 256))
+    def __init__(self, spec, seconds=0.06):
+        super().__init__(spec, seconds=seconds * spec.width * spec.height / (448 * 256))
         self.spec = replace(spec, device="CPU")
 
 
@@ -54,3 +54,27 @@ def test_a_size_that_was_asked_for_stays(world, start):
     engine = world.engines[0]
     wait_until(lambda: engine.runs > 40)
     assert world.engines == [engine]
+
+
+def test_a_remembered_size_that_is_too_slow_by_now_gives_way_for_good(world, start):
+    """The machine has more to do than when it was chosen. What held the rate is remembered then."""
+
+    def said(pipeline):
+        lines = [line for line in world.said if line.startswith("engine: ")]
+        pipeline.stop()
+        world.sinks = {"fake": FakeSink()}
+        del world.said[:], world.engines[:], world.opened[:]
+        return lines
+
+    world.make_engine = lambda spec: Slow(spec, 0.01)
+    assert "remembered" not in said(start())[0]
+    world.make_engine = Slow
+    pipeline = start()
+    wait_until(lambda: len(world.engines) > 1 and world.engines[-1].runs > 2)
+    wait_until(lambda: pipeline._live.adjustable() is not None)
+    width, height = world.engines[-1].spec.width, world.engines[-1].spec.height
+    first, change, *_ = said(pipeline)
+    assert "448x256" in first
+    assert "remembered" in first
+    assert "takes its place" in change
+    assert f"{width}x{height}: what held the rate (remembered" in said(start())[0]

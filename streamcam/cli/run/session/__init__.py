@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -9,7 +13,7 @@ from engines.errors import EngineError
 from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
 from streamcam.cli.run.session.choices import Request, choose_options, wanted_doors
 from streamcam.cli.run.session.closing import Closing
-from streamcam.cli.run.session.signals import StopSignals
+from streamcam.cli.run.signals import StopSignals
 from streamcam.cli.run.status import Status, open_status
 from streamcam.cli.run.watcher import Watcher
 from streamcam.cli.terminal import Terminal
@@ -22,7 +26,13 @@ if TYPE_CHECKING:
     from streamcam.pipeline import Options, Pipeline
     from streamcam.web.server import WebServer
 
+_OBJECTS = 200_000  # new ones between two collections; a start makes half of that
+_TURN_SECONDS = 0.001  # seconds that a thread computes before another one gets Python's lock
 _POLL_SECONDS = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
+_FIRST_POLL_SECONDS = 0.02  # seconds, as long as the first picture is waited for
+# Seconds after which the preset's file is watched even without a picture: what watches it takes the
+# time of a frame to load.
+_SETTLED_SECONDS = 2.0
 
 
 def run_request(request: Request) -> None:
@@ -66,7 +76,8 @@ def _opened(
 ) -> tuple[Pipeline, Doors] | None:
     """The started pipeline and its doors; None if a signal came meanwhile."""
     try:
-        opened = _open(request, terminal, signals, closing)
+        with _loading():
+            opened = _open(request, terminal, signals, closing)
     except KeyboardInterrupt:
         return None
     except Exception:
@@ -76,6 +87,21 @@ def _opened(
         raise
     signals.running()
     return opened
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """While code is loaded, on several threads. It makes objects by the ten thousand and no
+    garbage: to look through them for some took a tenth of the start. And at every file that a
+    thread opens it is another one's turn."""
+    collected, turn = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(_OBJECTS, *collected[1:])
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*collected)
+        sys.setswitchinterval(turn)
 
 
 def _open(
@@ -152,6 +178,7 @@ class _Session:
         self._signals = signals
         self._live = False
         self.microphone: DelayedMicrophone | None = None
+        self._settled = perf_counter() + _SETTLED_SECONDS
         self._deadline = perf_counter() + duration if duration is not None else float("inf")
 
     def run(self) -> None:
@@ -162,7 +189,8 @@ class _Session:
             with Keys() as keys, open_status(self._terminal, with_keys=keys.active) as status:
                 while not self._ended():
                     self._react(keys.pressed())
-                    watcher.follow(self._pipeline.preset)
+                    if self._live or perf_counter() >= self._settled:
+                        watcher.follow(self._pipeline.preset)
                     self._show(status)
         finally:
             watcher.close()
@@ -172,7 +200,7 @@ class _Session:
         left = self._deadline - perf_counter()
         if self._signals.requested.is_set() or left <= 0:
             return True
-        return self._pipeline.wait(min(_POLL_SECONDS, left))
+        return self._pipeline.wait(min(_POLL_SECONDS if self._live else _FIRST_POLL_SECONDS, left))
 
     def _show(self, status: Status) -> None:
         now = self._pipeline.stats.snapshot()

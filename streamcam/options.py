@@ -56,7 +56,8 @@ class Options:
         width, height = self.preset.output.size or _own_size(self.opened)
         fps = self.fps or self.preset.output.fps
         rate = self.opened.rate if self.opened else None
-        return Format(width, height, fps, realtime=self.realtime, rate=rate)
+        quality = self.preset.output.quality
+        return Format(width, height, fps, realtime=self.realtime, rate=rate, quality=quality)
 
     def unmet(self, preset: Preset) -> str:
         """What of another preset the outputs cannot follow, for people; "" if there is nothing."""

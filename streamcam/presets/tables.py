@@ -17,6 +17,7 @@ from streamcam.presets.fields import (
     Seed,
     Strength,
 )
+from streamcam.sink import Quality
 
 
 def _without_null(schema: dict[str, Any]) -> None:
@@ -119,3 +120,6 @@ class OutputFormat(Table):
     """Flip left and right, as in a mirror."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture of another shape fills the size: cut its edges or add black bars."""
+    quality: Quality = "good"
+    """Of recordings' pictures: small files, good (hardly to be told from the original), best or
+    lossless."""

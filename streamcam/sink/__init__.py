@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from streamcam import plugins
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, told
 from streamcam.frames import Frame
+
+Quality = Literal["small", "good", "best", "lossless"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
 
@@ -27,6 +29,7 @@ class Format:
     fps       ticks per second of a paced sink
     realtime  False: a file rendered frame by frame, timed by `Frame.media_time`
     rate      exact frames per second of such a file, if all its pictures last equally long
+    quality   of a recording's pictures
     """
 
     width: int
@@ -34,6 +37,7 @@ class Format:
     fps: float
     realtime: bool = True
     rate: Fraction | None = None
+    quality: Quality = "good"
 
 
 class Sink(Protocol):

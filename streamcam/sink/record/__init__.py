@@ -12,6 +12,7 @@ import av
 from streamcam.errors import SinkFailed, UsageError, quoted, told
 from streamcam.frames import Frame
 from streamcam.sink import VIDEO_SUFFIXES, Format
+from streamcam.sink.record.container import CONTAINERS
 from streamcam.sink.record.encoder import Encoder
 from streamcam.sink.record.part import Part
 from streamcam.sink.record.timeline import timeline_for
@@ -43,7 +44,9 @@ class Recording:
         self._part = part = Part(Path(os.path.realpath(path)))
         self._closed = False
         try:
-            self._encoder = Encoder(part, path.suffix.lower(), form, timeline_for(form, clock))
+            self._encoder = Encoder(
+                part, CONTAINERS[path.suffix.lower()], form, timeline_for(form, clock)
+            )
             part.commit()
         except BaseException:
             self._part.discard()

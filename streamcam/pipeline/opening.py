@@ -16,7 +16,7 @@ from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
 from streamcam.obstacles import Obstacle
-from streamcam.options import Options, view_for
+from streamcam.options import Options, left_out, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
@@ -82,8 +82,9 @@ class Opening:
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
-        if opened.sound and any(output.finishes for output in sinks.values()):
-            self._say("sound: left out, recordings hold the picture alone")
+        if opened.film and any(output.finishes for output in sinks.values()):
+            for line in left_out(opened.film, self._options):
+                self._say(line)
         self._say(line)
         if engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())

@@ -11,6 +11,8 @@ from streamcam.presets.fields import (
     Delta,
     Guidance,
     LookName,
+    Name,
+    PictureRate,
     PictureSize,
     Prompt,
     Seconds,
@@ -114,8 +116,9 @@ class OutputFormat(Table):
 
     size: PictureSize = None
     """auto or WIDTHxHEIGHT in pixels, even. auto is 1280x720 live, and a rendered file's own."""
-    fps: Annotated[float, Field(ge=1, le=240)] = 30.0
-    """Pictures per second that an output is given."""
+    fps: PictureRate = None
+    """Pictures per second that an output is given. auto is 30 live, and a rendered file's own; of a
+    faster file no more than this number are taken."""
     mirror: bool = False
     """Flip left and right, as in a mirror."""
     fit: Literal["crop", "letterbox"] = "crop"
@@ -123,3 +126,6 @@ class OutputFormat(Table):
     quality: Quality = "good"
     """Of recordings' pictures: small files, good (hardly to be told from the original), best or
     lossless."""
+    audio: Name = "auto"
+    """Sound of recordings: auto keeps that of a rendered file and records none live; off leaves out
+    all; microphone, or a part of a microphone's name, is recorded live."""

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from streamcam import plugins
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, told
 from streamcam.frames import Frame
+from streamcam.frames.sound import Track
 
 Quality = Literal["small", "good", "best", "lossless"]
 
@@ -29,7 +30,9 @@ class Format:
     fps       ticks per second of a paced sink
     realtime  False: a file rendered frame by frame, timed by `Frame.media_time`
     rate      exact frames per second of such a file, if all its pictures last equally long
+    tick      unit of the times of such a file, seconds, where it has one
     quality   of a recording's pictures
+    tracks    the sound that comes with such a file's frames
     """
 
     width: int
@@ -37,7 +40,9 @@ class Format:
     fps: float
     realtime: bool = True
     rate: Fraction | None = None
+    tick: Fraction | None = None
     quality: Quality = "good"
+    tracks: tuple[Track, ...] = ()
 
 
 class Sink(Protocol):

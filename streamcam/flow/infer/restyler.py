@@ -12,6 +12,7 @@ from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
+from streamcam.frames.sound import Sound
 from streamcam.gate import Gate
 from streamcam.looks.params import ParamsBox
 from streamcam.stats import Stats
@@ -24,6 +25,7 @@ class Stamp(NamedTuple):
     captured_at: float
     media_time: float | None
     duration: float | None
+    sound: tuple[Sound, ...]
 
 
 class Shown(NamedTuple):
@@ -86,7 +88,7 @@ class Restyler:
         that should not be shown. Raises what the engine raises, and `EngineFailed` for the third
         blank picture in a row.
         """
-        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration)
+        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration, frame.sound)
         params = self._params.read(self._time_of(frame))
         if params is not self._shown:
             self._shown = params
@@ -187,4 +189,5 @@ def _stamped(pixels: Pixels, shown: Shown, stamp: Stamp, *, repeat: bool = False
         duration=stamp.duration,
         placement=shown.placement,
         made_of=shown.made_of,
+        sound=stamp.sound,
     )

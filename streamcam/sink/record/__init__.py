@@ -52,7 +52,9 @@ class Recording:
             self._part.discard()
             raise
         self._bare = part.size  # nothing can be played yet
-        self.label = f"recording {path} (H.264, {form.width}x{form.height}){_left(part.passed)}"
+        sound = self._encoder.label and f"; sound: {self._encoder.label}"
+        told = f"H.264, {form.width}x{form.height}{sound}"
+        self.label = f"recording {path} ({told}){_left(part.passed)}"
         self.finishes: str | None = f"{path} (until then {part.path.name})"
 
     def write(self, frame: Frame) -> None:

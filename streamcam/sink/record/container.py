@@ -33,11 +33,17 @@ class Container:
     name     FFmpeg's, of the muxer
     options  for it
     trims    sound from before the first picture is kept and not played
+    mute     codecs, by how their names begin, that FFmpeg writes and hardly a player finds there
     """
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
     trims: bool = False
+    mute: tuple[str, ...] = ()
+
+    def refuses(self, codec: str) -> bool:
+        """Whether sound of that codec is to be encoded anew, though FFmpeg would write it."""
+        return codec.startswith(self.mute)
 
     def create(self, file: Part) -> OutputContainer:
         """An empty file of this kind. Raises what PyAV raises."""
@@ -46,7 +52,7 @@ class Container:
 
 
 CONTAINERS = {
-    ".mp4": Container("mp4", _FRAGMENTED, trims=True),
+    ".mp4": Container("mp4", _FRAGMENTED, trims=True, mute=("pcm", "vorbis")),
     ".mov": Container("mov", _FRAGMENTED, trims=True),
     ".mkv": Container("matroska", _CLUSTERED),
 }

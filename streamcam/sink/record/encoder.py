@@ -9,6 +9,7 @@ from streamcam.sink import Format
 from streamcam.sink.record.container import Container
 from streamcam.sink.record.part import Part
 from streamcam.sink.record.picture_track import PictureTrack
+from streamcam.sink.record.sound_track import open_tracks
 from streamcam.sink.record.timeline import Timeline
 
 
@@ -22,6 +23,7 @@ class Encoder:
         self._file = container.create(file)
         try:
             self._pictures = PictureTrack(self._file, form, timeline)
+            self._sounds = open_tracks(self._file, container, form.tracks)
             self._file.start_encoding()
         except BaseException:
             self._file.close()
@@ -32,13 +34,22 @@ class Encoder:
         """No picture has come yet."""
         return self._pictures.empty
 
+    @property
+    def label(self) -> str:
+        """What becomes of the sound, for people; "" if there is none."""
+        return ", ".join(track.label for track in self._sounds.values())
+
     def write(self, frame: Frame) -> None:
         """Take a frame, unless it is too early."""
         self._pictures.write(frame)
+        for sound in frame.sound:
+            self._sounds[sound.track].take(sound)
 
     def finish(self) -> None:
         """Encode the last picture, and write the index. Once, and not without a picture."""
         self._pictures.finish()
+        for sound in self._sounds.values():
+            sound.finish()
         self._file.close()
 
     def abandon(self) -> None:

@@ -34,6 +34,9 @@ class Snapshot:
     notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
     frames_in, frames_out        counts since the start
+    film_done, film_seconds      of a file that is rendered: how much is done of how much, seconds
+                                 of film; 0 where nobody knows
+    film_frames                  about how many frames that are
     """
 
     fps_in: float
@@ -57,6 +60,9 @@ class Snapshot:
     resolve: str
     curtain: str
     notice: str
+    film_done: float = 0.0
+    film_seconds: float = 0.0
+    film_frames: int = 0
 
     def as_dict(self) -> dict[str, float | int | str]:
         """For JSON."""
@@ -79,6 +85,8 @@ class Stats:
         self._marks: dict[str, deque[float]] = {}
         self._durations: dict[str, deque[float]] = {}
         self._drop_sources: list[Drops] = []
+        self._film_done = self._film_seconds = 0.0
+        self._film_frames = 0
         self._texts: dict[str, str] = dict.fromkeys(("look", "memory", "resolve", "curtain"), "")
 
     def count(self, name: str) -> None:
@@ -87,6 +95,16 @@ class Stats:
         with self._lock:
             self._counts[name] += 1
             self._marks.setdefault(name, deque(maxlen=_SAMPLES)).append(now)
+
+    def expect(self, seconds: float, frames: int) -> None:
+        """A film of so many seconds and frames is to be rendered."""
+        with self._lock:
+            self._film_seconds, self._film_frames = seconds, frames
+
+    def reached(self, seconds: float) -> None:
+        """So much of it is done."""
+        with self._lock:
+            self._film_done = seconds
 
     def took(self, name: str, seconds: float) -> None:
         """One more duration of `name`."""
@@ -136,6 +154,9 @@ class Stats:
                 resolve=self._texts["resolve"],
                 curtain=self._texts["curtain"],
                 notice=self.notices.for_users(),
+                film_done=self._film_done,
+                film_seconds=self._film_seconds,
+                film_frames=self._film_frames,
             )
 
     def _ms(self, name: str) -> tuple[float, float]:

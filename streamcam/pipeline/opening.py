@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from streamcam.capture import Opened
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
@@ -82,9 +83,7 @@ class Opening:
         box = ParamsBox(engine.encode, options.preset.showing(), partial(self._stats.say, "look"))
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
-        if opened.film and any(output.finishes for output in sinks.values()):
-            for line in left_out(opened.film, self._options):
-                self._say(line)
+        self._announce(opened, sinks)
         self._say(line)
         if engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())
@@ -181,6 +180,16 @@ class Opening:
         )
         self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
+
+    def _announce(self, opened: Opened, sinks: Mapping[str, Sink]) -> None:
+        film = opened.film
+        if film is None:
+            return
+        if any(output.finishes for output in sinks.values()):
+            for line in left_out(film, self._options):
+                self._say(line)
+        if film.seconds and not self._options.realtime:
+            self._stats.expect(film.seconds, round(film.seconds * opened.fps))
 
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:

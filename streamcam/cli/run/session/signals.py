@@ -24,14 +24,21 @@ class StopSignals:
 
     requested  set by the first signal. Until `running` is called the signal also raises
                `Interrupted`, since opening devices may take long and looks at no event.
+    heard      how many have come
     """
 
     def __init__(self) -> None:
         self.requested = Event()
+        self.heard = 0
         self._interrupts = True
         self._received = 0  # since somebody looked
         self._repeated = False
         self._before: dict[int, object] = {}
+
+    def opening(self) -> None:
+        """Another run opens: nobody has asked for its stop."""
+        self.requested.clear()
+        self._interrupts, self._repeated = True, False
 
     def running(self) -> None:
         """From now on somebody looks at `requested`."""
@@ -64,6 +71,7 @@ class StopSignals:
         self._repeated = self.requested.is_set()
         self.requested.set()
         self._received += 1
+        self.heard += 1
         if self._interrupts or self._received > _SIGNALS_WITHOUT_EFFECT:
             self._interrupts = False
             raise Interrupted

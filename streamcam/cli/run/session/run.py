@@ -1,0 +1,118 @@
+"""Run: one run from its options to its end: open, control, close, whatever goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streamcam.cli.run.progress import Job
+from streamcam.cli.run.session.closing import Closing
+from streamcam.cli.run.session.control import Control
+from streamcam.cli.run.session.signals import StopSignals
+from streamcam.cli.run.status import clock
+from streamcam.cli.terminal import Terminal
+from streamcam.cli.terminal.notes import engine_notes
+from streamcam.errors import flat, raise_all
+
+if TYPE_CHECKING:
+    from streamcam.pipeline import Options, Pipeline
+    from streamcam.stats import Snapshot
+    from streamcam.web.server import WebServer
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Used by the main thread.
+
+    seconds  after which it ends by itself, once it is open
+    job      what is rendered; None live
+    """
+
+    options: Options
+    terminal: Terminal
+    signals: StopSignals
+    seconds: float
+    job: Job | None
+
+    def go(self) -> bool:
+        """Until the source ends, the time is over, or somebody stops it; whether somebody did.
+
+        Raises what went wrong, also while everything was closed; several failures as a group.
+        """
+        pipeline: Pipeline | None = None
+        errors: list[BaseException] = []
+        signals, heard = self.signals, self.signals.heard
+        with Closing(errors) as closing:
+            closing.enter_context(engine_notes(self.terminal.say))
+            try:
+                pipeline = self._opened(closing)
+                if pipeline is not None:
+                    Control(pipeline, self.terminal, signals, self.seconds, self.job).run()
+            except Exception as error:  # noqa: BLE001  # raised below, beside what comes at the end
+                errors += flat([error])
+            stopped = signals.requested.is_set()
+            signals.requested.set()
+        stopped = stopped or signals.heard > heard
+        raise_all(errors)
+        if pipeline is not None:
+            self._tell(pipeline.stats.snapshot(), stopped=stopped)
+        return stopped
+
+    def _tell(self, now: Snapshot, *, stopped: bool) -> None:
+        whole = now.film_seconds
+        if stopped and self.job is not None and now.frames_out:
+            of = f" of {clock(whole)}" if whole else ""
+            holds = f"{', '.join(self.options.outputs)} holds the first {clock(now.film_done)}{of}"
+            self.terminal.say(f"stopped: {holds}")
+        self.terminal.say(
+            f"done: {now.seconds:.1f} s, {now.frames_in} frames in, {now.frames_out} out, "
+            f"{now.dropped} dropped"
+        )
+
+    def _opened(self, closing: Closing) -> Pipeline | None:
+        """The started pipeline; None if a signal came meanwhile."""
+        try:
+            pipeline = self._open(closing)
+        except KeyboardInterrupt:
+            return None
+        except Exception:
+            # A compiled module that is interrupted while it loads raises an error of its own.
+            if self.signals.requested.is_set():
+                return None
+            raise
+        self.signals.running()
+        return pipeline
+
+    def _open(self, closing: Closing) -> Pipeline:
+        """The started pipeline, with its page or its controls alone; `closing` ends both."""
+        from streamcam.pipeline import Pipeline
+
+        options, say = self.options, self.terminal.say
+        pipeline = Pipeline(options, say, self.signals.repeated)
+        server = _listening(pipeline, options, closing) if options.realtime else None
+        closing.callback(lambda: closing.keep(pipeline.errors))
+        closing.add("the run", pipeline.stop)
+        pipeline.start()
+        if server is not None:
+            server.sink = pipeline.web_sink
+            server.start()
+            if options.web or server.notice:
+                say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
+        return pipeline
+
+
+def _listening(pipeline: Pipeline, options: Options, closing: Closing) -> WebServer:
+    """The server with its port, taken before anything is opened: that may be refused."""
+    from streamcam.web.server import DEFAULT_PORT, Site, WebServer
+
+    site = Site(
+        page=options.web,
+        port=options.port or (DEFAULT_PORT if options.web else 0),  # 0: any that is free
+        explicit=options.port is not None,
+        preset=options.preset.name,
+        outputs=options.outputs,
+    )
+    server = WebServer(pipeline, None, site)
+    closing.add("the web page", server.stop)
+    server.listen()
+    return server

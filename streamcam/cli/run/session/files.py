@@ -100,12 +100,12 @@ def _of(source: str, output: str, taken: dict[str, str]) -> str:
 
 def _name(source: str) -> str:
     """What a source becomes in a folder."""
-    name, excerpt = cut(source)
     kind, argument = capture.parse(source)
+    name, excerpt = cut(argument)
     path = Path(urlsplit(name).path if "://" in name else name)
     if kind == "demo":
         path = Path(kind)
-    elif capture.file_of(source) is None and "://" not in argument:
+    elif "://" not in name and not os.path.isfile(Path(name).expanduser()):  # noqa: PTH113
         raise UsageError(
             f"--source {source} has no name that its file could have: name the file, like "
             "--output FILE.mp4."

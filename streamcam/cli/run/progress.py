@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LIVE_EVERY, _PLAIN_EVERY = 0.2, 5.0  # seconds
 _WINDOW = 10.0  # seconds that the speed is taken over
+_WIDE = 80  # columns from which on there is room for a bar and a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,12 @@ class Reading:
     left: float | None
 
     def __str__(self) -> str:
-        parts = [
-            f"{self.frames} frames" if self.of is None else f"{self.frames} of {self.of} frames"
-        ]
-        if self.share is not None:
-            parts.append(f"{self.share:.0%}")
-        parts.append(f"{self.fps:.1f} fps, {self.speed:.2f}x")
+        """What is most wanted comes first: a narrow terminal cuts off the rest."""
+        parts = [] if self.share is None else [f"{self.share:.0%}"]
         if self.left is not None:
             parts.append(f"{clock(self.left)} left")
+        of = "" if self.of is None else f" of {self.of}"
+        parts += [f"{self.frames}{of} frames", f"{self.fps:.1f} fps", f"{self.speed:.2f}x"]
         return ", ".join(parts)
 
 
@@ -134,11 +133,14 @@ class ProgressBar:
         self._next = 0.0
         self._notice = ""
         # No thread of its own draws it: `show` does. What others print goes above it.
+        told = TextColumn("{task.fields[told]}", markup=False)
+        width = terminal.console.width
+        name = TextColumn("{task.description}", markup=False)
+        wide = [name, BarColumn(bar_width=None)] if width >= _WIDE else []
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[told]}", markup=False),
+            *wide,
+            told,
             console=terminal.console,
             auto_refresh=False,
             transient=True,
@@ -146,7 +148,9 @@ class ProgressBar:
         )
         number, of = job.number
         which = f"{number}/{of} " if of > 1 else ""
-        self._task = self._bar.add_task(f"{which}{one_line(job.name)}", total=None, told="")
+        self._task = self._bar.add_task(
+            _shortened(f"{which}{one_line(job.name)}", width // 5), total=None, told=""
+        )
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -172,3 +176,7 @@ class ProgressBar:
         total = None if reading.share is None else 1.0
         self._bar.update(self._task, total=total, completed=reading.share or 0, told=str(reading))
         self._bar.refresh()
+
+
+def _shortened(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: width - 1]}…"

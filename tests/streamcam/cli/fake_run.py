@@ -35,6 +35,7 @@ class Pipeline:
     def __init__(self, options, say, hurry) -> None:
         self.preset, self.stats, self._say = options.preset, Stats(), say
         self._ended = threading.Event()
+        self._realtime = options.realtime
         shown = {name: value for name, value in vars(options).items() if name != "preset"}
         log(f"options {options.preset.name} {shown}")
 
@@ -49,6 +50,9 @@ class Pipeline:
         for name in ("in", "engine", "out") * 3:
             self.stats.count(name)
         self.stats.took("motion", 0.05)
+        if not self._realtime:  # half of a film is done
+            self.stats.expect(100.0, 2500)
+            self.stats.reached(50.0)
         log("started")
 
     def wait(self, timeout=None) -> bool:

@@ -57,7 +57,7 @@ class Options:
         width, height = self.preset.output.size or _own_size(self.opened)
         fps = self.fps or self.preset.output.fps or LIVE_FPS
         film = (self.opened and self.opened.film) or FilmInfo()
-        quality = self.preset.output.quality
+        quality, audio = self.preset.output.quality, self.preset.output.audio
         return Format(
             width,
             height,
@@ -67,6 +67,7 @@ class Options:
             tick=film.tick,
             quality=quality,
             tracks=film.tracks,
+            microphone="" if not self.realtime or audio in ("auto", "off") else audio,
         )
 
     def unmet(self, preset: Preset) -> str:
@@ -104,7 +105,8 @@ def left_out(film: FilmInfo, options: Options) -> list[str]:
     """What of a film a recording does not hold, as lines for people."""
     lines, missing = [], film.sound - len(film.tracks)
     if missing and options.realtime:
-        lines.append("sound: left out, a live recording holds the picture alone")
+        more = "and the microphone" if options.format.microphone else "alone"
+        lines.append(f"sound: left out, a live recording holds the picture {more}")
     elif missing and options.preset.output.audio == "off":
         lines.append("sound: left out, as the preset says")
     elif missing:

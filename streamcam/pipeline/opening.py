@@ -16,6 +16,7 @@ from streamcam.flow.post import Camera, PostWorker
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
+from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
 from streamcam.options import Options, left_out, view_for
 from streamcam.pipeline.auto import refuse_own_camera
@@ -139,7 +140,8 @@ class Opening:
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
-            opened = sinks[name] = self._options.open_sink(name, self._options.format)
+            form = replace(self._options.format, tell=partial(self._tell, name))
+            opened = sinks[name] = self._options.open_sink(name, form)
             self._unowned.append(opened.close)
             if isinstance(opened, WebSink):
                 self.web_sink = opened
@@ -190,6 +192,9 @@ class Opening:
                 self._say(line)
         if film.seconds and not self._options.realtime:
             self._stats.expect(film.seconds, round(film.seconds * opened.fps))
+
+    def _tell(self, name: str, text: str) -> None:
+        self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
 
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,10 @@ Quality = Literal["small", "good", "best", "lossless"]
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
 
 
+def _unheard(_text: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """What every picture that reaches a sink looks like: RGB uint8 of this size.
@@ -33,6 +38,9 @@ class Format:
     tick      unit of the times of such a file, seconds, where it has one
     quality   of a recording's pictures
     tracks    the sound that comes with such a file's frames
+    microphone  what a live recording is to record as well: "microphone", or a part of a name; ""
+              for none
+    tell      told, from any thread, what users should know of that meanwhile
     """
 
     width: int
@@ -43,6 +51,8 @@ class Format:
     tick: Fraction | None = None
     quality: Quality = "good"
     tracks: tuple[Track, ...] = ()
+    microphone: str = ""
+    tell: Callable[[str], None] = field(default=_unheard, compare=False)
 
 
 class Sink(Protocol):

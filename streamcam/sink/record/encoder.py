@@ -7,10 +7,12 @@ from contextlib import suppress
 from streamcam.frames import Frame
 from streamcam.sink import Format
 from streamcam.sink.record.container import Container
+from streamcam.sink.record.microphone import Microphone
 from streamcam.sink.record.part import Part
 from streamcam.sink.record.picture_track import PictureTrack
 from streamcam.sink.record.sound_track import open_tracks
 from streamcam.sink.record.timeline import Timeline
+from streamcam.sink.record.voice_track import VoiceTrack
 
 
 class Encoder:
@@ -19,11 +21,23 @@ class Encoder:
     Whatever PyAV raises comes out as it is. What it writes stays in `file` until that commits it.
     """
 
-    def __init__(self, file: Part, container: Container, form: Format, timeline: Timeline) -> None:
+    def __init__(
+        self,
+        file: Part,
+        container: Container,
+        form: Format,
+        timeline: Timeline,
+        microphone: Microphone | None = None,
+    ) -> None:
+        """Closes the `microphone`, however it ends."""
+        self._timeline = timeline
+        self._voice: VoiceTrack | None = None
         self._file = container.create(file)
         try:
             self._pictures = PictureTrack(self._file, form, timeline)
             self._sounds = open_tracks(self._file, container, form.tracks)
+            if microphone is not None:
+                self._voice = VoiceTrack(self._file, microphone)
             self._file.start_encoding()
         except BaseException:
             self._file.close()
@@ -37,23 +51,30 @@ class Encoder:
     @property
     def label(self) -> str:
         """What becomes of the sound, for people; "" if there is none."""
-        return ", ".join(track.label for track in self._sounds.values())
+        labels = [track.label for track in self._sounds.values()]
+        return ", ".join(labels if self._voice is None else [*labels, self._voice.label])
 
     def write(self, frame: Frame) -> None:
         """Take a frame, unless it is too early."""
         self._pictures.write(frame)
         for sound in frame.sound:
             self._sounds[sound.track].take(sound)
+        if self._voice is not None and self._timeline.began is not None:
+            self._voice.follow(frame, self._timeline.began)
 
     def finish(self) -> None:
         """Encode the last picture, and write the index. Once, and not without a picture."""
         self._pictures.finish()
         for sound in self._sounds.values():
             sound.finish()
+        if self._voice is not None:
+            self._voice.finish()
         self._file.close()
 
     def abandon(self) -> None:
         """Free everything. Nobody reads any more what the muxer writes meanwhile."""
         self._pictures.abandon()
+        if self._voice is not None:
+            self._voice.abandon()
         with suppress(Exception):
             self._file.close()

@@ -20,8 +20,10 @@ class Timeline(Protocol):
 
     rate    pictures per second, as the file says it
     steady  all pictures last equally long
+    began   by the clock, live: when the first picture was placed
     """
 
+    began: float | None
     rate: Fraction
     time_base: Fraction
     steady: bool
@@ -48,7 +50,7 @@ class Live:
         self.rate = Fraction(fps).limit_denominator(1001)
         self.time_base = 1 / self.rate
         self._clock = clock
-        self._began: float | None = None
+        self.began: float | None = None
         self._last = -1
 
     def place(self, frame: Frame) -> int | None:
@@ -63,15 +65,16 @@ class Live:
 
     def _due(self) -> float:
         now = self._clock()
-        if self._began is None:
-            self._began = now
-        return (now - self._began) * float(self.rate)
+        if self.began is None:
+            self.began = now
+        return (now - self.began) * float(self.rate)
 
 
 class Constant:
     """The frames' own times, on a grid of exactly `rate`."""
 
     steady = True
+    began: float | None = None
 
     def __init__(self, rate: Fraction) -> None:
         self.rate = rate
@@ -94,6 +97,7 @@ class Variable:
     which lasts as long as it says, or else a period of `fps`."""
 
     steady = False
+    began: float | None = None
 
     def __init__(self, fps: float, tick: Fraction | None = None) -> None:
         self.rate = Fraction(fps).limit_denominator(1001)

@@ -67,6 +67,11 @@ class Session:
         self._start("wireplumber")
         wait_until(lambda: self._objects("Client", "application.name", "WirePlumber"))
 
+    def start_sound(self) -> None:
+        """PipeWire in the place of PulseAudio, for programs that speak to that."""
+        self._start("pipewire-pulse")
+        wait_until((self.folder / "pulse" / "native").exists, "PulseAudio's socket")
+
     def kill_pipewire(self) -> None:
         """As a crash does."""
         for name in ("pipewire", "wireplumber"):
@@ -162,6 +167,6 @@ class Session:
         """The properties of what is in PipeWire's graph, if `key` of them is `value`."""
         said = self._output("pw-dump") or "[]"
         dumped, _ = json.JSONDecoder().raw_decode(said)  # changes meanwhile may come after it
-        found = [one for one in dumped if one["type"] == f"PipeWire:Interface:{kind}"]
+        found = [one for one in dumped if one.get("type") == f"PipeWire:Interface:{kind}"]
         properties = [(one.get("info") or {}).get("props") or {} for one in found]
         return [one for one in properties if one.get(key) == value]

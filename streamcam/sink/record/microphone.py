@@ -24,7 +24,7 @@ _BLOCK = 960  # samples, 20 ms
 _KEPT = 250  # blocks, five seconds: what nobody has taken by then is lost
 _CLOSING = 0.5  # seconds that its thread is waited for
 _FAR = 0.1  # seconds between two times of a sample that are no mere jitter
-# A block is fetched when it is there or later, never before: so an early one counts for half of what
+# A block is fetched when it is there or later, never before: so an early one counts half of what
 # it is early, and a late one for this. A clock that is two in a thousand slow is 4 ms behind so.
 _EARLY, _LATE = 0.5, 0.01
 

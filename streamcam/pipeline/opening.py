@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from streamcam.capture import Opened
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
@@ -16,8 +17,9 @@ from streamcam.flow.post import NewestFrames, PostWorker
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
+from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
-from streamcam.options import Options, view_for
+from streamcam.options import Options, left_out, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
@@ -87,8 +89,7 @@ class Opening:
         )
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
-        if opened.sound and any(output.finishes for output in sinks.values()):
-            self._say("sound: left out, recordings hold the picture alone")
+        self._announce(opened, sinks)
         self._say(provided.line)
         if provided.engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())
@@ -144,7 +145,8 @@ class Opening:
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
-            opened = sinks[name] = self._options.open_sink(name, self._options.format)
+            form = replace(self._options.format, tell=partial(self._tell, name))
+            opened = sinks[name] = self._options.open_sink(name, form)
             self._unowned.append(opened.close)
             self.outputs.append(opened.reopen_as or name)
             if isinstance(opened, WebSink):
@@ -194,6 +196,19 @@ class Opening:
         )
         self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
+
+    def _announce(self, opened: Opened, sinks: Mapping[str, Sink]) -> None:
+        film = opened.film
+        if film is None:
+            return
+        if any(output.finishes for output in sinks.values()):
+            for line in left_out(film, self._options):
+                self._say(line)
+        if film.seconds and not self._options.realtime:
+            self._stats.expect(film.seconds, round(film.seconds * opened.fps))
+
+    def _tell(self, name: str, text: str) -> None:
+        self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
 
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:

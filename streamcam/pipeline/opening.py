@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from streamcam.capture import Opened
+from streamcam.capture import FilmInfo, Opened
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
@@ -32,7 +32,7 @@ from streamcam.provision import limits
 from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.rebuild import Rebuild
 from streamcam.provision.shape import ShapeWatch
-from streamcam.sink import Sink
+from streamcam.sink import Format, Sink
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
 from streamcam.stage import call_all
@@ -84,9 +84,8 @@ class Opening:
         first = FirstEngine(options, source, self._unowned.append)
         self._stages.start("build", giving_way(first.work), [], place=None)
         provided = result_of(first.opened, lambda: self._patience.lost(source))
-        styling = Styling(
-            provided.engine, ParamsBox(provided.engine.encode, options.preset.showing())
-        )
+        box = ParamsBox(provided.engine.encode, options.preset.showing())
+        styling = Styling(provided.engine, box)
         opened = result_of(source, lambda: self._patience.lost(source))
         self._say(f"source: {opened.label}")
         self._announce(opened, sinks)
@@ -94,7 +93,6 @@ class Opening:
         if provided.engine.spec.device.lower() == "cpu":
             self._say_if(limits.processor())
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
-        options = self._options
         finish = finish_for(options.preset, options, self._stats)
         post = PostWorker(pictures, outboxes, finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
@@ -145,8 +143,7 @@ class Opening:
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
-            form = replace(self._options.format, tell=partial(self._tell, name))
-            opened = sinks[name] = self._options.open_sink(name, form)
+            opened = sinks[name] = self._options.open_sink(name, self._form_of(name))
             self._unowned.append(opened.close)
             self.outputs.append(opened.reopen_as or name)
             if isinstance(opened, WebSink):
@@ -163,7 +160,6 @@ class Opening:
             return source and view_for(live.preset, self._options).aspect(source)
 
         shape = ShapeWatch(aspect, live.reshape)
-        stop = self._stages.stopping
         rescue = Rescue(workers, live, self._stages)
         rate = RateWatch(
             form.fps,
@@ -172,8 +168,8 @@ class Opening:
             live.resize,
             lambda: infer.crossing,
         )
-        looks = (shape.look, rate.look)
-        watchdog = Watchdog(workers, looks, rescue, (form.width, form.height), stop)
+        size, stop = (form.width, form.height), self._stages.stopping
+        watchdog = Watchdog(workers, (shape.look, rate.look), rescue, size, stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:
@@ -198,24 +194,25 @@ class Opening:
         return worker
 
     def _announce(self, opened: Opened, sinks: Mapping[str, Sink]) -> None:
-        film = opened.film
-        if film is None:
-            return
-        if any(output.finishes for output in sinks.values()):
-            for line in left_out(film, self._options):
-                self._say(line)
+        film = opened.film or FilmInfo()
+        recorded = any(output.finishes for output in sinks.values())
+        for line in left_out(film, self._options) if recorded else ():
+            self._say(line)
         if film.seconds and not self._options.realtime:
             self._stats.expect(film.seconds, round(film.seconds * opened.fps))
 
-    def _tell(self, name: str, text: str) -> None:
-        self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
+    def _form_of(self, name: str) -> Format:
+        def tell(text: str) -> None:
+            self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
+
+        return replace(self._options.format, tell=tell)
 
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:
             self._say(f"machine: {obstacle}")
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
-        primary, form = name == self._options.outputs[0], self._options.format
+        primary, form = name == self._options.outputs[0], self._form_of(name)
         open_sink = self._options.open_sink
         inbox: Queue[Frame] = self._queue(counted=primary)
         reached = MainThreadSink(opened, self._main) if opened.main_thread else opened

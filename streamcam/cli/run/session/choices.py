@@ -110,24 +110,6 @@ def wanted_doors(request: Request, preset: Preset) -> Wanted:
     )
 
 
-def wanted_doors(request: Request, preset: Preset) -> Wanted:
-    """What of OSC, MIDI and Link: the flags, else what the preset says. A file has none."""
-    from streamcam.control.doors import Wanted
-
-    if not request.realtime:
-        for flag, given in (("--osc", request.osc), ("--midi", request.midi)):
-            if given is not None:
-                raise UsageError(f"{flag} plays what is live, and with --realtime off nothing is.")
-        return Wanted()
-    said = preset.control
-    return Wanted(
-        osc=said.osc if request.osc is None else request.osc,
-        midi=said.midi if request.midi is None else request.midi,
-        link=said.link,
-        bpm=said.bpm,
-    )
-
-
 def _check_page(request: Request) -> None:
     if request.port is not None and not (request.web and request.realtime):
         other = "--realtime off" if request.web else "--no-web"

@@ -160,7 +160,8 @@ def _keep(compiled: ov.CompiledModel, place: Path, model: Model, about: dict[str
         if why_not is None:
             with writing_folder(place, about) as unfinished, io.BytesIO() as stream:
                 compiled.export_model(stream)
-                (unfinished / _GRAPH).write_bytes(stream.getbuffer())
+                # Not its `getbuffer`: a view in the traceback of a full disk would keep it open.
+                (unfinished / _GRAPH).write_bytes(stream.getvalue())
     except (OSError, RuntimeError) as error:
         why_not = None if place.exists() and why_not_whole(place) is None else reason(error)
     if why_not is not None:

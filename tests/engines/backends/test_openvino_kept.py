@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -314,6 +315,20 @@ def refused(patch):
     return "Permission denied"
 
 
+def full_disk(patch):
+    @contextmanager
+    def writing_folder(place, _about):
+        place.mkdir(parents=True)
+        (place / "compiled.blob").symlink_to("/dev/full")
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place)
+
+    patch.setattr(kept, "writing_folder", writing_folder)
+    return "No space left on device"
+
+
 def no_export(patch):
     def export_model(_compiled, _stream):
         raise RuntimeError("Not implemented")
@@ -322,7 +337,7 @@ def no_export(patch):
     return "Not implemented"
 
 
-@pytest.mark.parametrize("hindrance", [no_disk, no_memory, refused, no_export])
+@pytest.mark.parametrize("hindrance", [no_disk, no_memory, refused, full_disk, no_export])
 def test_what_cannot_be_kept_is_said_once_and_runs(cache, compiled, caplog, monkeypatch, hindrance):
     right = encoded()
     shutil.rmtree(cache)

@@ -28,7 +28,6 @@ _STILL = 0.5  # least stillness of a frame in which nothing moves
 # Where the visible part has at most this share of the output's pixels, luma is guided at its size
 # and then enlarged, which takes as long as guiding a third of an output's pixels.
 _WORTH_ENLARGING = 0.6
-_MOST_OF_NOISE = 1.0  # gain of detail where noise is seen: more would flicker more than the camera
 _DETAIL = 1.2  # times the engine's width that the frame must have before it has detail to give
 
 
@@ -178,9 +177,7 @@ class Resolver:
         large, engine = (self._luma.at(size) for size in (self._large, self._pair_size))
         if self._mirror:
             large, engine = _mirrored(large), _mirrored(engine)
-        full = self._luma_blend.blend(large, small)
-        most = _MOST_OF_NOISE if self._luma_blend.noisy else self._gain.value
-        return Detail(full, engine, min(self._gain.value, most))
+        return Detail(self._luma_blend.blend(large, small), engine, self._gain.value)
 
     def _mended(self, pair: Pixels, found: Followed) -> Pixels:
         """The pair, moved; where pixels were lost, what is around them."""

@@ -112,17 +112,13 @@ def _mixed(now: Pixels, before: Pixels, still: Pixels, share: float) -> Pixels:
 
 
 class LumaBlend:
-    """Steadies the luma of camera frames of one size. Used by one thread.
-
-    noisy  whether the frame that was blended last has noise that is seen
-    """
+    """Steadies the luma of camera frames of one size. Used by one thread."""
 
     def __init__(self, size: Size, steadiness: float) -> None:
         """`size`: (width, height) of the luma."""
         width, height = size
         self._weight = weight(steadiness)
         self._reference: Pixels | None = None  # what the frame before showed, small
-        self.noisy = False
         self._rests = False  # whether it stood still, and `_steady` holds it
         self._now, self._steady = (np.empty((height, width), np.int16) for _ in range(2))
         # Where something moves, in cells of eight pixels, one number a cell: enlarging a mask by
@@ -146,8 +142,7 @@ class LumaBlend:
         if not share or reference is None:
             return now
         differs = _mean(cv2.absdiff(small, reference))
-        self.noisy = _noise(differs) >= _SEEN
-        if not self.noisy:
+        if _noise(differs) < _SEEN:
             return now
         moves = np.where(still_where(differs) < 0.5, _FULL, _NONE)
         if cv2.countNonZero(moves) > (1.0 - _WORTH) * moves.size:

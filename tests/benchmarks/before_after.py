@@ -256,7 +256,7 @@ def main():
     parser.add_argument("presets", nargs="*", default=preset_names())
     parser.add_argument("--size", default="320x176")
     parser.add_argument("--seconds", type=float, default=5.0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     size = [int(side) for side in arguments.size.split("x")]
     apps = {"before": App(arguments.before.resolve()), "after": App(HERE)}
     with tempfile.TemporaryDirectory() as folder:

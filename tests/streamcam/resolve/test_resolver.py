@@ -76,17 +76,6 @@ def test_a_still_scene_flickers_less_than_its_camera(level):
     assert static_flicker(shown[10:]) < 0.6 * static_flicker(frames[12:])
 
 
-def test_a_look_that_sharpens_does_not_flicker_more_than_a_grainy_camera():
-    scene = ground(*SIZE, grain=2.0)
-    frames = [grainy(scene, 4.0, seed) for seed in range(30)]
-
-    def sharpened(picture):
-        return cv2.addWeighted(picture, 2.5, cv2.GaussianBlur(picture, (0, 0), 2.0), -1.5, 0.0)
-
-    shown = _live(frames, sharpened, Level.GUIDED, late=0, every=1, steadiness=0.6)
-    assert static_flicker(shown[10:]) < static_flicker(frames[10:])
-
-
 def test_a_cut_is_not_resolved():
     resolver = Resolver(_placement(), View(SIZE), Level.GUIDED)
     before, after = ground(*SIZE, seed=1), ground(*SIZE, seed=2)

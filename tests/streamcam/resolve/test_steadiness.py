@@ -99,6 +99,16 @@ def test_luma_of_a_still_scene_loses_noise():
     assert static_flicker(steady[8:]) < 0.5 * static_flicker(unsteady[8:])
 
 
+def test_the_grain_of_a_large_picture_is_seen_though_it_is_small_at_the_size_of_flow():
+    """Four levels at 1280x720 leave a quarter of a level against a picture that is steady."""
+    scene = _luma(ground(1280, 720, grain=5.0))
+    frames = [grainy(scene, 4.0, seed) for seed in range(14)]
+    blend = LumaBlend((1280, 720), 0.6)
+    small = [cv2.resize(frame, (160, 90), interpolation=cv2.INTER_AREA) for frame in frames]
+    made = [blend.blend(*pair).astype(np.uint8) for pair in zip(frames, small, strict=True)]
+    assert static_flicker(made[6:]) < 0.75 * static_flicker(frames[6:])
+
+
 def test_luma_of_a_camera_that_moves_is_untouched():
     frames = pan(8, (448, 256), picture=ground(grain=2.0))
     for made, frame in zip(_steadied(frames, 1.0), frames, strict=True):

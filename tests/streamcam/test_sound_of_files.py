@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,13 +17,15 @@ from streamcam.sink.record import Recording
 STEP = 0.003  # seconds by which sound may be early or late: a lossy codec blurs a click
 
 
-def render(source: str | Path, target: Path, **more) -> Recording:
-    """Every picture of a film with its sound, as it is: the engine's part is left out."""
+def render(source: str | Path, target: Path, pixels=None, **more) -> Recording:
+    """Every picture of a film with its sound, as it is: the engine's part is left out. `pixels`:
+    what stands in the place of a picture, by its number."""
     opened = open_source(str(source), Wanted(realtime=False, loop=False, sound=True, **more))
     film = opened.film
+    height, width = (opened.height, opened.width) if pixels is None else pixels(0).shape[:2]
     form = Format(
-        opened.width,
-        opened.height,
+        width,
+        height,
         opened.fps,
         realtime=False,
         rate=film.rate,
@@ -37,7 +40,8 @@ def render(source: str | Path, target: Path, **more) -> Recording:
             except EOFError:
                 break
             if frame is not None:
-                sink.write(frame)
+                shown = frame.pixels if pixels is None else pixels(frame.seq)
+                sink.write(replace(frame, pixels=shown))
     finally:
         opened.close()  # before the sink: what it needs of the sound is its own
     sink.close()
@@ -90,6 +94,19 @@ def test_copied_sound_is_the_same_packet_by_packet(tmp_path, name, codec, target
         [at - given[0][0] for at, _ in given], abs=1e-3
     )
     assert found[0][0] == pytest.approx(first, abs=1e-3)
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.mov", "out.mkv"])
+def test_packets_keep_their_times_between_large_pictures(tmp_path, target):
+    """Each has more bytes than a piece of a silent file may have."""
+    source = Film().write(tmp_path / "film.mp4")
+    noise = np.random.default_rng(3).integers(0, 256, (368, 640, 3), np.uint8)
+    render(source, tmp_path / target, lambda number: np.roll(noise, 37 * number, 0))
+    assert (tmp_path / target).stat().st_size > 75 * 130_000
+    given, found = packets(source), packets(tmp_path / target)
+    skipped = len(given) - len(found)  # before the first picture
+    times = [at for at, _ in given[skipped:]]
+    assert [at for at, _ in found] == pytest.approx(times, abs=1e-3)
 
 
 def test_sound_as_it_is_broadcast_loses_its_headers_alone(tmp_path):

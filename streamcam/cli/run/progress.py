@@ -72,6 +72,8 @@ class Meter:
     def read(self, stats: Snapshot) -> Reading:
         """Call it often."""
         done, frames, whole = stats.film_done, stats.frames_out, stats.film_seconds
+        if self._seen and not self._seen[-1][2]:  # what the start takes is no part of the speed
+            self._seen.clear()
         self._seen.append((self._now(), done, frames))
         while self._seen[-1][0] - self._seen[0][0] > _WINDOW_SECONDS:
             self._seen.popleft()

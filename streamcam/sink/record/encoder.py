@@ -31,7 +31,7 @@ class Encoder:
         """Closes the `microphone`, however it ends."""
         self._timeline = timeline
         self._voice: VoiceTrack | None = None
-        self._file = container.create(file)
+        self._file = container.create(file, sound=bool(form.tracks) or microphone is not None)
         try:
             self._pictures = PictureTrack(self._file, form, timeline)
             self._sounds = open_tracks(self._file, container, form.tracks)

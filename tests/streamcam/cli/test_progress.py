@@ -49,13 +49,18 @@ def at(done: float, frames: int, *, of: float = 100.0, notice: str = ""):
 
 
 def test_what_is_read_is_what_was_done_in_the_time() -> None:
+    """From the first picture on: the start is no part of the speed."""
     clock = Clock()
     meter = Meter(clock)
     assert meter.read(at(0.0, 0)) == Reading(0, 2500, 0.0, 0.0, 0.0, None)
-    clock.now = 4.0
-    found = meter.read(at(10.0, 250))
-    assert found == Reading(250, 2500, 0.1, 62.5, 2.5, 36.0)
-    assert str(found) == "10%, 0:36 left, 250 of 2500 frames, 62.5 fps, 2.50x"
+    clock.now = 8.0
+    assert meter.read(at(0.0, 0)).left is None
+    clock.now = 9.0
+    assert meter.read(at(2.0, 50)) == Reading(50, 2500, 0.02, 0.0, 0.0, None)
+    clock.now = 13.0
+    found = meter.read(at(12.0, 300))
+    assert found == Reading(300, 2500, 0.12, 62.5, 2.5, 35.2)
+    assert str(found) == "12%, 0:35 left, 300 of 2500 frames, 62.5 fps, 2.50x"
 
 
 def test_the_speed_is_that_of_the_last_ten_seconds() -> None:
@@ -74,7 +79,7 @@ def test_the_speed_is_that_of_the_last_ten_seconds() -> None:
 def test_the_end_is_the_end_also_of_a_film_that_is_longer_than_it_says(done, frames) -> None:
     clock = Clock()
     meter = Meter(clock)
-    meter.read(at(0.0, 0))
+    meter.read(at(1.0, 25))
     clock.now = 10.0
     found = meter.read(at(done, frames))
     assert (found.share, found.left, found.of) == (1.0, 0.0, frames)
@@ -83,9 +88,9 @@ def test_the_end_is_the_end_also_of_a_film_that_is_longer_than_it_says(done, fra
 def test_of_a_film_whose_length_nobody_knows_the_speed_is_said() -> None:
     clock = Clock()
     meter = Meter(clock)
-    meter.read(at(0.0, 0, of=0.0))
+    meter.read(at(1.0, 25, of=0.0))
     clock.now = 2.0
-    assert str(meter.read(at(4.0, 100, of=0.0))) == "100 frames, 50.0 fps, 2.00x"
+    assert str(meter.read(at(5.0, 125, of=0.0))) == "125 frames, 50.0 fps, 2.00x"
 
 
 def test_in_a_log_there_is_a_line_every_five_seconds_and_one_for_each_notice() -> None:

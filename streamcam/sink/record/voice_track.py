@@ -13,7 +13,7 @@ from streamcam.sink.record.microphone import RATE, Block, Microphone
 # Samples a second by which the sound may be stretched, half a percent: the clock of a sound card is
 # not the computer's, and the picture's delay changes.
 _DRIFT = 240
-_WEIGHT = 0.02  # of a picture in the delay
+_WEIGHT = 0.02  # of a picture in the delay, at least
 
 
 class VoiceTrack:
@@ -27,7 +27,7 @@ class VoiceTrack:
         self._microphone = microphone
         self._aac = Aac(file, RATE, microphone.channels, drift=_DRIFT)
         self._layout = "mono" if microphone.channels == 1 else "stereo"
-        self._delay: float | None = None  # seconds
+        self._delay, self._pictures = 0.0, 0  # seconds, and how many pictures told them
         self._shown: float | None = None  # `captured_at` of the last picture
 
     def follow(self, frame: Frame, began: float) -> None:
@@ -35,10 +35,12 @@ class VoiceTrack:
         if not frame.repeat and frame.captured_at != self._shown:
             self._shown = frame.captured_at
             late = max(0.0, self._microphone.clock() - frame.captured_at)
-            before = late if self._delay is None else self._delay
-            self._delay = before + _WEIGHT * (late - before)
+            # The mean of the first ones, but for the very first, which waited for the engine.
+            weight = max(_WEIGHT, 1 / max(1, self._pictures))
+            self._delay += weight * (late - self._delay)
+            self._pictures += 1
         for block in self._microphone.take():
-            self._write(block, block.at + (self._delay or 0.0) - began)
+            self._write(block, block.at + self._delay - began)
 
     def finish(self) -> None:
         """Write the end. Once."""

@@ -113,17 +113,18 @@ def form(wanted="microphone", tell=lambda _text: None):
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Record a scene that flashes when somebody claps; how much later than it is seen a clap is
-    heard. Pictures are shown `late` seconds after they were taken, from two seconds on `jump` more.
+    heard. Pictures are shown `late` seconds after they were taken, from two seconds on `jump` more,
+    and the first one `first` more.
     """
 
-    def run(room, *, late, jump=0.0, suffix="mp4"):
+    def run(room, *, late, jump=0.0, first=0.0, suffix="mp4"):
         monkeypatch.setattr(sinks, "Microphone", lambda *_: room)
         path = tmp_path / f"out.{suffix}"
         sink = Recording(path, form(), clock=room.clock)
         assert "; sound: Desk, as AAC)" in sink.label
         for tick in range(6 * FPS):
             room.now = BEGAN + tick / FPS
-            taken = room.now - late - (jump if tick > 2 * FPS else 0.0)
+            taken = room.now - late - (jump if tick > 2 * FPS else 0.0 if tick else first)
             lit = any(event <= taken - BEGAN < event + 1 / FPS for event in EVENTS)
             sink.write(Frame(LIGHT if lit else DARK, tick, taken))
         sink.close()
@@ -162,6 +163,12 @@ def test_a_sound_card_whose_clock_is_off_stays_in_step(record, tmp_path, pace):
 def test_the_sound_follows_a_delay_that_changes(record):
     found = record(Room(), late=0.05, jump=0.06)
     assert found[-1] - found[0] == pytest.approx(0.0, abs=1 / FPS + 0.03)
+
+
+def test_a_first_picture_that_waited_for_the_engine_says_nothing_of_the_others(record):
+    found = record(Room(), late=0.1, first=1.0)
+    assert min(found) >= EARLIEST
+    assert max(found) <= LATEST
 
 
 def test_an_hour_of_a_clock_that_is_off_is_followed_to_some_milliseconds():

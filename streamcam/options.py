@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from streamcam.capture import Opened, Source, Wanted, open_source
+from streamcam.capture import FilmInfo, Opened, Source, Wanted, open_source
 from streamcam.frames.geometry import Size, View
 from streamcam.presets import Preset
 from streamcam.sink import Format, Sink, open_sink
 
 LIVE_SIZE = (1280, 720)  # what every program that takes a camera takes
+LIVE_FPS = 30.0
 _LONGEST = 7680  # pixels of a rendered picture's longer side, as in a preset
 
 
@@ -51,12 +52,23 @@ class Options:
     def format(self) -> Format:
         """What the outputs get.
 
-        `fps` changes no rate of a rendered file, each of whose pictures keeps its own time.
+        Of a rendered file `fps` is the most, and each picture keeps its own time.
         """
         width, height = self.preset.output.size or _own_size(self.opened)
-        fps = self.fps or self.preset.output.fps
-        rate = self.opened.rate if self.opened else None
-        return Format(width, height, fps, realtime=self.realtime, rate=rate)
+        fps = self.fps or self.preset.output.fps or LIVE_FPS
+        film = (self.opened and self.opened.film) or FilmInfo()
+        quality, audio = self.preset.output.quality, self.preset.output.audio
+        return Format(
+            width,
+            height,
+            fps,
+            realtime=self.realtime,
+            rate=film.rate,
+            tick=film.tick,
+            quality=quality,
+            tracks=film.tracks,
+            microphone="" if not self.realtime or audio in ("auto", "off") else audio,
+        )
 
     def unmet(self, preset: Preset) -> str:
         """What of another preset the outputs cannot follow, for people; "" if there is nothing."""
@@ -72,13 +84,38 @@ class Options:
     def wanted(self) -> Wanted:
         """What the source is asked for."""
         form = self.format
-        return Wanted(form.width, form.height, form.fps, self.realtime, loop=self.realtime)
+        return Wanted(
+            form.width,
+            form.height,
+            form.fps,
+            self.realtime,
+            loop=self.realtime,
+            sound=not self.realtime and self.preset.output.audio != "off",
+            most=self.fps or self.preset.output.fps,
+        )
 
 
 def view_for(preset: Preset, options: Options) -> View:
     """What the outputs show of a source; their size stays that of the start."""
     form = options.format
     return View((form.width, form.height), preset.output.fit)
+
+
+def left_out(film: FilmInfo, options: Options) -> list[str]:
+    """What of a film a recording does not hold, as lines for people."""
+    lines, missing = [], film.sound - len(film.tracks)
+    if missing and options.realtime:
+        more = "and the microphone" if options.format.microphone else "alone"
+        lines.append(f"sound: left out, a live recording holds the picture {more}")
+    elif missing and options.preset.output.audio == "off":
+        lines.append("sound: left out, as the preset says")
+    elif missing:
+        lines.append(
+            f"sound: {missing} of {film.sound} tracks left out, nothing here can decode it"
+        )
+    if film.subtitles and not options.realtime:
+        lines.append("subtitles: left out, a recording has none")
+    return lines
 
 
 def _own_size(opened: Opened | None) -> Size:

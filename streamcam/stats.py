@@ -36,6 +36,9 @@ class Snapshot:
     notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
     frames_in, frames_out        counts since the start
+    film_done, film_seconds      of a file that is rendered: how much is done of how much, seconds
+                                 of film; 0 where that is not known
+    film_frames                  about how many frames that are
     """
 
     fps_in: float
@@ -61,6 +64,9 @@ class Snapshot:
     resolve: str
     curtain: str
     notice: str
+    film_done: float = 0.0
+    film_seconds: float = 0.0
+    film_frames: int = 0
 
     def as_dict(self) -> dict[str, float | int | str]:
         """For JSON."""
@@ -85,6 +91,8 @@ class Stats:
         self._spent: Counter[str] = Counter()  # all durations, in microseconds
         self._drop_sources: list[Drops] = []
         self._owners: dict[str, Callable[[], str]] = {}
+        self._film_done = self._film_seconds = 0.0
+        self._film_frames = 0
 
     def count(self, name: str) -> None:
         """One more of `name`, now."""
@@ -92,6 +100,16 @@ class Stats:
         with self._lock:
             self._counts[name] += 1
             self._marks.setdefault(name, deque(maxlen=_SAMPLES)).append(now)
+
+    def expect(self, seconds: float, frames: int) -> None:
+        """A film of so many seconds and frames is to be rendered."""
+        with self._lock:
+            self._film_seconds, self._film_frames = seconds, frames
+
+    def reached(self, seconds: float) -> None:
+        """So much of it is done."""
+        with self._lock:
+            self._film_done = seconds
 
     def took(self, name: str, seconds: float) -> None:
         """One more duration of `name`."""
@@ -160,6 +178,9 @@ class Stats:
                 resolve=texts.get("resolve", ""),
                 curtain=texts.get("curtain", ""),
                 notice=self.notices.for_users(),
+                film_done=self._film_done,
+                film_seconds=self._film_seconds,
+                film_frames=self._film_frames,
             )
 
     def _ms(self, name: str) -> tuple[float, float]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import cycle
 from threading import Event
 from time import perf_counter
 
 from streamcam import capture
-from streamcam.capture import Source, Wanted
+from streamcam.capture import FilmInfo, Source, Wanted
 from streamcam.clock import Ticker
 from streamcam.frames import Frame, Pixels
 from streamcam.options import Options
@@ -74,9 +73,8 @@ class Witness:
 class PacedClip:
     """A Source that plays frames kept in memory at any rate: capture without decoding."""
 
-    rate: Fraction | None = None
+    film: FilmInfo | None = None
     notice = ""
-    sound = False
 
     def __init__(self, frames: list[Pixels], fps: float) -> None:
         self.label, self.fps = "bundled clip, from memory", fps

@@ -46,6 +46,10 @@ class Commands(TyperGroup):
         """As click calls it: the flags of a run."""
         return with_plain_values(super().get_params(ctx))
 
+    def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """As click calls it: the flags, and what is left."""
+        return super().parse_args(ctx, _gathered(args))
+
     def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """As click calls it: the command that `args` starts with."""
         name = args[0]
@@ -153,6 +157,15 @@ def _invoke(arguments: Sequence[str] | None) -> object:
         if lacking is None:
             raise
         raise UsageError(f"{lacking}.") from error
+
+
+def _gathered(words: Sequence[str]) -> list[str]:
+    """`--source *.mp4` comes here as `--source a.mp4 b.mp4`: every file there is a source."""
+    found: list[str] = []
+    for word in words:
+        more = found[-2:-1] == ["--source"] and not word.startswith("-")
+        found += ["--source", word] if more and os.path.isfile(word) else [word]  # noqa: PTH113
+    return found
 
 
 def _unknown_command(name: str, commands: list[str]) -> UsageError:

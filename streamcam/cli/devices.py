@@ -23,10 +23,11 @@ _OUTPUTS = (
 
 
 def devices() -> None:
-    """List cameras, screens, virtual cameras and outputs."""
+    """List cameras, screens, virtual cameras, outputs and microphones."""
     from streamcam.capture.screen import is_shared, visible_screens
     from streamcam.pipeline.auto import real_cameras
     from streamcam.sink.pipewire.presence import pipewire_obstacle
+    from streamcam.sink.record.microphone import NoMicrophone, microphone_names
     from streamcam.sink.virtualcam.devices import how_to_get_one, list_devices
 
     virtual = list_devices()
@@ -50,6 +51,13 @@ def devices() -> None:
     outputs += [_PIPEWIRE] if pipewire_obstacle() is None else []
     outputs += _OUTPUTS
     terminal.table("Outputs (streamcam --output OUTPUT)", ("output", "what"), outputs)
+    try:
+        names = microphone_names()
+    except NoMicrophone as missing:
+        terminal.say(f"microphone: none; {missing}")
+    else:
+        rows = [(name, "the system's choice" if name == names[0] else "") for name in names]
+        terminal.table("Microphones ([output] audio in a preset)", ("microphone", "what"), rows)
     if not virtual:
         terminal.say(f"virtual camera: none; to get one: {how_to_get_one()}")
 

@@ -78,11 +78,12 @@ Preset = Annotated[
 
 
 Source = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="SOURCE",
         help='What to restyle: camera:0, camera:"Name", screen, screen:2, screen:x,y,w,h, a video '
-        "or picture file, a URL, demo. Without it: the camera, else the screen, else demo.",
+        "or picture file, a URL, demo. Without it: the camera, else the screen, else demo. Part "
+        'of a film: FILE#t=1:30,2:00. With --realtime off several, or a pattern: "clips/*.mp4".',
     ),
 ]
 
@@ -93,7 +94,7 @@ Output = Annotated[
         metavar="OUTPUT",
         help="Where to (may be given several times): virtualcam, virtualcam:/dev/video10, "
         "pipewire, window, web, ndi, ndi:NAME, FILE.mp4, null. Without it: the virtual camera, "
-        "else web.",
+        "else web. With --realtime off a folder, too: FOLDER/.",
     ),
 ]
 
@@ -172,7 +173,7 @@ Realtime = Annotated[
     typer.Option(
         metavar="on|off",
         parser=_on_off,
-        help="off: render every frame of a file, however long it takes.",
+        help="off: render every frame of files, sound and all, however long it takes.",
     ),
 ]
 

@@ -58,7 +58,15 @@ _OF_THE_LOOK = {
 }
 _AT_ONCE = _OF_THE_LOOK | {"crossfade", "on_error", "output.mirror", "output.fit"}
 _TABLES_AT_ONCE = ("gate.", "resolve.", "modulation.", "control.")
-_AT_THE_START = {"output.size", "output.fps", "control.osc", "control.midi", "control.link"}
+_AT_THE_START = {
+    "output.size",
+    "output.fps",
+    "output.quality",
+    "output.audio",
+    "control.osc",
+    "control.midi",
+    "control.link",
+}
 _WITH_AN_ENGINE = {
     "steps",
     "guidance_mode",

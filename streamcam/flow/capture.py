@@ -64,14 +64,7 @@ class CaptureWorker:
             return
         try:
             source = self._source = self._open_source()
-            opened = Opened(
-                source.label,
-                source.width,
-                source.height,
-                source.fps,
-                source.rate,
-                source.sound,
-            )
+            opened = Opened(source.label, source.width, source.height, source.fps, source.film)
         except BaseException as error:  # noqa: BLE001  # the pipeline waits for it and raises it
             self._close()
             self.opened.set_exception(error)

@@ -190,6 +190,8 @@ class Delivery:
             self._stats.count("repeats")
         else:
             self._stats.count("out")
+            if not self._realtime and frame.media_time is not None:
+                self._stats.reached(frame.media_time + (frame.duration or 0.0))
             now, styled_at = self._ticker.clock(), frame.styled_at
             self._stats.took("motion", now - frame.captured_at)
             styled_at = frame.captured_at if styled_at is None else styled_at

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamcam.frames.geometry import Placement, Size
+from streamcam.frames.sound import Sound
 
 Pixels = NDArray[np.uint8]
 
@@ -43,6 +44,7 @@ class Frame:
     made_of      on an engine's picture: what it was made of
     styled_at    `captured_at` of the frame that the engine restyled, where the picture was moved to
                  a later one since; None: it is `captured_at`
+    sound        what is heard from it on, up to the next frame, where a file's sound is kept
     """
 
     pixels: Pixels
@@ -54,6 +56,7 @@ class Frame:
     placement: Placement | None = None
     made_of: MadeOf | None = None
     styled_at: float | None = None
+    sound: tuple[Sound, ...] = ()
 
     @property
     def size(self) -> Size:

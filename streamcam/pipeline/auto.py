@@ -108,8 +108,8 @@ def _virtual_camera(chosen: VirtualDevice, among: int) -> str:
 def check_files(source: str, outputs: Sequence[str]) -> None:
     """Raise `UsageError` if a recording would replace the source or another recording, under
     whatever name: another spelling, a link."""
-    kind, argument = capture.parse(source)
-    taken = [(Path(argument), "source")] if kind in ("video", "image") else []
+    file = capture.file_of(source)
+    taken = [] if file is None else [(file, "source")]
     for output in outputs:
         kind, argument = sink.parse(output)
         if kind != "record":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
+from streamcam.capture import FilmInfo, Opened
 from streamcam.flow.capture import CaptureWorker
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
@@ -16,10 +16,12 @@ from streamcam.flow.post import NewestFrames, PostWorker
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
+from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
-from streamcam.options import Options, view_for
+from streamcam.options import Options, left_out, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
+from streamcam.pipeline.fitting import fitting
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
@@ -28,10 +30,8 @@ from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
 from streamcam.provision.build import Provided
-from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.rebuild import Rebuild
-from streamcam.provision.shape import ShapeWatch
-from streamcam.sink import Sink
+from streamcam.sink import Format, Sink
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
@@ -89,8 +89,7 @@ class Opening:
         self._stages.start("post", keeping_time(post.work), ends, place=_POST)
         cards = [outboxes[name] for name, sink in sinks.items() if sink.finishes is None]
         self._wait_for(first, capture, cards if options.realtime else [])
-        if capture.opened.result().sound and any(sink.finishes for sink in sinks.values()):
-            self._say("sound: left out, recordings hold the picture alone")
+        self._announce(capture.opened.result(), sinks)
         provided = first.opened.result()
         self._say(provided.line)
         if provided.engine.spec.device.lower() == "cpu":
@@ -156,7 +155,7 @@ class Opening:
         names = [*self._options.outputs, *(["web"] if self._options.web else [])]
         sinks: dict[str, Sink] = {}
         for name in dict.fromkeys(names):
-            opened = sinks[name] = self._options.open_sink(name, self._options.format)
+            opened = sinks[name] = self._options.open_sink(name, self._form_of(name))
             self._unowned.append(opened.close)
             self.outputs.append(opened.reopen_as or name)
             if isinstance(opened, WebSink):
@@ -166,24 +165,11 @@ class Opening:
         return sinks
 
     def _start_watchdog(self, workers: Workers, live: Live) -> None:
-        infer, form = workers.infer, self._options.format
-
-        def aspect() -> float | None:
-            source = infer.source
-            return source and view_for(live.preset, self._options).aspect(source)
-
-        shape = ShapeWatch(aspect, live.reshape)
-        stop = self._stages.stopping
+        options, form = self._options, self._options.format
+        looks = fitting(live, workers.infer, options, self._stats)
         rescue = Rescue(workers, live, self._stages)
-        rate = RateWatch(
-            form.fps,
-            partial(progress_of, self._stats),
-            live.adjustable,
-            live.resize,
-            lambda: infer.crossing,
-        )
-        looks = (shape.look, rate.look)
-        watchdog = Watchdog(workers, looks, rescue, (form.width, form.height), stop)
+        size, stop = (form.width, form.height), self._stages.stopping
+        watchdog = Watchdog(workers, looks, rescue, size, stop)
         self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:
@@ -207,12 +193,26 @@ class Opening:
         self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
 
+    def _announce(self, opened: Opened, sinks: Mapping[str, Sink]) -> None:
+        film = opened.film or FilmInfo()
+        recorded = any(output.finishes for output in sinks.values())
+        for line in left_out(film, self._options) if recorded else ():
+            self._say(line)
+        if film.seconds and not self._options.realtime:
+            self._stats.expect(film.seconds, round(film.seconds * opened.fps))
+
+    def _form_of(self, name: str) -> Format:
+        def tell(text: str) -> None:
+            self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
+
+        return replace(self._options.format, tell=tell)
+
     def _say_if(self, obstacle: Obstacle | None) -> None:
         if obstacle is not None:
             self._say(f"machine: {obstacle}")
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
-        primary, form = name == self._options.outputs[0], self._options.format
+        primary, form = name == self._options.outputs[0], self._form_of(name)
         open_sink = self._options.open_sink
         inbox: Queue[Frame] = self._queue(counted=primary)
         reached = MainThreadSink(opened, self._main) if opened.main_thread else opened

@@ -21,6 +21,7 @@ from streamcam.looks.wave import WAVE_EXAMPLES, WAVE_PATTERN, wave_of
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
 SCHEDULE_MAX = 64  # entries
 PARTS_PLAYED = 4  # of a blend, whose shares can be played
+_SLOWEST, _FASTEST = 1, 240  # pictures a second
 _ENGINE_EXAMPLE, _PICTURE_EXAMPLE = "448x256", "1280x720"
 _Finite = Field(allow_inf_nan=False)
 _SECONDS: dict[str, Any] = {"unit": "s"}
@@ -112,6 +113,15 @@ def _picture_size(value: object) -> object:
     return size
 
 
+def _picture_rate(value: object) -> object:
+    if value == "auto" or value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not _SLOWEST <= float(value) <= _FASTEST:  # type: ignore[arg-type]  # a number
+        raise ValueError(f"must be auto or a number from {_SLOWEST} to {_FASTEST}.")
+    return value
+
+
 def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -146,6 +156,20 @@ PictureSize = Annotated[
     PlainSerializer(_as_text),
     _schema(_PICTURE_EXAMPLE),
     Field(json_schema_extra={"default": "auto"}),
+]
+PictureRate = Annotated[
+    float | None,
+    BeforeValidator(_picture_rate),
+    PlainSerializer(lambda rate: "auto" if rate is None else rate),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": _SLOWEST, "maximum": _FASTEST},
+                {"type": "string", "pattern": "^auto$"},
+            ]
+        }
+    ),
+    Field(json_schema_extra={"default": "auto", "unit": "1/s"}),
 ]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]
 Entry = TypeVar("Entry")

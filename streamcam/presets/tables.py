@@ -18,6 +18,7 @@ from streamcam.presets.fields import (
     LookName,
     Name,
     PartNumber,
+    PictureRate,
     PictureSize,
     Prompt,
     Seconds,
@@ -26,6 +27,7 @@ from streamcam.presets.fields import (
     Strength,
     WaveText,
 )
+from streamcam.sink import Quality
 
 
 def _without_null(schema: dict[str, Any]) -> None:
@@ -126,12 +128,19 @@ class OutputFormat(Table):
 
     size: PictureSize = None
     """auto or WIDTHxHEIGHT in pixels, even. auto is 1280x720 live, and a rendered file's own."""
-    fps: Annotated[float, Field(ge=1, le=240, json_schema_extra={"unit": "1/s"})] = 30.0
-    """Pictures per second that an output is given."""
+    fps: PictureRate = None
+    """Pictures per second that an output is given. auto is 30 live, and a rendered file's own; of a
+    faster file no more than this number are taken."""
     mirror: bool = False
     """Flip left and right, as in a mirror."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture of another shape fills the size: cut its edges or add black bars."""
+    quality: Quality = "good"
+    """Of recordings' pictures: small files, good (hardly to be told from the original), best or
+    lossless."""
+    audio: Name = "auto"
+    """Sound of recordings: auto keeps that of a rendered file and records none live; off leaves out
+    all; microphone, or a part of a microphone's name, is recorded live."""
 
 
 class Modulation(Table):

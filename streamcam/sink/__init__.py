@@ -7,17 +7,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from streamcam import plugins
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, told
 from streamcam.frames import Frame
+from streamcam.frames.sound import Track
+
+Quality = Literal["small", "good", "best", "lossless"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
+
+
+def _unheard(_text: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,12 @@ class Format:
     fps       ticks per second of a paced sink
     realtime  False: a file rendered frame by frame, timed by `Frame.media_time`
     rate      exact frames per second of such a file, if all its pictures last equally long
+    tick      unit of the times of such a file, seconds, where it has one
+    quality   of a recording's pictures
+    tracks    the sound that comes with such a file's frames
+    microphone  what a live recording is to record as well: "microphone", or a part of a name; ""
+              for none
+    tell      told, from any thread, what users should know of that meanwhile
     """
 
     width: int
@@ -34,6 +48,11 @@ class Format:
     fps: float
     realtime: bool = True
     rate: Fraction | None = None
+    tick: Fraction | None = None
+    quality: Quality = "good"
+    tracks: tuple[Track, ...] = ()
+    microphone: str = ""
+    tell: Callable[[str], None] = field(default=_unheard, compare=False)
 
 
 class Sink(Protocol):

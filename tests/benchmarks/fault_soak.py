@@ -86,9 +86,8 @@ def shows_marker(pixels):
 class FaultySource:
     """The demo clip with the marker."""
 
-    rate = None
+    film = None
     notice = ""
-    sound = False
 
     def __init__(self, wanted, faults, away):
         self._inner = capture.open_source("demo", wanted)

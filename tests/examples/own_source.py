@@ -15,7 +15,7 @@ from streamcam.presets import load_preset
 class Waves:
     """Ten seconds of waves in red and blue; what a source must have is in `capture.Source`."""
 
-    label, fps, rate, notice, sound = "waves", 30.0, None, "", False
+    label, fps, film, notice = "waves", 30.0, None, ""
     width, height = 640, 360
     number: int = 0
 

@@ -147,9 +147,8 @@ class ScriptedSource:
     """Delivers what a list says: numbers become frames, None is None, exceptions are raised."""
 
     label, width, height, fps = "scripted, 4x2 at 10 fps", 4, 2, 10.0
-    rate = None
+    film = None
     notice = ""
-    sound = False
 
     def __init__(self, script, media: bool = True) -> None:
         self.script = list(script)

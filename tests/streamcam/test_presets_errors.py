@@ -78,7 +78,7 @@ BAD = {
     "[output]\nsize = 720": 'output.size = 720 is not allowed: must be text like "auto" or '
     '"1280x720".',
     '[output]\nmirror = "yes"': 'output.mirror = "yes" is not allowed: must be true or false.',
-    "[output]\nfps = 0": "output.fps = 0 is not allowed: must be a number from 1 to 240.",
+    "[output]\nfps = 0": "output.fps = 0 is not allowed: must be auto or a number from 1 to 240.",
     "[looks]\nb = 5": "looks.b = 5 is not allowed: must be text of at most 2000 characters or a "
     "table.",
     "[looks.b]\nstrength = 9": "looks.b.strength = 9 is not allowed: must be a number above 0 and "

@@ -198,6 +198,6 @@ class Session:
         """The properties of what is in PipeWire's graph, if `key` of them is `value`."""
         said = self._output("pw-dump") or "[]"
         dumped, _ = json.JSONDecoder().raw_decode(said)  # changes meanwhile may come after it
-        found = [one for one in dumped if one["type"] == f"PipeWire:Interface:{kind}"]
+        found = [one for one in dumped if one.get("type") == f"PipeWire:Interface:{kind}"]
         properties = [(one.get("info") or {}).get("props") or {} for one in found]
         return [one for one in properties if one.get(key) == value]

@@ -191,7 +191,8 @@ def _keep(
         if why_not is None:
             with writing_folder(place, content) as unfinished, io.BytesIO() as stream:
                 compiled.export_model(stream)
-                (unfinished / _GRAPH).write_bytes(stream.getbuffer())
+                # Not its `getbuffer`: a view in the traceback of a full disk would keep it open.
+                (unfinished / _GRAPH).write_bytes(stream.getvalue())
                 (unfinished / _PROPERTIES).write_text(json.dumps(config), "utf-8")
     except (OSError, RuntimeError, MemoryError) as error:
         why_not = None if place.exists() and why_not_whole(place) is None else reason(error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 from cv2_enumerate_cameras import enumerate_cameras
 from numpy.typing import NDArray
 
-from streamcam.capture import Wanted
+from streamcam.capture import FilmInfo, Wanted
 from streamcam.capture.camera import permission
 from streamcam.capture.camera.device import (
     API,
@@ -116,9 +115,8 @@ class CameraSource:
     Asks for `wanted` and takes what it gets; `label` tells both if they differ. Closes `device`.
     """
 
-    rate: Fraction | None = None
+    film: FilmInfo | None = None
     notice = ""
-    sound = False
 
     def __init__(
         self, device: VideoCapture, camera: Camera, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

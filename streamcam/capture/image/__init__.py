@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
-from streamcam.capture import Wanted
+from streamcam.capture import FilmInfo, Wanted
 from streamcam.capture.image.reading import read_picture
 from streamcam.clock.pace import SYSTEM_CLOCK, Clock, Pace
 from streamcam.errors import UsageError
@@ -28,9 +27,8 @@ class ImageSource:
     without end as fast as it is read. All frames share their pixels.
     """
 
-    rate: Fraction | None = None
+    film: FilmInfo | None = None
     notice = ""
-    sound = False
 
     def __init__(
         self, name: str, pixels: Pixels, wanted: Wanted, clock: Clock = SYSTEM_CLOCK

@@ -6,12 +6,11 @@ The mouse pointer is in the picture on X11 and Wayland. On Windows and macOS mss
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 
 import cv2
 import numpy as np
 
-from streamcam.capture import Source, Wanted
+from streamcam.capture import FilmInfo, Source, Wanted
 from streamcam.capture.screen import permission
 from streamcam.capture.screen.desktop import (
     Grabber,
@@ -92,8 +91,7 @@ class ScreenSource:
     where the monitors are now: a monitor that became larger, smaller or moved is followed.
     """
 
-    rate: Fraction | None = None
-    sound = False
+    film: FilmInfo | None = None
 
     def __init__(
         self,

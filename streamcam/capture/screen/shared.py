@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
 from platformdirs import user_state_path
 
-from streamcam.capture import Wanted
+from streamcam.capture import FilmInfo, Wanted
 from streamcam.capture.screen.monitors import parse_region
 from streamcam.capture.screen.portal import Failed, NoPortal, Refused, ScreenCast
 from streamcam.capture.screen.stream import BuffersFor, Place, ScreenStream
@@ -131,9 +130,8 @@ class SharedScreen:
     is what the screen still shows. See `streamcam.capture.Source`. Owns what it is made of.
     """
 
-    rate: Fraction | None = None
+    film: FilmInfo | None = None
     notice = ""
-    sound = False
 
     def __init__(
         self,

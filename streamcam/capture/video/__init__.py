@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 from av.video.frame import VideoFrame
 
-from streamcam.capture import Wanted
+from streamcam.capture import FilmInfo, Wanted
 from streamcam.capture.video.address import parse_address
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.faults import reason
 from streamcam.capture.video.film import Film, Shot
+from streamcam.capture.video.thinning import Shots, Thinned
 from streamcam.capture.video.waiting import ReadAhead, opened_aside
 from streamcam.clock.pace import SYSTEM_CLOCK, Clock, FrameSchedule
 from streamcam.errors import SourceLost, UsageError
+from streamcam.files.excerpt import WHOLE, Excerpt, cut
 from streamcam.files.kind import needs_pillow
 from streamcam.frames import Frame, Pixels
+from streamcam.frames.sound import Sound
 from streamcam.pixels import Conversion
 
 if TYPE_CHECKING:
@@ -29,16 +32,20 @@ def open_source(argument: str, wanted: Wanted) -> VideoSource:
     """Open a file or URL. Raises `UsageError` if it cannot be read or has no video."""
     if not argument:
         raise UsageError("--source video needs a file or URL: --source FILE or --source URL.")
-    address = parse_address(argument)
+    name, excerpt = cut(argument)
+    address = parse_address(name)
     if address.remote or address.pipe:
         return opened_aside(
-            lambda: VideoSource(Decoder(argument, wanted.stop), wanted), wanted.stop
+            lambda: VideoSource(
+                Decoder(name, wanted.stop, sound=wanted.sound), wanted, excerpt=excerpt
+            ),
+            wanted.stop,
         )
     if needs_pillow(Path(address.target)):
         from streamcam.capture.video.animation import Animation
 
-        return VideoSource(Animation(argument), wanted)
-    return VideoSource(Decoder(argument), wanted)
+        return VideoSource(Animation(name), wanted, excerpt=excerpt)
+    return VideoSource(Decoder(name, sound=wanted.sound), wanted, excerpt=excerpt)
 
 
 class VideoSource:
@@ -54,22 +61,37 @@ class VideoSource:
     notice = ""
 
     def __init__(
-        self, decoder: Decoder | Animation, wanted: Wanted, clock: Clock = SYSTEM_CLOCK
+        self,
+        decoder: Decoder | Animation,
+        wanted: Wanted,
+        clock: Clock = SYSTEM_CLOCK,
+        *,
+        excerpt: Excerpt = WHOLE,
     ) -> None:
         self._clock = clock
-        self.fps, self.rate, self.sound = decoder.fps, decoder.rate, decoder.sound
-        self._film = Film(decoder, clock, loop=wanted.loop)
+        self.fps = decoder.fps
+        self._film = Film(decoder, clock, loop=wanted.loop, excerpt=excerpt)
         self._conversion = Conversion(decoder.pixel_aspect)
         self._unshown = 0  # pictures in a row
         first = self._film.first
         shown = self._shown(first)
         self.height, self.width = (first.height, first.width) if shown is None else shown.shape[:2]
         name = decoder.name if decoder.waits else Path(decoder.name).name
-        self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps"
+        part = "" if excerpt == WHOLE else f", {excerpt}"
+        self.label = f"{name}, {self.width}x{self.height} at {self.fps:g} fps{part}"
         self._realtime = wanted.realtime
         self._schedule = FrameSchedule(1 / self.fps, clock)
         # Last, as from here on the film may be read on a thread of its own.
-        self._shots = ReadAhead(self._film, clock) if decoder.waits else self._film
+        self._shots: Shots = ReadAhead(self._film, clock) if decoder.waits else self._film
+        rate, most = decoder.rate, wanted.most
+        if most and most < self.fps and not wanted.realtime:
+            self._shots = thinned = Thinned(self._shots, most, rate)
+            rate, self.fps = thinned.rate, most
+        tracks = decoder.hearing.tracks
+        self.film = FilmInfo(
+            rate, decoder.tick, self._film.seconds, decoder.sound, tracks, decoder.subtitles
+        )
+        self._unheard: tuple[Sound, ...] = ()  # of pictures that cannot be shown
         self._ready: tuple[Pixels, Shot] | None = None  # decoded ahead of its time
         self._seq = 0
 
@@ -84,7 +106,8 @@ class VideoSource:
             return None
         self._ready = None
         now = self._clock.now()
-        frame = Frame(pixels, self._seq, now, shot.time, duration=shot.duration)
+        sound, self._unheard = self._unheard + shot.sound, ()
+        frame = Frame(pixels, self._seq, now, shot.time, duration=shot.duration, sound=sound)
         self.width, self.height = frame.size
         self._seq += 1
         return frame
@@ -111,6 +134,7 @@ class VideoSource:
             pixels = self._shown(shot.picture)
             if pixels is not None:
                 return pixels, shot
+            self._unheard += shot.sound
 
     def _shown(self, picture: VideoFrame) -> Pixels | None:
         """Its pixels; None for a picture so damaged that there is no way to show it."""

@@ -12,6 +12,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from streamcam.capture.video.hearing import Hearing
 from streamcam.capture.video.length import Length
 from streamcam.errors import UsageError
 from streamcam.files.heif import layout as heif
@@ -29,12 +30,16 @@ class Animation:
     """The pictures of an animated WebP or AVIF. Promises what `Decoder` does. For one thread."""
 
     remedy = _REMEDY
-    remote = pipe = live = ends = waits = sound = False
+    remote = pipe = live = ends = waits = False
+    sound = subtitles = 0
     length = Length.FINITE
     gap = float("inf")
     took = 0.0
     rate: Fraction | None = None  # their pictures may all last equally long, but no file says so
     lasts: float | None = None  # they say so themselves
+    seconds: float | None = None
+    tick: Fraction | None = _MILLISECOND
+    hearing = Hearing()
     pixel_aspect: Fraction | None = None
 
     def __init__(self, name: str) -> None:
@@ -78,6 +83,10 @@ class Animation:
     def rewind(self) -> None:
         """Go back to the beginning."""
         self._next = self._time = 0
+
+    def seek(self, time: float) -> None:
+        """Go back to the beginning: each picture needs the one before."""
+        self.rewind()
 
     def give_up(self) -> None:
         """Does nothing: reading a file waits for no other program."""

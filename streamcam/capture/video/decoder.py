@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from threading import Event
 from time import perf_counter
-from typing import Literal, cast
+from typing import Literal
 
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -15,19 +15,29 @@ from av.video.stream import VideoStream
 
 from streamcam.capture.video.address import parse_address
 from streamcam.capture.video.container import OpenVideo, open_video
-from streamcam.capture.video.faults import is_disconnection, is_input_output, reason
-from streamcam.capture.video.length import SEGMENTED, Length, length_of, longest_gap, stated_length
-from streamcam.capture.video.timing import stated_rate
+from streamcam.capture.video.hearing import sound_of
+from streamcam.capture.video.length import (
+    SEGMENTED,
+    Length,
+    film_length,
+    length_of,
+    longest_gap,
+    stated_length,
+)
+from streamcam.capture.video.packets import Packets
+from streamcam.capture.video.timing import stated_rate, time_of
 from streamcam.capture.video.transparency import decoder_of
 from streamcam.clock import NEVER
 from streamcam.errors import SourceLost, UsageError
 
 _THREADS = 4  # enough for 4K; the engine needs the cores
 _USUAL_RATE = 30.0
+# Seconds before a wanted picture at which one is looked for that can be decoded by itself: FFmpeg
+# finds a place in a transport stream, and then the picture there may need one before it.
+_EARLIER = (0.0, 10.0)
 # A decoder that refuses this many packets in a row will take none: they are half a minute of film.
 # What is damaged, or cut in where nothing can be decoded yet, comes right within seconds.
 _REFUSALS = 1000
-_GARBLED = 100  # the same for reading, which starts over where the next packet seems to be
 # Packets read ahead to tell a constant rate. What records at an uneven one does so from the first
 # second, as its clock is that of a screen or a telephone; these are four seconds or more.
 _SAMPLE, _SAMPLE_BYTES = 250, 16 << 20
@@ -47,14 +57,16 @@ class Decoder:
     rate    exact frames per second of a film whose pictures all last equally long, else None
     gap     seconds between two pictures that are still to be believed
     lasts   seconds from the first picture to the end of the last one, where they do not say
-    sound   it has a sound track
+    sound, subtitles  how many tracks of them it has
+    hearing what is heard with its pictures, if that is wanted
     took    seconds for which it was being opened
     """
 
-    def __init__(self, address: str, stop: Event = NEVER) -> None:
+    def __init__(self, address: str, stop: Event = NEVER, *, sound: bool = False) -> None:
         """Raises `UsageError` if it cannot be read or has no video.
 
-        stop  ends the wait for another program that writes into a pipe
+        stop   ends the wait for another program that writes into a pipe
+        sound  it is wanted as well
         """
         self._address = parse_address(address)
         self._stop = stop
@@ -62,26 +74,38 @@ class Decoder:
         self.remote, self.pipe = self._address.remote, self._address.pipe
         self._decoded: deque[VideoFrame] = deque()
         self._ahead: deque[Packet[VideoStream]] = deque()
-        self._packets: Iterator[Packet[VideoStream]] | None = None
         self._over: Exception | None = None  # raised once all decoded pictures have been taken
-        self._started = self._given_up = False
+        self._started = False
         self._skip: Literal["DEFAULT", "NONREF"] = "DEFAULT"
         self._begin: int | None = None  # timestamp of the very first picture
+        self._came = 0  # time of the packet that brought out the last one
+        self._late: int | None = None  # how much later than its own packet the first one came
         begin = perf_counter()
         opened = self._opened = self._open()
         self.took = perf_counter() - begin
         form = opened.container.format.name
+        # An .avi says no times, and what FFmpeg says of its reordered pictures jumps to and fro.
+        self._ordered = form == "avi"
         self.length = length_of(opened, self._address)
         self.live = self.length is not Length.FINITE and form not in SEGMENTED
         self.ends = opened.pipe is not None and opened.pipe.ends
         self.waits = self.remote or self.pipe or self.length is not Length.FINITE
         self.gap = longest_gap(opened, self.length)
         self.lasts = stated_length(opened, self._address)
-        self.sound = bool(opened.container.streams.audio)
+        streams = opened.container.streams
+        self.sound, self.subtitles = len(streams.audio), len(streams.subtitles)
+        self.hearing = sound_of(opened.container, wanted=sound, gap=self.gap)
+        self._packets = self._read(opened)
+        self.seconds = film_length(opened)
         self.rate = self._constant_rate()
         stream = opened.stream
         rate = float(self.rate or stream.average_rate or stream.guessed_rate or 0)
         self.fps = rate if self.rate or 0 < rate <= 240 else _USUAL_RATE
+
+    @property
+    def tick(self) -> Fraction | None:
+        """Unit of its pictures' times, seconds."""
+        return self._opened.stream.time_base
 
     @property
     def pixel_aspect(self) -> Fraction | None:
@@ -102,7 +126,7 @@ class Decoder:
             if self._over is not None:
                 raise self._over
             try:
-                packet = self._ahead.popleft() if self._ahead else self._read_packet()
+                packet = self._ahead.popleft() if self._ahead else self._packets.next()
             except (EOFError, SourceLost) as end:
                 self._over = end
                 self._decode(None)
@@ -110,8 +134,10 @@ class Decoder:
             error = self._decode(packet)
             refusals += error is not None
             if error is not None and refusals == _REFUSALS:
-                raise self._end(error) from error
+                raise self._packets.end(error) from error
         picture = self._decoded.popleft()
+        if self._ordered:
+            self._put_in_order(picture)
         if not self._started:
             self._started, self._begin = True, picture.pts
         return picture
@@ -136,16 +162,38 @@ class Decoder:
         else:
             self._reopen()
 
+    def seek(self, time: float) -> None:
+        """Go to a picture at or before `time`, seconds on its own timeline, or to the beginning if
+        that cannot be. Raises `SourceLost` if it is not there any more."""
+        stream = self._opened.stream
+        for earlier in _EARLIER:
+            self._forget()
+            with suppress(Exception):  # what cannot be searched is played up to there
+                wanted = int((time - earlier) / (stream.time_base or 1))
+                self._opened.container.seek(wanted, stream=stream)
+                self._codec.flush_buffers()
+                first = self.next()
+                at = time_of(first)
+                if at is not None and at <= time:
+                    self._decoded.appendleft(first)
+                    return
+        self.rewind()
+
     def give_up(self) -> None:
         """End the wait for another program; `next` comes to its end then. From any thread."""
-        self._given_up = True
-        if self._opened.pipe is not None:
-            self._opened.pipe.give_up()
+        self._packets.give_up()
 
     def close(self) -> None:
         """Release the file or connection. May be called twice."""
         self._forget()
         self._opened.close()
+
+    def _put_in_order(self, picture: VideoFrame) -> None:
+        """Pictures are shown as they come out of the decoder, one after another."""
+        self._came = self._came + 1 if picture.dts is None else picture.dts
+        if self._late is None:
+            self._late = self._came - (self._opened.stream.start_time or 0)
+        picture.pts = self._came - self._late
 
     def _decode(self, packet: Packet[VideoStream] | None) -> Exception | None:
         """Decode a packet; None: what the decoder has kept back. Returns what was raised."""
@@ -165,50 +213,22 @@ class Decoder:
         self._codec.thread_count = _THREADS
         return opened
 
+    def _read(self, opened: OpenVideo) -> Packets:
+        return Packets(opened, self.name, self.hearing, remote=self.remote)
+
     def _reopen(self) -> None:
         self.close()
         try:
             self._opened = self._open()
         except UsageError as error:
             raise SourceLost(str(error)) from error
+        self._packets = self._read(self._opened)
 
     def _forget(self) -> None:
-        self._packets, self._over = None, None
+        self._packets.restart()
+        self._over = None
         self._ahead.clear()
         self._decoded.clear()
-
-    def _read_packet(self) -> Packet[VideoStream]:
-        """The next packet of the film. Raises as `next`.
-
-        What comes over a network is read whole, sound and all: so this looks up now and then,
-        though the film itself may have fallen silent.
-        """
-        container, stream = self._opened.container, self._opened.stream
-        garbled = 0
-        while not self._given_up:
-            if self._packets is None:
-                wanted = container.streams if self.remote else [stream]
-                self._packets = cast("Iterator[Packet[VideoStream]]", container.demux(*wanted))
-            try:
-                packet = next(self._packets, None)
-            except Exception as error:  # see faults
-                self._packets = None
-                garbled += 1
-                if garbled == _GARBLED or (self.remote and is_disconnection(error)):
-                    raise self._end(error) from error
-                continue
-            if packet is None:
-                break
-            if packet.stream.index == stream.index:
-                return packet
-        raise EOFError(f"{self.name}: the end")
-
-    def _end(self, error: Exception) -> Exception:
-        """The exception for a read that failed. A file that is cut short ends there. So does a
-        transfer whose server did not state its size: FFmpeg cannot tell its end from a failure."""
-        if self.remote and (self._opened.size or not is_input_output(error)):
-            return SourceLost(f"{self.name}: {reason(error)}")
-        return EOFError(f"{self.name}: {reason(error)}")
 
     def _constant_rate(self) -> Fraction | None:
         """The rate of a file that keeps it throughout: that of its first pictures, if all of
@@ -218,7 +238,7 @@ class Decoder:
         stream, size = self._opened.stream, 0
         try:
             while len(self._ahead) < _SAMPLE and size < _SAMPLE_BYTES:
-                packet = self._read_packet()
+                packet = self._packets.next()
                 self._ahead.append(packet)
                 size += packet.size
         except EOFError:

@@ -55,6 +55,12 @@ class Deinterlacer:
         self._ready.clear()
         self._decoder.rewind()
 
+    def seek(self, time: float) -> None:
+        """Go to a picture at or before `time`. See `Decoder.seek`."""
+        self._graph = None
+        self._ready.clear()
+        self._decoder.seek(time)
+
     def _take(self, picture: VideoFrame) -> None:
         form = picture.width, picture.height, picture.format.name
         if self._graph is not None and form != self._form:

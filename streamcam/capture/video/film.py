@@ -10,10 +10,14 @@ from av.video.frame import VideoFrame
 
 from streamcam.capture.video.decoder import Decoder
 from streamcam.capture.video.deinterlacing import Deinterlacer
+from streamcam.capture.video.hearing import Moment
 from streamcam.capture.video.length import Length
-from streamcam.capture.video.timing import Timeline
+from streamcam.capture.video.part import Part
+from streamcam.capture.video.timing import Timeline, time_of
 from streamcam.clock.pace import Clock
 from streamcam.errors import SourceLost, UsageError
+from streamcam.files.excerpt import WHOLE, Excerpt
+from streamcam.frames.sound import Sound
 
 if TYPE_CHECKING:
     from streamcam.capture.video.animation import Animation
@@ -30,24 +34,35 @@ class Shot:
 
     time      seconds on a timeline that starts at 0 and rises over rounds
     duration  seconds until the next picture, or until the film is over; None: not known
+    sound     what is heard from it on, up to the next one
     """
 
     picture: VideoFrame
     time: float
     duration: float | None
+    sound: tuple[Sound, ...] = ()
 
 
 class Film:
     """Plays a decoder. Used by one thread at a time. Closes the decoder.
 
-    first  the first picture, which `next` gives as well
-    paced  pictures are to be shown when their time has come, not as they arrive
+    first    the first picture, which `next` gives as well
+    seconds  how long it is, about, if that is known
+    paced    pictures are to be shown when their time has come, not as they arrive
     """
 
-    def __init__(self, decoder: Decoder | Animation, clock: Clock, *, loop: bool) -> None:
+    def __init__(
+        self,
+        decoder: Decoder | Animation,
+        clock: Clock,
+        *,
+        loop: bool,
+        excerpt: Excerpt = WHOLE,
+    ) -> None:
         """`loop`: begin again at the end. Raises `UsageError` if there is no picture in it."""
         self.decoder = decoder
-        self._source = Deinterlacer(decoder)
+        self._source = Part(Deinterlacer(decoder), excerpt, 1 / decoder.fps)
+        self.seconds = self._source.seconds(decoder.seconds)
         self.paced = not decoder.live
         self._loop = loop
         self._clock = clock
@@ -57,8 +72,9 @@ class Film:
             self.first = self._source.next()
         except (EOFError, SourceLost) as error:
             decoder.close()
+            which = "that can be read" if excerpt == WHOLE else f"that can be read {excerpt}"
             raise UsageError(
-                f"{decoder.name} holds no picture that can be read. {decoder.remedy}"
+                f"{decoder.name} holds no picture {which}. {decoder.remedy}"
             ) from error
         # The first pictures were made, or sent, while FFmpeg probed the stream.
         self._began_at = clock.now() - decoder.took
@@ -94,13 +110,13 @@ class Film:
         count, begin = 0, None
         for picture in self._pictures():
             if count == 0:
-                begin = _time(picture)
+                begin = time_of(picture)
             count += 1
             if not self.paced:
                 yield self._arrived(picture)
                 continue
             if held is not None:
-                yield self._placed(held, self._until(held, picture))
+                yield self._placed(held, self._until(held, picture), picture)
             held = picture
         if held is not None:
             lasts = self._last_one(held, begin)
@@ -127,11 +143,21 @@ class Film:
             self.paced = shot.time - (self._clock.now() - self._began_at) > _BURST_SECONDS
         return shot
 
-    def _placed(self, picture: VideoFrame, lasts: float | None) -> Shot:
-        return Shot(picture, self._timeline.place(_time(picture), lasts), lasts)
+    def _placed(
+        self, picture: VideoFrame, lasts: float | None, following: VideoFrame | None = None
+    ) -> Shot:
+        """`following`: None for the last one, and live."""
+        timeline, at = self._timeline, time_of(picture)
+        placed = timeline.place(at, lasts)
+        at = placed - timeline.shift if at is None else at
+        until = self._source.cut
+        if following is not None:
+            until = at + (lasts or 1 / self.decoder.fps)
+        moment = Moment(at, until, timeline.shift, timeline.jumps)
+        return Shot(picture, placed, lasts, self.decoder.hearing.along_with(moment))
 
     def _until(self, picture: VideoFrame, following: VideoFrame) -> float | None:
-        begin, end = _time(picture), _time(following)
+        begin, end = time_of(picture), time_of(following)
         if begin is not None and end is not None and 0 < end - begin <= self.decoder.gap:
             return end - begin
         return self._own_duration(picture)
@@ -145,7 +171,9 @@ class Film:
 
     def _last_one(self, picture: VideoFrame, begin: float | None) -> float | None:
         """How long the last picture of a film is shown that begins at `begin`."""
-        stated, lasts, time = self._own_duration(picture), self.decoder.lasts, _time(picture)
+        stated, lasts, time = self._own_duration(picture), self.decoder.lasts, time_of(picture)
+        if self._source.cut is not None and time is not None:
+            return self._source.cut - time
         if lasts is None or begin is None or time is None:
             return stated
         rest = begin + lasts - time
@@ -163,9 +191,3 @@ class Film:
             self.paced = last.time >= _SHORTEST_FILM_SECONDS and last.time > 2 * took
         if decoder.length is Length.ENDLESS or not self.paced:
             raise SourceLost(f"{decoder.name}: the stream ended")
-
-
-def _time(picture: VideoFrame) -> float | None:
-    """The picture's own time in seconds, or None: some containers state none, whatever PyAV's stubs
-    say."""
-    return picture.time

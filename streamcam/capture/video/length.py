@@ -78,6 +78,17 @@ def stated_length(opened: OpenVideo, address: Address) -> float | None:
     return container.duration * _MICRO if _is_whole_matroska(Path(address.target)) else None
 
 
+def film_length(opened: OpenVideo) -> float | None:
+    """Seconds from the first picture to the end of the last one, about, as the file states."""
+    stream, container = opened.stream, opened.container
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if not container.duration:
+        return None
+    begins = (stream.start_time or 0) * float(stream.time_base or 0)
+    return container.duration * _MICRO + (container.start_time or 0) * _MICRO - begins
+
+
 def _is_stored(opened: OpenVideo, address: Address) -> bool:
     """Whether it is a file, here or on a server."""
     container, form = opened.container, opened.container.format.name

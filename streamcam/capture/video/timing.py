@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 _ROUNDED = Fraction(1, 1_000_000)  # of a rate
@@ -18,6 +19,9 @@ class Timeline:
     A time that is not after the one before (a stream's clock wraps or starts again) and one more
     than `gap` seconds after it are no times that pass: the picture follows where the one before
     it ends.
+
+    shift  seconds that were added to the time of the picture that was placed last
+    jumps  how often its times did not pass
     """
 
     def __init__(self, period: float, gap: float) -> None:
@@ -26,7 +30,8 @@ class Timeline:
         self._gap = gap
         self._last: float | None = None
         self._end = 0.0  # of the picture before
-        self._offset = 0.0
+        self.shift = 0.0
+        self.jumps = 0
         self._fresh = False
 
     def restart(self) -> None:
@@ -44,15 +49,21 @@ class Timeline:
         elif time is None or self._fresh:
             placed = self._end
         else:
-            placed = time + self._offset
+            placed = time + self.shift
             if not self._last < placed <= self._last + self._gap:
                 placed = self._end
+                self.jumps += 1
         self._fresh = False
         if time is not None:
-            self._offset = placed - time
+            self.shift = placed - time
         self._last = placed
         self._end = placed + (lasts or self._period)
         return placed
+
+
+def time_of(picture: VideoFrame) -> float | None:
+    """Its own time in seconds, which not every container gives it, whatever PyAV's stubs say."""
+    return picture.time
 
 
 def stated_rate(stream: VideoStream, packets: Iterable[Packet[VideoStream]]) -> Fraction | None:

@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     run_request(
         Request(
             preset=preset or _DEFAULT_PRESET,
-            source=source,
+            sources=tuple(source or ()),
             outputs=tuple(output or ()),
             size=engine_size(size),
             fps=fps,

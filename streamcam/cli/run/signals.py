@@ -26,14 +26,21 @@ class StopSignals:
 
     requested  set by the first signal. Until `running` is called the signal also raises
                `Interrupted`, since opening devices may take long and looks at no event.
+    heard      how many have come
     """
 
     def __init__(self) -> None:
         self.requested = Event()
+        self.heard = 0
         self._interrupts = True
         self._received = 0  # since the last look at `requested`
         self._repeated = False
         self._before: dict[int, object] = {}
+
+    def opening(self) -> None:
+        """Another run opens: its stop has not been asked for."""
+        self.requested.clear()
+        self._interrupts, self._repeated = True, False
 
     def running(self) -> None:
         """From now on the main thread looks at `requested`."""
@@ -61,6 +68,7 @@ class StopSignals:
         self._repeated = self.requested.is_set()
         self.requested.set()
         self._received += 1
+        self.heard += 1
         if self._interrupts or self._received > _SIGNALS_WITHOUT_EFFECT:
             self._interrupts = False
             raise Interrupted

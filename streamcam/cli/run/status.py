@@ -99,7 +99,7 @@ def plain_line(now: Snapshot) -> str:
     motion = f"{now.motion_latency_ms_p50:.0f} ms (p95 {now.motion_latency_ms_p95:.0f})"
     style = f"{now.style_latency_ms_p50:.0f} ms (p95 {now.style_latency_ms_p95:.0f})"
     return (
-        f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
+        f"{clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, motion {motion}, style {style}, "
         f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, partial "
         f"{now.patched:.0%}, skipped {now.skipped:.0%}, dropped {now.dropped}, repeats "
@@ -143,7 +143,7 @@ def _heading(now: Snapshot, preset: Preset, width: int) -> Text:
         (f" · {now.curtain.upper()}" if now.curtain else "", "bold red"),
         " ",
     )
-    end = Text.assemble(" ", (_clock(now.seconds), "dim"), (" ──", "bright_black"))
+    end = Text.assemble(" ", (clock(now.seconds), "dim"), (" ──", "bright_black"))
     return line.append("─" * (width - line.cell_len - end.cell_len), "bright_black").append(end)
 
 
@@ -204,7 +204,8 @@ def _filled(parts: list[Text], width: int, gap: str) -> list[Text]:
     return lines
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """As 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -13,6 +13,7 @@ from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
+from streamcam.frames.sound import Sound
 from streamcam.gate import Gate
 from streamcam.stats import Stats
 
@@ -24,6 +25,7 @@ class Stamp(NamedTuple):
     captured_at: float
     media_time: float | None
     duration: float | None
+    sound: tuple[Sound, ...]
 
 
 class Shown(NamedTuple):
@@ -87,7 +89,7 @@ class Restyler:
         that should not be shown. Raises what the engine raises, and `EngineFailed` for the third
         blank picture in a row.
         """
-        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration)
+        stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration, frame.sound)
         params = self._params.read(self._time_of(frame))
         self.crossing = params is not self._shown
         if self.crossing:
@@ -194,4 +196,5 @@ def _stamped(pixels: Pixels, shown: Shown, stamp: Stamp, *, repeat: bool = False
         duration=stamp.duration,
         placement=shown.placement,
         made_of=shown.made_of,
+        sound=stamp.sound,
     )

@@ -12,7 +12,9 @@ import av
 from streamcam.errors import SinkFailed, UsageError, quoted, told
 from streamcam.frames import Frame
 from streamcam.sink import VIDEO_SUFFIXES, Format
+from streamcam.sink.record.container import CONTAINERS
 from streamcam.sink.record.encoder import Encoder
+from streamcam.sink.record.microphone import Microphone, NoMicrophone
 from streamcam.sink.record.part import PartFile
 from streamcam.sink.record.timeline import timeline_for
 
@@ -42,14 +44,26 @@ class Recording:
         self._path = path
         self._part = part = PartFile(Path(os.path.realpath(path)))
         self._closed = False
+        microphone, silent = None, ""
         try:
-            self._encoder = Encoder(part, path.suffix.lower(), form, timeline_for(form, clock))
+            microphone, silent = _microphone(form, clock)
+            self._encoder = Encoder(
+                part,
+                CONTAINERS[path.suffix.lower()],
+                form,
+                timeline_for(form, clock),
+                microphone,
+            )
             part.commit()
         except BaseException:
+            if microphone is not None:
+                microphone.close()
             self._part.discard()
             raise
         self._bare = part.size  # nothing can be played yet
-        self.label = f"recording {path} (H.264, {form.width}x{form.height}){_left(part.passed)}"
+        sound = self._encoder.label and f"; sound: {self._encoder.label}"
+        told = f"H.264, {form.width}x{form.height}{sound}{silent}"
+        self.label = f"recording {path} ({told}){_left(part.passed)}"
         self.finishes: str | None = f"{path} (until then {part.path.name})"
 
     def write(self, frame: Frame) -> None:
@@ -103,6 +117,20 @@ class Recording:
             return "there is no recording"
         self._part.keep()
         return f"what was recorded until then can be played: {self._part.path}"
+
+
+def _microphone(form: Format, clock: Callable[[], float]) -> tuple[Microphone | None, str]:
+    """The one that the preset wants, live, or why there is none."""
+    if not form.realtime or not form.microphone:
+        return None, ""
+
+    def lost(reason: str) -> None:
+        form.tell(f"the recording goes on without sound: the microphone {reason}")
+
+    try:
+        return Microphone(form.microphone, lost, clock), ""
+    except NoMicrophone as missing:
+        return None, f"; no sound: {missing}"
 
 
 def open_sink(argument: str, form: Format) -> Recording:

@@ -11,6 +11,7 @@ from streamcam.frames import Frame
 from streamcam.sink import Format
 
 _FINE = Fraction(1, 90_000)  # seconds
+_FINEST = 1_000_000  # ticks a second that a file's times are kept in
 _SLACK = 0.75  # ticks by which a live picture may be early or late before it changes its place
 
 
@@ -19,8 +20,10 @@ class Timeline(Protocol):
 
     rate    pictures per second, as the file says it
     steady  all pictures last equally long
+    began   by the clock, live: when the first picture was placed
     """
 
+    began: float | None
     rate: Fraction
     time_base: Fraction
     steady: bool
@@ -47,7 +50,7 @@ class LiveTimeline:
         self.rate = Fraction(fps).limit_denominator(1001)
         self.time_base = 1 / self.rate
         self._clock = clock
-        self._began: float | None = None
+        self.began: float | None = None
         self._last = -1
 
     def place(self, frame: Frame) -> int | None:
@@ -62,15 +65,16 @@ class LiveTimeline:
 
     def _due(self) -> float:
         now = self._clock()
-        if self._began is None:
-            self._began = now
-        return (now - self._began) * float(self.rate)
+        if self.began is None:
+            self.began = now
+        return (now - self.began) * float(self.rate)
 
 
 class ConstantTimeline:
     """The frames' own times, on a grid of exactly `rate`."""
 
     steady = True
+    began: float | None = None
 
     def __init__(self, rate: Fraction) -> None:
         self.rate = rate
@@ -89,21 +93,25 @@ class ConstantTimeline:
 
 
 class VariableTimeline:
-    """The frames' own times. One without follows on the one before it, which lasts as long as it
-    says, or else a period of `fps`."""
+    """The frames' own times, in the ticks of their film. One without follows on the one before it,
+    which lasts as long as it says, or else a period of `fps`."""
 
     steady = False
-    time_base = _FINE
+    began: float | None = None
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, tick: Fraction | None = None) -> None:
         self.rate = Fraction(fps).limit_denominator(1001)
-        self._period = round(1 / (self.rate * _FINE))
+        known = tick is not None and 0 < 1 / tick <= _FINEST
+        self.time_base = tick if tick is not None and known else _FINE
+        self._period = max(1, round(1 / (self.rate * self.time_base)))
         self._last, self._end = -1, 0
 
     def place(self, frame: Frame) -> int | None:
         time = frame.media_time
-        self._last = self._end if time is None else max(round(time / _FINE), self._last + 1)
-        self._end = self._last + (_ticks(frame.duration, 1 / _FINE) or self._period)
+        self._last = (
+            self._end if time is None else max(round(time / self.time_base), self._last + 1)
+        )
+        self._end = self._last + (_ticks(frame.duration, 1 / self.time_base) or self._period)
         return self._last
 
     def end(self) -> int:
@@ -114,7 +122,9 @@ def timeline_for(form: Format, clock: Callable[[], float]) -> Timeline:
     """The timeline for pictures of `form`. `clock`: seconds, for live ones."""
     if form.realtime:
         return LiveTimeline(form.fps, clock)
-    return VariableTimeline(form.fps) if form.rate is None else ConstantTimeline(form.rate)
+    return (
+        VariableTimeline(form.fps, form.tick) if form.rate is None else ConstantTimeline(form.rate)
+    )
 
 
 def _ticks(seconds: float | None, rate: Fraction) -> int:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -325,6 +326,20 @@ def refused(patch):
     return "Permission denied"
 
 
+def full_disk(patch):
+    @contextmanager
+    def writing_folder(place, _about):
+        place.mkdir(parents=True)
+        (place / "compiled.blob").symlink_to("/dev/full")
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place)
+
+    patch.setattr(kept, "writing_folder", writing_folder)
+    return "No space left on device"
+
+
 def no_export(patch):
     def export_model(_compiled, _stream):
         raise RuntimeError("Not implemented")
@@ -333,7 +348,7 @@ def no_export(patch):
     return "Not implemented"
 
 
-@pytest.mark.parametrize("hindrance", [no_disk, no_memory, refused, no_export])
+@pytest.mark.parametrize("hindrance", [no_disk, no_memory, refused, full_disk, no_export])
 def test_what_cannot_be_kept_is_said_once_and_runs(cache, compiled, caplog, monkeypatch, hindrance):
     right = encoded()
     shutil.rmtree(cache)

@@ -126,7 +126,7 @@ def test_a_decoder_that_takes_nothing_any_more_is_the_end(make_film, monkeypatch
         return Refused(None, error)
 
     film._ahead.clear()
-    film._read_packet = refused
+    film._packets.next = refused
     until(EOFError, source.read)
     assert len(asked) == 50
 
@@ -156,6 +156,7 @@ def garbled(path, error, times) -> Decoder:
     film._forget()
     film._opened.container.seek(0)
     film._opened = replace(film._opened, container=Garbled(film._opened.container, error, times))
+    film._packets = film._read(film._opened)
     return film
 
 
@@ -169,7 +170,7 @@ def test_what_cannot_be_split_into_packets_is_passed_over_or_the_end(make_film, 
 
 def test_a_connection_that_breaks_is_a_loss_and_no_end(make_film):
     film = garbled(make_film("cut.ts", times=40), av.error.ConnectionResetError(104, "reset"), 1)
-    film.remote = True
+    film._packets._remote = film.remote = True
     assert "cut.ts: reset" in str(until(SourceLost, film.next)[1])
     film.close()
 
@@ -221,8 +222,8 @@ def test_a_sound_track_that_begins_later_ends_no_film(make_film, tmp_path):
     path = tmp_path / "list.ffconcat"
     path.write_text("ffconcat version 1.0\nfile silent.mp4\nfile loud.mp4\n")
     assert len(played(path)) == 10
-    assert not open_source(str(tmp_path / "silent.mp4"), Wanted()).sound
-    assert open_source(str(tmp_path / "loud.mp4"), Wanted()).sound
+    assert not open_source(str(tmp_path / "silent.mp4"), Wanted()).film.sound
+    assert open_source(str(tmp_path / "loud.mp4"), Wanted()).film.sound == 1
 
 
 def two_tracks(path, dispositions):

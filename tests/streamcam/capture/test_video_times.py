@@ -169,7 +169,7 @@ def test_a_constant_rate_is_told_exactly(make_film, name, rate):
     codec = "mpeg4" if name == "one.avi" else "libx264"
     path = make_film(name, times=40, rate=wanted, codec=codec)
     source = open_source(str(path), Wanted())
-    assert source.rate == wanted
+    assert source.film.rate == wanted
     assert source.fps == pytest.approx(float(wanted))
     source.close()
     assert lasts(played(path)) == pytest.approx(float(40 / wanted), abs=0.002)

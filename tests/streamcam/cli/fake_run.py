@@ -40,6 +40,7 @@ class Pipeline:
         self.stats.ask("look", lambda: self.look)
         self.stats.ask("curtain", lambda: "" if self.curtain == "live" else self.curtain)
         self._ended = threading.Event()
+        self._realtime = options.realtime
         shown = {name: value for name, value in vars(options).items() if name != "preset"}
         log(f"options {options.preset.name} {shown}")
 
@@ -54,6 +55,9 @@ class Pipeline:
         for name in ("in", "engine", "out") * 3:
             self.stats.count(name)
         self.stats.took("motion", 0.05)
+        if not self._realtime:  # half of a film is done
+            self.stats.expect(100.0, 2500)
+            self.stats.reached(50.0)
         log("started")
 
     def wait(self, timeout=None) -> bool:

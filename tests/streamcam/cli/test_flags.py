@@ -72,9 +72,9 @@ def test_every_flag_of_every_command_is_known() -> None:
     assert found == FROZEN
 
 
-def test_only_output_may_be_repeated() -> None:
+def test_only_source_and_output_may_be_repeated() -> None:
     group = get_command(build_app(rich_help=True))
-    assert [one.name for one in group.params if one.multiple] == ["output"]
+    assert [one.name for one in group.params if one.multiple] == ["source", "output"]
 
 
 def test_the_command_line_starts_without_anything_heavy() -> None:

@@ -216,6 +216,17 @@ def test_a_saved_preset_applies_and_a_broken_one_does_not(start, tmp_path) -> No
     assert "third" not in " ".join(run.calls())
 
 
+def test_a_file_that_is_rendered_has_a_bar_and_q_stops_it(start) -> None:
+    run = start("--source", "demo", "--output", "null", "--realtime", "off", tty=True)
+    run.until("started")
+    screen = run.screen(until="3 of 2500 frames")
+    assert "50%, " in screen
+    assert "━" in screen
+    run.type("q")
+    run.screen(until="stopped: null holds the first 0:50 of 1:40")
+    assert run.end()[0] == 0
+
+
 def test_colours_can_be_switched_off(start) -> None:
     run = start(*DEMO, tty=True, NO_COLOR="1")
     run.until("started")

@@ -37,9 +37,8 @@ class FakeSource(Device):
     """`count` frames, each of one grey that says its number; None for ever is a still device."""
 
     label, fps = "fake source", 25.0
-    rate = None
+    film = None
     notice = ""
-    sound = False
 
     def __init__(self, count, *, size=(128, 128), pace=0.0, fails=None, still=False):
         super().__init__()

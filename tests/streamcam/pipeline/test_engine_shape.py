@@ -10,7 +10,7 @@ from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import EngineFailed
-from streamcam.capture import Opened
+from streamcam.capture import FilmInfo, Opened
 from streamcam.errors import UsageError
 from streamcam.pipeline import Options
 
@@ -349,16 +349,16 @@ def test_a_file_that_turns_keeps_the_size_it_began_with(world):
 def test_outputs_of_a_rendered_file_are_told_its_exact_rate(world, fps):
     """`--fps` changes no picture's time there, and so no rate."""
     source = FakeSource(2)
-    source.rate = Fraction(24000, 1001)
+    source.film = FilmInfo(rate=Fraction(24000, 1001))
     render(world, source, fps=fps)
     (form,) = world.forms
-    assert (form.rate, form.realtime) == (source.rate, False)
+    assert (form.rate, form.realtime) == (source.film.rate, False)
     assert form.fps == (fps or 30.0)
 
 
 def test_live_outputs_are_told_no_rate_and_have_their_own_size(world):
     world.source = FakeSource(FOREVER, size=(288, 512), pace=0.001)
-    world.source.rate = Fraction(25)
+    world.source.film = FilmInfo(rate=Fraction(25))
     world.pipeline(preset=make_preset(output={"fps": 100.0})).start()
     assert world.sinks["fake"].reached(3)
     (form,) = world.forms

@@ -9,6 +9,7 @@ import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
 from waiting import wait_until
 
+from streamcam.capture import FilmInfo
 from streamcam.errors import UsageError
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
@@ -381,12 +382,12 @@ def test_without_a_page_there_is_no_web_sink(world, running):
 @pytest.mark.parametrize("output", ["film.mp4", "null"])
 def test_a_line_says_that_a_recording_has_no_sound(world, sound, output):
     world.source = FakeSource(FOREVER, pace=0.001)
-    world.source.sound = sound
+    world.source.film = FilmInfo(sound=int(sound))
     world.sinks = {output: FakeSink()}
     world.sinks[output].finishes = output if output == "film.mp4" else None
     world.pipeline().start()
     assert world.sinks[output].reached(1)
-    line = "sound: left out, recordings hold the picture alone"
+    line = "sound: left out, a live recording holds the picture alone"
     assert (line in world.said) == (sound and output == "film.mp4")
 
 

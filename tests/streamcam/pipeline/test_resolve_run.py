@@ -19,7 +19,7 @@ MARK = (255, 0, 255)
 class Camera(Device):
     """A grey scene that the camera pans over, with a magenta marker that no look of ours has."""
 
-    label, fps, rate, notice, sound = "fake camera", 50.0, None, "", False
+    label, fps, film, notice = "fake camera", 50.0, None, ""
     width, height = SIZE
 
     def __init__(self, *, still=False, marked=False, pace=0.02, grain=3.0):

@@ -22,6 +22,7 @@ LIVE = Format(96, 64, 30)
 RENDERED = Format(96, 64, 30, realtime=False, rate=Fraction(30))
 COUNT = 150
 HELD_LIVE, HELD_RENDERED = 24, 56  # pictures that a cut may cost: 0.8 s, and two seconds of film
+REORDERED = 3  # pictures that come after one that is shown later: a cut may part them
 
 
 def play(data):
@@ -61,7 +62,8 @@ def test_whatever_is_on_the_disk_plays(tmp_path, suffix, form, held):
     data = path.with_name(f"{path.name}.part").read_bytes()
     assert not path.exists()
     numbers = play(data)
-    assert numbers == list(range(len(numbers)))
+    whole = len(numbers) - (REORDERED if form is RENDERED else 0)
+    assert numbers[:whole] == list(range(whole))
     assert len(numbers) >= COUNT - held
     sink.close()
     assert play(path.read_bytes()) == list(range(COUNT))
@@ -242,9 +244,9 @@ if sys.platform != "win32":  # which has no limit on a file's size that a test c
 
     @SUFFIXES
     def test_a_disk_that_is_full_at_the_end_is_named(tmp_path, suffix):
-        """The encoder holds more than 40 pictures: the first ones come when it is closed."""
+        """The encoder holds some pictures: the first ones come when it is closed."""
         path = tmp_path / f"out.{suffix}"
-        (said,) = limited(path, 300_000, 30)
+        (said,) = limited(path, 100_000, 2)
         assert said.startswith(f"close: cannot finish {path}: File too large; ")
         assert not path.exists()
 
@@ -275,7 +277,7 @@ def test_an_encoder_that_fails_costs_none_of_the_pictures_before(tmp_path, monke
     path = tmp_path / "out.mp4"
     sink = begun(path, RENDERED)
     with monkeypatch.context() as patch:
-        patch.setattr(sink._encoder, "_encode", refuse)
+        patch.setattr(sink._encoder._pictures, "_encode", refuse)
         with pytest.raises(SinkFailed, match=r"cannot encode a picture for .*: Cannot all"):
             sink.write(Frame(np.zeros((64, 96, 3), np.uint8), 0, 0.0))
     sink.close()

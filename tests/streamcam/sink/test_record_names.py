@@ -222,7 +222,7 @@ if sys.platform != "win32":
 
         def go_on():
             for number in range(100):
-                sink._encoder._timeline._began -= number  # time flies
+                sink._encoder._pictures._timeline.began -= number  # time flies
                 sink.write(frame)
 
         with pytest.raises(SinkFailed, match=r"somebody has deleted out\.mp4\.part"):

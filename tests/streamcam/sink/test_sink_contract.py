@@ -143,7 +143,7 @@ BORDERS = {
         lambda sink: (sink._stream._library, "pw_stream_destroy"),
     ),
     "record": (
-        lambda sink: (sink._encoder._convert, "push"),
+        lambda sink: (sink._encoder._pictures._convert, "push"),
         lambda sink: (sink._encoder, "finish"),
     ),
     "virtualcam": (lambda sink: (sink._camera, "send"), lambda sink: (sink._camera, "close")),
@@ -159,7 +159,7 @@ def broken(border, sink):
         if isinstance(where, str):
             patch.setattr(f"{where}.{name}", _surprise)
         elif name == "push":  # PyAV's own objects take no attributes
-            patch.setattr(sink._encoder, "_convert", SimpleNamespace(push=_surprise))
+            patch.setattr(sink._encoder._pictures, "_convert", SimpleNamespace(push=_surprise))
         else:
             patch.setattr(where, name, _surprise)
         yield

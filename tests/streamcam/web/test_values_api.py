@@ -124,7 +124,8 @@ def test_the_registry_knows_every_setting_of_the_schema():
     """What a preset gains is either played or says why not, on purpose."""
     takes = {kind: {key for key, one in values().items() if one.takes is kind} for kind in Takes}
     doors = {"control.osc", "control.midi", "control.link"}
-    assert takes[Takes.START] == {"output.size", "output.fps", *doors}
+    output = {"output.size", "output.fps", "output.quality", "output.audio"}
+    assert takes[Takes.START] == output | doors
     assert takes[Takes.FILE] == {"t_index", "looks", "schedule", "obs.scenes"}
     assert takes[Takes.ENGINE] == {
         "steps", "guidance_mode", "model", "family", "autoencoder", "loras", "size", "backend",

@@ -1,83 +1,53 @@
-"""A run from its flags to its end: choose, start, show, react to keys and saves, stop."""
+"""What a call of the program does: choose, run (or render file after file), end."""
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.errors import EngineError
-from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
-from streamcam.cli.run.session.choices import Request, choose_options, wanted_doors
-from streamcam.cli.run.session.closing import Closing
+from streamcam.cli.run.progress import Job
+from streamcam.cli.run.session.batch import check_sources, render_all
+from streamcam.cli.run.session.choices import Request, choose_runs, wanted_doors
+from streamcam.cli.run.session.loading import loading
+from streamcam.cli.run.session.run import Run
 from streamcam.cli.run.signals import StopSignals
-from streamcam.cli.run.status import Status, open_status
-from streamcam.cli.run.watcher import Watcher
 from streamcam.cli.terminal import Terminal
-from streamcam.cli.terminal.notes import engine_notes
-from streamcam.errors import StreamcamError, flat, raise_all
 
 if TYPE_CHECKING:
-    from streamcam.control.doors import Doors
-    from streamcam.microphone import DelayedMicrophone
-    from streamcam.pipeline import Options, Pipeline
-    from streamcam.web.server import WebServer
-
-_OBJECTS = 200_000  # new ones between two collections; a start makes half of that
-_TURN_SECONDS = 0.001  # seconds that a thread computes before another one gets Python's lock
-_POLL_SECONDS = 0.1  # seconds between looks at keys and signals: a key acts at once for a person
-_FIRST_POLL_SECONDS = 0.02  # seconds, as long as the first picture is waited for
-# Seconds after which the preset's file is watched even without a picture: what watches it takes the
-# time of a frame to load.
-_SETTLED_SECONDS = 2.0
+    from streamcam.control.doors import Wanted
+    from streamcam.pipeline import Options
 
 
 def run_request(request: Request) -> None:
-    """Run until the source ends, the time is over, or the user stops it. Main thread only.
+    """Run until the sources end, the time is over, or the user stops it. Main thread only.
 
     Raises `UsageError` and `EngineError` with nothing left open, or what broke the run.
     """
     terminal = Terminal(optional=True)
     with StopSignals() as signals:
-        _run(request, terminal, signals)
+        chosen = _chosen(request, terminal, signals)
+        if chosen is None:
+            return
+        runs, doors = chosen
+        seconds = float("inf") if request.duration is None else request.duration
+        job = None if request.realtime else Job(Path(runs[0].source).name)
+        run = Run(runs[0], terminal, signals, seconds, job, doors, request.audio)
+        if len(runs) == 1:
+            run.go()
+        else:
+            render_all(run, runs)
 
 
-def _run(request: Request, terminal: Terminal, signals: StopSignals) -> None:
-    """Raises what went wrong, also while everything was closed; several failures as a group."""
-    pipeline: Pipeline | None = None
-    errors: list[BaseException] = []
-    with Closing(errors) as closing:
-        closing.enter_context(engine_notes(terminal.say))
-        try:
-            opened = _opened(request, terminal, signals, closing)
-            if opened is not None:
-                pipeline = opened[0]
-                session = _Session(opened, terminal, signals, request.duration)
-                session.microphone = _microphone(request, terminal, closing)
-                session.run()
-        except Exception as error:  # noqa: BLE001  # raised below, beside what comes at the end
-            errors += flat([error])
-        signals.requested.set()
-    raise_all(errors)
-    if pipeline is None:
-        return
-    now = pipeline.stats.snapshot()
-    terminal.say(
-        f"done: {now.seconds:.1f} s, {now.frames_in} frames in, {now.frames_out} out, "
-        f"{now.dropped} dropped"
-    )
-
-
-def _opened(
-    request: Request, terminal: Terminal, signals: StopSignals, closing: Closing
-) -> tuple[Pipeline, Doors] | None:
-    """The started pipeline and its doors; None if a signal came meanwhile."""
+def _chosen(
+    request: Request, terminal: Terminal, signals: StopSignals
+) -> tuple[list[Options], Wanted] | None:
+    """The runs, and what they are played by; None if a signal came meanwhile."""
     try:
-        with _loading():
-            opened = _open(request, terminal, signals, closing)
+        with loading():
+            runs = choose_runs(request, terminal.say)
+        if len(runs) > 1:
+            check_sources(runs)
+        return runs, wanted_doors(request, runs[0].preset)
     except KeyboardInterrupt:
         return None
     except Exception:
@@ -85,160 +55,3 @@ def _opened(
         if signals.requested.is_set():
             return None
         raise
-    signals.running()
-    return opened
-
-
-@contextmanager
-def _loading() -> Iterator[None]:
-    """While code is loaded, on several threads. It makes objects by the ten thousand and no
-    garbage: to look through them for some took a tenth of the start. And at every file that a
-    thread opens it is another one's turn."""
-    collected, turn = gc.get_threshold(), sys.getswitchinterval()
-    gc.set_threshold(_OBJECTS, *collected[1:])
-    sys.setswitchinterval(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*collected)
-        sys.setswitchinterval(turn)
-
-
-def _open(
-    request: Request, terminal: Terminal, signals: StopSignals, closing: Closing
-) -> tuple[Pipeline, Doors]:
-    """The started pipeline, with its doors and its page, or its API alone; `closing` ends all."""
-    options = choose_options(request, terminal.say)
-    from streamcam.control.doors import Doors
-    from streamcam.pipeline import Pipeline
-
-    pipeline = Pipeline(options, terminal.say, signals.repeated)
-    doors = Doors(pipeline)
-    closing.add("a door", doors.close)
-    doors.take(wanted_doors(request, options.preset))
-    server = _listening(doors, options, closing) if options.realtime else None
-    closing.callback(lambda: closing.keep(pipeline.errors))
-    closing.add("the run", pipeline.stop)
-    pipeline.start()
-    if options.realtime:
-        doors.open()
-    for line in doors.described():
-        terminal.say(line)
-    if server is not None:
-        server.sink = pipeline.web_sink
-        server.start()
-        if options.web or server.notice:
-            terminal.say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
-    return pipeline, doors
-
-
-def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
-    """The server with its port, taken before anything is opened: that may be refused."""
-    from streamcam.web.server import DEFAULT_PORT, Site, WebServer
-
-    site = Site(
-        page=options.web,
-        port=options.port or (DEFAULT_PORT if options.web else 0),  # 0: any that is free
-        explicit=options.port is not None,
-        preset=options.preset.name,
-        outputs=options.outputs,
-    )
-    server = WebServer(doors, None, site)
-    closing.add("the web page", server.stop)
-    server.listen()
-    return server
-
-
-def _microphone(request: Request, terminal: Terminal, closing: Closing) -> DelayedMicrophone | None:
-    if request.audio is None:
-        return None
-    from streamcam.microphone import DelayedMicrophone
-    from streamcam.sink.pipewire.presence import pipewire_obstacle
-
-    made = DelayedMicrophone(terminal.say, request.audio, pipewire_obstacle())
-    closing.add("the microphone", made.close)
-    return made
-
-
-class _Session:
-    """The main thread while the pipeline runs.
-
-    microphone  as late as the picture; None: nobody wants one
-    """
-
-    def __init__(
-        self,
-        opened: tuple[Pipeline, Doors],
-        terminal: Terminal,
-        signals: StopSignals,
-        duration: float | None,
-    ) -> None:
-        self._pipeline, self._doors = opened
-        self._terminal = terminal
-        self._signals = signals
-        self._live = False
-        self.microphone: DelayedMicrophone | None = None
-        self._settled = perf_counter() + _SETTLED_SECONDS
-        self._deadline = perf_counter() + duration if duration is not None else float("inf")
-
-    def run(self) -> None:
-        """Until the pipeline ends, which may raise what ended it, or a stop is asked for."""
-        pipeline = self._pipeline
-        watcher = Watcher(lambda: pipeline.preset, pipeline.apply_preset, self._terminal.say)
-        try:
-            with Keys() as keys, open_status(self._terminal, with_keys=keys.active) as status:
-                while not self._ended():
-                    self._react(keys.pressed())
-                    if self._live or perf_counter() >= self._settled:
-                        watcher.follow(self._pipeline.preset)
-                    self._show(status)
-        finally:
-            watcher.close()
-
-    def _ended(self) -> bool:
-        """Wait for the next look around; True if there is none."""
-        left = self._deadline - perf_counter()
-        if self._signals.requested.is_set() or left <= 0:
-            return True
-        return self._pipeline.wait(min(_POLL_SECONDS if self._live else _FIRST_POLL_SECONDS, left))
-
-    def _show(self, status: Status) -> None:
-        now = self._pipeline.stats.snapshot()
-        if now.frames_out and not self._live:
-            self._live = True
-            self._terminal.say(
-                f"live: first picture, {now.seconds:.1f} s after the preset was read"
-            )
-        status.show(now, self._pipeline.preset)
-        if self.microphone is not None:
-            self.microphone.follow(now.motion_latency_ms_p50)
-
-    def _react(self, typed: str) -> None:
-        for key in typed:
-            if key in "qQ":
-                self._signals.requested.set()
-            elif key in "0123456789":
-                self._select(int(key))
-            elif key in "tT":
-                self._doors.beat.tap()
-            elif key.lower() in CURTAIN_KEYS:
-                self._cover(CURTAIN_KEYS[key.lower()])
-
-    def _cover(self, name: str) -> None:
-        drawn = "live" if self._pipeline.curtain == name else name
-        self._pipeline.draw_curtain(drawn)
-        self._terminal.say(f"curtain: {drawn}")
-
-    def _select(self, number: int) -> None:
-        """0 is the preset's own look, 1 to 9 those of its [looks]."""
-        preset = self._pipeline.preset
-        names = (preset.name, *preset.look_names)
-        if number >= len(names):
-            self._terminal.say(
-                f"look: there is no number {number}, the last one is {len(names) - 1}"
-            )
-            return
-        try:
-            self._doors.desk.select_look(names[number])
-        except (StreamcamError, EngineError) as error:
-            self._terminal.say(f"look: {error}")

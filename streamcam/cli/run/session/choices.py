@@ -26,7 +26,7 @@ class Request:
     """
 
     preset: str
-    source: str | None
+    sources: tuple[str, ...]
     outputs: tuple[str, ...]
     size: Size | None
     fps: float | None
@@ -42,39 +42,56 @@ class Request:
     midi: str | None
 
 
-def choose_options(request: Request, say: Callable[[str], None]) -> Options:
-    """What the pipeline is to do; choices that the user left open are made and said."""
+def choose_runs(request: Request, say: Callable[[str], None]) -> list[Options]:
+    """What the pipeline is to do, run after run; choices that the user left open are made and said.
+
+    Live there is one run. Raises `UsageError` for what cannot be, before anything is opened.
+    """
     preset = load_preset(request.preset)
-    if not request.realtime:
-        _check_rendering(request)
+    ends = _rendered(request) if not request.realtime else None
     _check_page(request)
     from streamcam.pipeline import Options
-    from streamcam.pipeline.auto import (
-        check_files,
-        choose_outputs,
-        choose_source,
-    )
+    from streamcam.pipeline.auto import check_files, choose_outputs, choose_source
     from streamcam.provision.device import chosen_device
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
     for left_out in preset.left_out:
         say(f"left out: {left_out}")
-    source = choose_source(request.source, say)
-    outputs = choose_outputs(request.outputs, say, web=request.web)
-    check_files(source, outputs)
-    return Options(
-        preset=preset,
-        source=source,
-        outputs=outputs,
-        size=request.size,
-        fps=request.fps,
-        model=request.model,
-        backend=request.backend,
-        device=chosen_device(request.device),
-        realtime=request.realtime,
-        web=request.web and request.realtime,
-        port=request.port,
-    )
+    if ends is None:
+        source = choose_source(_only(request.sources), say)
+        ends = [(source, choose_outputs(request.outputs, say, web=request.web))]
+    for source, outputs in ends:
+        check_files(source, outputs)
+    if not request.realtime:
+        from streamcam.cli.run.session.files import make_folders
+
+        make_folders(request.outputs)
+    device = chosen_device(request.device)
+    return [
+        Options(
+            preset=preset,
+            source=source,
+            outputs=tuple(dict.fromkeys(outputs)),
+            size=request.size,
+            fps=request.fps,
+            model=request.model,
+            backend=request.backend,
+            device=device,
+            realtime=request.realtime,
+            web=request.web and request.realtime,
+            port=request.port,
+        )
+        for source, outputs in ends
+    ]
+
+
+def _only(sources: tuple[str, ...]) -> str | None:
+    if len(sources) > 1:
+        raise UsageError(
+            f"a live run has one source, and --source {sources[0]} and --source {sources[1]} are "
+            "two: give one, or add --realtime off to render files one after another."
+        )
+    return sources[0] if sources else None
 
 
 def wanted_doors(request: Request, preset: Preset) -> Wanted:
@@ -104,19 +121,22 @@ def _check_page(request: Request) -> None:
         )
 
 
-def _check_rendering(request: Request) -> None:
-    """--realtime off goes from file to file."""
+def _rendered(request: Request) -> list[tuple[str, tuple[str, ...]]]:
+    """Each source with its outputs: --realtime off goes from file to file."""
     if request.audio is not None:
         raise UsageError("--realtime off renders a file, and --audio is for calls: leave one out.")
     from streamcam import capture, sink
+    from streamcam.cli.run.session.files import is_folder, outputs_of, spread
 
-    if request.source is None:
+    if not request.sources:
         raise UsageError("--realtime off renders a file: add --source FILE.")
-    kind = capture.parse(request.source)[0]
-    if kind in _LIVE_KINDS:
-        raise UsageError(f"--realtime off renders a file, and --source {request.source} is live.")
+    sources = spread(request.sources)
+    for source in sources:
+        if capture.parse(source)[0] in _LIVE_KINDS:
+            raise UsageError(f"--realtime off renders a file, and --source {source} is live.")
     if not request.outputs:
         raise UsageError("--realtime off renders to a file: add --output FILE.mp4.")
     for output in request.outputs:
-        if sink.parse(output)[0] not in ("record", "null"):
+        if not is_folder(output) and sink.parse(output)[0] not in ("record", "null"):
             raise UsageError(f"--realtime off renders to a file; --output {output} keeps time.")
+    return list(zip(sources, outputs_of(sources, request.outputs), strict=True))

@@ -13,6 +13,7 @@ from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.styling import Styling
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.flow.post import NewestFrames, PostWorker
+from streamcam.flow.post.finish import Finish
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
@@ -23,6 +24,7 @@ from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.fitting import fitting
 from streamcam.pipeline.live import Live
+from streamcam.pipeline.masks import Masks
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
 from streamcam.pipeline.watchdog import Watchdog
@@ -72,6 +74,8 @@ class Opening:
         self._main = main
         self._say = say
         self._patience = Patience(options.source, say)
+        self._masks = Masks(realtime=options.realtime)
+        stages.add_queues(self._masks)
         self._deliveries: list[Delivery] = []
         self._camera: NewestFrames | None = None  # live
 
@@ -83,7 +87,7 @@ class Opening:
         options = self._options
         first.begin(options, capture.opened)
         outboxes = {name: self._start_sink(name, sink) for name, sink in sinks.items()}
-        finish = finish_for(options.preset, options, self._stats)
+        finish = self._finish(options)
         ends = [pictures, *outboxes.values()]
         post = PostWorker(pictures, ends[1:], finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), ends, place=_POST)
@@ -126,7 +130,7 @@ class Opening:
         rebuild = Rebuild(in_calm=infer.prepare_patches)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
-        workers = Workers(infer, post, rebuild, self._watched, self._stats)
+        workers = Workers(infer, post, rebuild, self._watched, self._stats, self._masks)
         live = Live(options, provided.recipe, styling, workers, self._say)
         queues[0].dropped = 0  # frames from before the first engine are no drops
         work = keeping_time(infer.work)
@@ -137,6 +141,7 @@ class Opening:
         return live
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
+        self._masks.open(self._options.preset.mask)  # what cannot be is known before all else
         if not self._options.realtime:
             capture = self._start_capture(frames)
             opened = result_of(capture.opened, lambda: self._patience.lost(capture.opened))
@@ -163,6 +168,10 @@ class Opening:
             if name in self._options.outputs:
                 self._say(f"output: {opened.label}")
         return sinks
+
+    def _finish(self, options: Options) -> Finish:
+        masking = self._masks.use(options.preset.mask)
+        return finish_for(options.preset, options, self._stats, masking)
 
     def _start_watchdog(self, workers: Workers, live: Live) -> None:
         options, form = self._options, self._options.format

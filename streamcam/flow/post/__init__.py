@@ -9,7 +9,8 @@ from time import perf_counter
 
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.thinning import Thinning
-from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.frames import Frame, Pixels, Queue, RingClosed
+from streamcam.mask.masking import Masking
 from streamcam.resolve import Level
 from streamcam.stats import Stats
 
@@ -41,6 +42,7 @@ class PostWorker:
     A sink that is lost has closed its queue, which is left out from then on.
 
     shown_at  `time.perf_counter()` of the engine's last picture, or of the beginning
+    seen      the camera's picture that was shown last, styled; None before the first
     """
 
     def __init__(
@@ -54,12 +56,15 @@ class PostWorker:
         """`stats` notes how long resolving takes, and which level runs: "resolve". `camera`: None
         for a file."""
         self.shown_at = perf_counter()
+        self.seen: Pixels | None = None
         self._inbox = inbox
         self._outboxes = list(outboxes)
         self._finish = finish  # replaced as a whole by `swap`
         self._stats = stats
         stats.ask("resolve", lambda: self._finish.label)
+        stats.ask("mask", lambda: self._finish.masked.label)
         self._camera = camera
+        self._live = camera is not None
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
         self._newest: Frame | None = None  # the camera's
@@ -72,6 +77,10 @@ class PostWorker:
     def steady(self, steadiness: float) -> None:
         """Steady by another measure, 0 … 1, from the next frame on. From any thread."""
         self._finish.steadiness = steadiness
+
+    def mask(self, masking: Masking | None) -> None:
+        """Put another mask on, or none, from the next frame on. From any thread."""
+        self._finish.masked.masking = masking
 
     def work(self) -> None:
         """Until the queue of pictures or all queues of the sinks are closed."""
@@ -99,8 +108,10 @@ class PostWorker:
         if picture is not None:
             self._picture = picture
             self.shown_at = perf_counter()
+            if picture.made_of is not None:
+                self.seen = picture.made_of.whole
             if not self._is_past(picture):
-                self._put(finish.with_its_frame(picture))
+                self._put(finish.plain(picture) if self._live else finish.with_its_frame(picture))
 
     def _keep_up(self, finish: Finish, camera: NewestFrames, thinning: Thinning) -> None:
         """Show the camera's next frame, or the engine's next picture if none comes."""
@@ -116,6 +127,7 @@ class PostWorker:
             finish.came(picture)
         if newest is not None:
             self._newest = newest
+            self.seen = newest.pixels
             if not thinning.wants(newest.captured_at):
                 return
         elif self._picture is None or finish.shows(self._picture):

@@ -1,33 +1,35 @@
-"""Fitting: what keeps the engine's size right during a run: the source's shape, and the rate."""
+"""Fitting: what keeps a run as it should be: the watchdog, and with it the engine's size, which
+follows the source's shape and the rate that is reached."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from streamcam.flow.infer import InferWorker
+from streamcam.flow.stages import Stages
 from streamcam.options import Options, view_for
 from streamcam.pipeline.live import Live
+from streamcam.pipeline.rescue import Rescue
+from streamcam.pipeline.watchdog import Watchdog
+from streamcam.pipeline.workers import Workers
 from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.shape import ShapeWatch
-from streamcam.stats import Stats
 
 
-def fitting(
-    live: Live, infer: InferWorker, options: Options, stats: Stats
-) -> tuple[Callable[[], None], Callable[[], None]]:
-    """What the watchdog calls on each round."""
+def watchdog_for(options: Options, workers: Workers, live: Live, stages: Stages) -> Watchdog:
+    """Of a live run."""
+    infer, form = workers.infer, options.format
 
     def aspect() -> float | None:
         source = infer.source
         return source and view_for(live.preset, options).aspect(source)
 
-    shape = ShapeWatch(aspect, live.reshape)
     rate = RateWatch(
-        options.format.fps,
-        partial(progress_of, stats),
+        form.fps,
+        partial(progress_of, workers.stats),
         live.adjustable,
         live.resize,
         lambda: infer.crossing,
     )
-    return shape.look, rate.look
+    looks = (ShapeWatch(aspect, live.reshape).look, rate.look)
+    rescue = Rescue(workers, live, stages)
+    return Watchdog(workers, looks, rescue, (form.width, form.height), stages.stopping)

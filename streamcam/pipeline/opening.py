@@ -13,7 +13,6 @@ from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.styling import Styling
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.flow.post import NewestFrames, PostWorker
-from streamcam.flow.post.finish import Finish
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
@@ -22,12 +21,10 @@ from streamcam.obstacles import Obstacle
 from streamcam.options import Options, left_out, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
-from streamcam.pipeline.fitting import fitting
+from streamcam.pipeline.fitting import watchdog_for
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.masks import Masks
-from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
-from streamcam.pipeline.watchdog import Watchdog
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
@@ -87,7 +84,8 @@ class Opening:
         options = self._options
         first.begin(options, capture.opened)
         outboxes = {name: self._start_sink(name, sink) for name, sink in sinks.items()}
-        finish = self._finish(options)
+        masking = self._masks.use(options.preset.mask)
+        finish = finish_for(options.preset, options, self._stats, masking)
         ends = [pictures, *outboxes.values()]
         post = PostWorker(pictures, ends[1:], finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), ends, place=_POST)
@@ -137,7 +135,8 @@ class Opening:
         self._stages.start("infer", work, [*queues, infer], place=_INFER)
         self._unowned.remove(engine.close)  # "infer" does that
         if options.realtime:
-            self._start_watchdog(workers, live)
+            watchdog = watchdog_for(options, workers, live, self._stages)
+            self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
         return live
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
@@ -168,18 +167,6 @@ class Opening:
             if name in self._options.outputs:
                 self._say(f"output: {opened.label}")
         return sinks
-
-    def _finish(self, options: Options) -> Finish:
-        masking = self._masks.use(options.preset.mask)
-        return finish_for(options.preset, options, self._stats, masking)
-
-    def _start_watchdog(self, workers: Workers, live: Live) -> None:
-        options, form = self._options, self._options.format
-        looks = fitting(live, workers.infer, options, self._stats)
-        rescue = Rescue(workers, live, self._stages)
-        size, stop = (form.width, form.height), self._stages.stopping
-        watchdog = Watchdog(workers, looks, rescue, size, stop)
-        self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
 
     def _watched(self) -> bool:
         return any(delivery.watched for delivery in self._deliveries)

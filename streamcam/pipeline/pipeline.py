@@ -76,8 +76,7 @@ class Pipeline:
             self.stop()
             raise
         # A full garbage collection stops every thread while it looks at every object: 45 ms for the
-        # 60,000 that are there now, more than a tick. `gc.freeze` exempts them from later
-        # collections.
+        # 60,000 that are there now, more than a tick. `gc.freeze` exempts them from later ones.
         gc.freeze()
 
     def wait(self, timeout: float | None = None) -> bool:

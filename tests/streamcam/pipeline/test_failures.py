@@ -63,7 +63,7 @@ def test_a_step_after_the_engine_that_breaks(world, monkeypatch, realtime):
     def finish(self, *frames):
         raise error
 
-    for step in ("with_its_frame", "current"):
+    for step in ("plain", "with_its_frame", "current"):
         monkeypatch.setattr(f"streamcam.flow.post.finish.Finish.{step}", finish)
     world.source = FakeSource(1000, pace=0.001)
     _raised_by_wait(world.pipeline(realtime=realtime), error)

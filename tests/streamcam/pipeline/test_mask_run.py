@@ -21,7 +21,7 @@ SCREEN, MARK, SHIRT = (30, 190, 50), (255, 0, 255), (90, 60, 50)
 class Studio(Device):
     """Somebody with a magenta shirt before a green screen, who sways; or the screen alone."""
 
-    label, fps, rate, notice, sound = "fake camera", 50.0, None, "", False
+    label, fps, rate, notice, film = "fake camera", 50.0, None, "", None
     width, height = SIZE
 
     def __init__(self, *, frames=None):

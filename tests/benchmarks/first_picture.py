@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from soak import free_port, stats
@@ -76,9 +77,17 @@ def held_rate(port: int, began: float, hold: float) -> float:
     rates = []
     for number in range(1, round((hold - HELD_FROM) / EVERY) + 1):
         time.sleep(max(0.0, began + HELD_FROM + number * EVERY - time.perf_counter()))
-        now = stats(port)
+        now = answered(port)
         rates.append(now["fps_engine"] / max(1.0 - now["skipped"], 0.01))
     return statistics.mean(rates)
+
+
+def answered(port: int) -> dict:
+    """The page's figures. Its server is loaded after the picture, which may take long."""
+    for _ in range(20):
+        with suppress(OSError):
+            return stats(port)
+    raise SystemExit("the page does not answer")
 
 
 def main() -> None:

@@ -1,0 +1,175 @@
+"""Edges: a small mask becomes one of an output's size, along the edges that the camera shows.
+
+At a quarter of the size the mask is fitted by the camera's luma in small windows, share ≈ a · luma
++ b (He, Sun and Tang 2010, "Guided Image Filtering"); a and b are enlarged, and applied to the
+camera's full luma (He and Sun 2015, "Fast Guided Filter"), but only in cells where the mask is
+soft: a twentieth of the picture. Every other cell is wholly the person's or the background's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamcam.frames import Pixels
+from streamcam.frames.geometry import Size
+from streamcam.mask import MaskSource, Plane
+
+CELL = 4  # pixels of a cell's side: one pixel of the small mask
+_WINDOW, _SMOOTH = (7, 7), (5, 5)  # of the fit, and of what it finds
+_NOISE = 1e-3  # ε of the fit, of luma in 0 … 1: what varies less than this is not followed
+# Of the network's shares: up to the first is background, from the second on the person. So the edge
+# lies further out than where it is half and half, and hair stays.
+_OUTER, _INNER = 0.08, 0.72
+_END = 0.08  # of the refined share, from either end: so much counts as that end
+_AROUND = np.ones((3, 3), np.uint8)  # of a pixel of the small mask
+
+Cells = tuple[NDArray[np.intp], NDArray[np.intp]]  # (count,) rows and columns
+
+
+class Cut(NamedTuple):
+    """A mask of an output's size.
+
+    inside  (height, width) uint8: 255 where the pixel is wholly the person, else 0
+    soft    cells of which no such thing can be said
+    at      (count, pixels, 3) uint8: the camera's colours there
+    shares  (count, pixels): how much of each pixel is the person
+    small   the mask at a quarter of the size
+    """
+
+    inside: Pixels
+    soft: Cells
+    at: Pixels
+    shares: Plane
+    small: Plane
+
+    def mixed(self, front: Pixels, behind: Pixels) -> Pixels:
+        """`front` over `behind`, both (count, pixels, 3) uint8 of the soft cells."""
+        rest = np.subtract(np.float32(1.0), self.shares)
+        return np.asarray(cv2.blendLinear(front, behind, self.shares, rest), np.uint8)
+
+
+class Edges:
+    """For outputs of one size. Used by one thread.
+
+    small  (width, height) of the small mask: a pixel for each whole cell
+    """
+
+    def __init__(self, size: Size) -> None:
+        """(width, height)."""
+        self.small = (size[0] // CELL, size[1] // CELL)
+        columns = -(-size[0] // CELL)
+        self._rows = np.zeros((-(-size[1] // CELL), CELL, columns), np.uint32)
+        bytes_of = self._rows.view(np.uint8).reshape(-1, CELL * columns)
+        self._inside = bytes_of[: size[1], : size[0]]
+
+    def cut(self, mask: Plane, camera: Pixels, luma: Plane, source: MaskSource) -> Cut:
+        """
+        mask    at the size `small`; is written to
+        camera  (height, width, 3) RGB of the outputs' size
+        luma    of it, 0 … 1, at the size `small`
+        The cut is valid until the next one.
+        """
+        if source.exact:
+            soft = self._soft(mask)
+            at = taken(camera, soft)
+            return Cut(self._inside, soft, at, source.shares(at), mask)
+        slope, rest = _fitted(_outward(mask), luma)
+        small = _stretched(slope * luma + rest)
+        soft = self._soft(small)
+        at = taken(camera, soft)
+        shares = _enlarged(slope, soft)
+        if len(at):
+            shares *= cv2.cvtColor(at, cv2.COLOR_RGB2GRAY)
+        shares *= np.float32(1 / 255)
+        shares += _enlarged(rest, soft)
+        return Cut(self._inside, soft, at, _stretched(shares), small)
+
+    def _soft(self, small: Plane) -> Cells:
+        """The soft cells; writes what is inside. Between a cell that is wholly the one and a cell
+        that is wholly the other is a soft one."""
+        inside = (small >= 0.5).view(np.uint8)
+        edge = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, _AROUND)
+        soft = (edge > 0) | ((small > 0.0) & (small < 1.0))
+        wholly = np.where(soft, np.uint32(0), inside * np.uint32(0xFFFF_FFFF))
+        height, width = small.shape
+        self._rows[:height, :, :width] = wholly[:, None, :]
+        self._rows[height:, :, :width] = wholly[-1:, None, :]  # of cells that are not whole
+        self._rows[:, :, width:] = self._rows[:, :, width - 1 : width]
+        rows, columns = np.nonzero(soft)
+        return rows, columns
+
+
+def taken(picture: Pixels, cells: Cells) -> Pixels:
+    """(count, pixels, 3) of the cells of (height, width, 3)."""
+    rows, columns = cells
+    return _in_cells(picture)[rows, :, columns].reshape(-1, CELL * CELL, 3)
+
+
+def put(pixels: Pixels, into: Pixels, cells: Cells) -> None:
+    """Write (count, pixels, 3) to the cells of (height, width, 3)."""
+    rows, columns = cells
+    _in_cells(into)[rows, :, columns] = pixels.reshape(-1, CELL, CELL * 3)
+
+
+def _in_cells(picture: Pixels) -> Pixels:
+    """A view of (height, width, 3), C-contiguous, as (rows, CELL, columns, CELL · 3): whole cells."""
+    height, width = picture.shape[0] // CELL, picture.shape[1] // CELL
+    line, pixel = picture.strides[:2]
+    return np.lib.stride_tricks.as_strided(
+        picture,
+        (height, CELL, width, CELL * 3),
+        (CELL * line, line, CELL * pixel, 1),
+    )
+
+
+def _between() -> Plane:
+    """(9, CELL · CELL): weights of a pixel and its eight neighbours, for the pixels of its cell, as
+    bilinear enlarging has them."""
+    weights = np.zeros((3, CELL), np.float32)
+    for number in range(CELL):
+        away = (number + 0.5) / CELL - 0.5
+        weights[:, number] = max(-away, 0.0), 1.0 - abs(away), max(away, 0.0)
+    return np.einsum("ay,bx->abyx", weights, weights).reshape(9, CELL * CELL)
+
+
+_BETWEEN = _between()
+
+
+def _enlarged(plane: Plane, cells: Cells) -> Plane:
+    """(count, CELL · CELL) of a small plane at some cells."""
+    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    around = windows[cells].reshape(-1, 9)
+    if not len(around):
+        return np.zeros((0, CELL * CELL), np.float32)
+    # numpy's own product would wake a thread of its library on every core.
+    return np.asarray(cv2.gemm(around, _BETWEEN, 1.0, None, 0.0), np.float32)
+
+
+def _outward(mask: Plane) -> Plane:
+    mask -= np.float32(_OUTER)
+    mask *= np.float32(1.0 / (_INNER - _OUTER))
+    return np.clip(mask, 0.0, 1.0, out=mask)
+
+
+def _fitted(mask: Plane, luma: Plane) -> tuple[Plane, Plane]:
+    """Slope and rest of the mask by luma, smooth."""
+    of_luma, of_mask = _mean(luma), _mean(mask)
+    slope = _mean(mask * luma) - of_mask * of_luma
+    slope /= _mean(luma * luma) - of_luma * of_luma + np.float32(_NOISE)
+    rest = of_mask - slope * of_luma
+    return _mean(slope, _SMOOTH), _mean(rest, _SMOOTH)
+
+
+def _stretched(shares: Plane) -> Plane:
+    shares -= np.float32(_END)
+    shares *= np.float32(1.0 / (1.0 - 2.0 * _END))
+    return np.clip(shares, 0.0, 1.0, out=shares)
+
+
+def _mean(plane: Plane, window: Size = _WINDOW) -> Plane:
+    return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, window), np.float32)

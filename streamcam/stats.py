@@ -26,12 +26,14 @@ class Snapshot:
                                  motion is as old as the first, its look as the second
     engine_ms_p50, _p95          one Engine.run of a whole frame
     resolve_ms_p50               one picture made of the newest frame and the newest picture
+    mask_ms_p50                  what [mask] adds to one picture that is shown
     patched                      share of the restyled frames of which only a part was computed
     patch_ms_p50                 one Engine.run of those
     skipped                      share of frames that the gate spared
     dropped                      frames that were replaced by a newer one before they were used
     memory                       of the engine's device, taken by all programs: "5.1/8.0 GiB"
     resolve                      how pictures keep up with the camera: off, held, warped, guided
+    mask                         what of a person and the room is shown how, "" if all is styled
     curtain                      what covers the picture, "" if nothing does
     notice                       what to know now, "" if all is well
     repeats                      ticks on which a sink showed the last picture again
@@ -48,6 +50,7 @@ class Snapshot:
     engine_ms_p50: float
     engine_ms_p95: float
     resolve_ms_p50: float
+    mask_ms_p50: float
     patched: float
     patch_ms_p50: float
     skipped: float
@@ -59,6 +62,7 @@ class Snapshot:
     look: str
     memory: str
     resolve: str
+    mask: str
     curtain: str
     notice: str
 
@@ -71,7 +75,7 @@ class Stats:
     """Counters, rates and durations by name. Every method may be called from any thread.
 
     Counts used by the stages: "in", "engine", "patched", "skipped", "out", "repeats". Durations in
-    seconds: "motion", "style" (latencies), "engine", "patch", "resolve".
+    seconds: "motion", "style" (latencies), "engine", "patch", "resolve", "mask".
     """
 
     def __init__(self) -> None:
@@ -105,8 +109,8 @@ class Stats:
             self._drop_sources.append(queue)
 
     def ask(self, name: str, owner: Callable[[], str]) -> None:
-        """Let snapshots ask `owner` for a text: "look", "memory", "resolve" or "curtain". It is
-        called on the thread that takes the snapshot, and returns at once."""
+        """Let snapshots ask `owner` for a text: "look", "memory", "resolve", "mask" or "curtain".
+        It is called on the thread that takes the snapshot, and returns at once."""
         with self._lock:
             self._owners[name] = owner
 
@@ -147,6 +151,7 @@ class Stats:
                 engine_ms_p50=engine[0],
                 engine_ms_p95=engine[1],
                 resolve_ms_p50=resolve[0],
+                mask_ms_p50=self._ms("mask")[0],
                 patched=self._counts["patched"] / max(passed, 1),
                 patch_ms_p50=self._ms("patch")[0],
                 skipped=skipped / max(passed + skipped, 1),
@@ -158,6 +163,7 @@ class Stats:
                 look=texts.get("look", ""),
                 memory=texts.get("memory", ""),
                 resolve=texts.get("resolve", ""),
+                mask=texts.get("mask", ""),
                 curtain=texts.get("curtain", ""),
                 notice=self.notices.for_users(),
             )

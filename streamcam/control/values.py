@@ -57,7 +57,7 @@ _OF_THE_LOOK = {
     "variation",
 }
 _AT_ONCE = _OF_THE_LOOK | {"crossfade", "on_error", "output.mirror", "output.fit"}
-_TABLES_AT_ONCE = ("gate.", "resolve.", "modulation.", "control.")
+_TABLES_AT_ONCE = ("gate.", "resolve.", "mask.", "modulation.", "control.")
 _AT_THE_START = {"output.size", "output.fps", "control.osc", "control.midi", "control.link"}
 _WITH_AN_ENGINE = {
     "steps",

@@ -18,7 +18,7 @@ class MadeOf:
 
     given  (height, width, 3) uint8, RGB: the picture that it was given, of the same size
     look   says how it was restyled: the same object, the same look
-    whole  the source's picture that `given` was taken from; None live, where a newer one is at hand
+    whole  the source's picture that `given` was taken from; None where no code needs it
     """
 
     given: Pixels

@@ -117,7 +117,9 @@ class Composer:
         small = np.asarray(cv2.resize(half, self._edges.small, interpolation=cv2.INTER_LINEAR))
         luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(1 / 255)
         part = _scaled(placement.shown, self._view.size, (half.shape[1], half.shape[0])).of(half)
-        mask = masking.source.look_at(np.ascontiguousarray(cv2.flip(part, 1)) if self._mirror else part)
+        mask = masking.source.look_at(
+            np.ascontiguousarray(cv2.flip(part, 1)) if self._mirror else part
+        )
         mask = np.asarray(cv2.flip(mask, 1) if self._mirror else mask, np.float32)
         mask = self._steady.blend(mask)
         cut = self._edges.cut(self._whole(mask, placement.shown), camera, luma, masking.source)

@@ -106,7 +106,8 @@ class Edges:
 def taken(picture: Pixels, cells: Cells) -> Pixels:
     """(count, pixels, 3) of the cells of (height, width, 3)."""
     rows, columns = cells
-    return _in_cells(picture)[rows, :, columns].reshape(-1, CELL * CELL, 3)
+    found: Pixels = _in_cells(picture)[rows, :, columns]
+    return found.reshape(-1, CELL * CELL, 3)
 
 
 def put(pixels: Pixels, into: Pixels, cells: Cells) -> None:
@@ -116,7 +117,7 @@ def put(pixels: Pixels, into: Pixels, cells: Cells) -> None:
 
 
 def _in_cells(picture: Pixels) -> Pixels:
-    """A view of (height, width, 3), C-contiguous, as (rows, CELL, columns, CELL · 3): whole cells."""
+    """A view of (height, width, 3), C-contiguous: (rows, CELL, columns, CELL · 3), whole cells."""
     height, width = picture.shape[0] // CELL, picture.shape[1] // CELL
     line, pixel = picture.strides[:2]
     return np.lib.stride_tricks.as_strided(
@@ -133,10 +134,11 @@ def _between() -> Plane:
     for number in range(CELL):
         away = (number + 0.5) / CELL - 0.5
         weights[:, number] = max(-away, 0.0), 1.0 - abs(away), max(away, 0.0)
-    return np.einsum("ay,bx->abyx", weights, weights).reshape(9, CELL * CELL)
+    both = weights[:, None, :, None] * weights[None, :, None, :]
+    return both.reshape(9, CELL * CELL)
 
 
-_BETWEEN = _between()
+_BETWEEN, _NOTHING = _between(), np.zeros(0, np.float32)
 
 
 def _enlarged(plane: Plane, cells: Cells) -> Plane:
@@ -147,7 +149,7 @@ def _enlarged(plane: Plane, cells: Cells) -> Plane:
     if not len(around):
         return np.zeros((0, CELL * CELL), np.float32)
     # numpy's own product would wake a thread of its library on every core.
-    return np.asarray(cv2.gemm(around, _BETWEEN, 1.0, None, 0.0), np.float32)
+    return np.asarray(cv2.gemm(around, _BETWEEN, 1.0, _NOTHING, 0.0), np.float32)
 
 
 def _outward(mask: Plane) -> Plane:
@@ -159,9 +161,9 @@ def _outward(mask: Plane) -> Plane:
 def _fitted(mask: Plane, luma: Plane) -> tuple[Plane, Plane]:
     """Slope and rest of the mask by luma, smooth."""
     of_luma, of_mask = _mean(luma), _mean(mask)
-    slope = _mean(mask * luma) - of_mask * of_luma
+    slope: Plane = _mean(mask * luma) - of_mask * of_luma
     slope /= _mean(luma * luma) - of_luma * of_luma + np.float32(_NOISE)
-    rest = of_mask - slope * of_luma
+    rest: Plane = of_mask - slope * of_luma
     return _mean(slope, _SMOOTH), _mean(rest, _SMOOTH)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
+from streamcam.frames.geometry import Size
 from streamcam.mask.edges import CELL, Cut
 
 _Means = NDArray[np.float32]  # (height, width, channels)
@@ -33,7 +33,9 @@ def freed(colours: Pixels, cut: Cut, picture: Pixels) -> Pixels:
     expected = person + share * (person - behind)
     expected = np.clip(expected, 0.0, 255.0).astype(np.uint8)
     size = (CELL * CELL, len(expected))
-    return cut.mixed(colours, np.asarray(cv2.resize(expected, size, interpolation=cv2.INTER_NEAREST)))
+    return cut.mixed(
+        colours, np.asarray(cv2.resize(expected, size, interpolation=cv2.INTER_NEAREST))
+    )
 
 
 def _means(picture: Pixels, cut: Cut) -> tuple[_Means, _Means]:
@@ -41,21 +43,25 @@ def _means(picture: Pixels, cut: Cut) -> tuple[_Means, _Means]:
     mask, cells = cut.small, cut.soft
     size = (mask.shape[1] // 2, mask.shape[0] // 2)
     colours = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    person = np.asarray(cv2.resize(mask, size), np.float32)
-    around = cv2.boxFilter(colours, cv2.CV_32F, _WINDOW)
+    person: _Means = np.asarray(cv2.resize(mask, size), np.float32)
+    around: _Means = np.asarray(cv2.boxFilter(colours, cv2.CV_32F, _WINDOW), np.float32)
     around *= _NONE  # where there is none of it, the mean of all
     first, second = (
-        cv2.resize(_mean_where(colours, share, around), mask.shape[1::-1])[cells][:, None, :]
+        _larger(_mean_where(colours, share, around), mask.shape[1::-1])[cells][:, None, :]
         for share in (person, np.float32(1.0) - person)
     )
     return first, second
 
 
-def _mean_where(colours: _Means, share: _Means, around: MatLike) -> _Means:
+def _mean_where(colours: _Means, share: _Means, around: _Means) -> _Means:
     weights = cv2.merge((share, share, share))
     sums = np.asarray(cv2.boxFilter(colours * weights, cv2.CV_32F, _WINDOW), np.float32)
     sums += around
-    total = cv2.boxFilter(weights, cv2.CV_32F, _WINDOW)
+    total: _Means = np.asarray(cv2.boxFilter(weights, cv2.CV_32F, _WINDOW), np.float32)
     total += _NONE
     sums /= total
     return sums
+
+
+def _larger(plane: _Means, size: Size) -> _Means:
+    return np.asarray(cv2.resize(plane, size), np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from streamcam.mask.background.colour import ColourBackground
 from streamcam.mask.source import open_source
 
 OFF = "off"
-_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +58,7 @@ def open_masking(
         return None
     if settings.person == settings.background == AS_IT_IS:
         raise UsageError(
-            f'mask: person and background are both {quoted(AS_IT_IS)}, so nothing would be styled. '
+            f"mask: person and background are both {quoted(AS_IT_IS)}, so nothing would be styled. "
             "Change one of them."
         )
     source = open_source(settings)
@@ -84,10 +82,6 @@ def _background(
             )
         return open_picture(settings.picture)
     if kind == "colour":
-        if not _COLOUR.fullmatch(settings.colour):
-            raise UsageError(
-                f'mask.colour = {quoted(settings.colour)} is not allowed: give #rrggbb, as "#00b140".'
-            )
         return ColourBackground(settings.colour)
     if kind == "blur":
         return BlurredBackground()

@@ -44,6 +44,7 @@ class Live:
         self.playing = Playing(
             options.preset, styling.params, self._lock, self._follow, lambda: self._repair.broken
         )
+        self.playing.check = workers.check
         # Protected by _lock:
         self._styling, self._recipe = styling, recipe
         self._repair = Repair(workers.stats.notices, (recipe.spec, engine.spec))
@@ -70,11 +71,10 @@ class Live:
 
     def apply(self, preset: Preset) -> None:
         """Change to `preset`; the look stays if it is an edit of the running one, unless it has a
-        schedule, which then begins.
-
-        Raises `UsageError`; what runs then stays.
+        schedule, which then begins. Raises `UsageError`; what runs then stays.
         """
         spec = self._specs.of(preset)
+        self._workers.check(preset)
         if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
             read_looks(preset, self._styling.engine.encode)
         with self._lock:

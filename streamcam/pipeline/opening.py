@@ -13,6 +13,7 @@ from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.styling import Styling
 from streamcam.flow.main_thread import MainThread, MainThreadSink, result_of
 from streamcam.flow.post import NewestFrames, PostWorker
+from streamcam.flow.post.finish import Finish
 from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
@@ -21,6 +22,7 @@ from streamcam.options import Options, view_for
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
+from streamcam.pipeline.masks import Masks
 from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.waiting import Patience, waiting_for
 from streamcam.pipeline.watchdog import Watchdog
@@ -69,6 +71,8 @@ class Opening:
         self._main = main
         self._say = say
         self._patience = Patience(options.source, say)
+        self._masks = Masks(realtime=options.realtime)
+        stages.add_queues(self._masks)
         self._deliveries: list[Delivery] = []
         self._camera: NewestFrames | None = None  # live
         self._unowned: list[Callable[[], None]] = []  # close what no thread owns yet
@@ -94,7 +98,7 @@ class Opening:
             self._say_if(limits.processor())
         outboxes = [self._start_sink(name, opened) for name, opened in sinks.items()]
         options = self._options
-        finish = finish_for(options.preset, options, self._stats)
+        finish = self._finish(options)
         post = PostWorker(pictures, outboxes, finish, self._stats, self._camera)
         self._stages.start("post", keeping_time(post.work), [pictures, *outboxes], place=_POST)
         infer = InferWorker(
@@ -109,7 +113,7 @@ class Opening:
         rebuild = Rebuild(in_calm=infer.prepare_patches)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
-        workers = Workers(infer, post, rebuild, self._watched, self._stats)
+        workers = Workers(infer, post, rebuild, self._watched, self._stats, self._masks)
         live = Live(options, provided.recipe, styling, workers, self._say)
         frames.dropped = 0  # frames from before the first engine are no drops
         work = keeping_time(infer.work)
@@ -126,6 +130,7 @@ class Opening:
         return call_all(reversed(unowned))
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
+        self._masks.open(self._options.preset.mask)  # what cannot be is known before all else
         if not self._options.realtime:
             capture = self._start_capture(frames)
             opened = result_of(capture.opened, lambda: self._patience.lost(capture.opened))
@@ -152,6 +157,10 @@ class Opening:
             if name in self._options.outputs:
                 self._say(f"output: {opened.label}")
         return sinks
+
+    def _finish(self, options: Options) -> Finish:
+        masking = self._masks.use(options.preset.mask)
+        return finish_for(options.preset, options, self._stats, masking)
 
     def _start_watchdog(self, workers: Workers, live: Live) -> None:
         infer, form = workers.infer, self._options.format

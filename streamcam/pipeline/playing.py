@@ -33,6 +33,7 @@ class Playing:
     preset  that plays: as its file says, but for values of the preset that were changed
     box     what the engine reads
     chosen  a look was chosen by hand, which a schedule leaves alone
+    check   raises `UsageError` for a preset that `follow` could not take over
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Playing:
         self.chosen = False
         self._lock = lock
         self._follow = follow
+        self.check: Callable[[Preset], None] = lambda _: None
         self._broken = broken
         self._changing = Lock()  # one change after another, each whole
         box.tempo = Tempo(preset.control.bpm, perf_counter(), preset.control.bar)
@@ -92,6 +94,8 @@ class Playing:
         found = checked_all(wanted)
         of_preset = {key: one for key, one in found.items() if value_of(key).scope is Scope.PRESET}
         with self._held():
+            if of_preset:
+                self.check(with_values(self.preset, of_preset))
             while not self._change(found, of_preset):
                 pass
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from streamcam.errors import UsageError
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.changes import OpenGate
 from streamcam.flow.post import PostWorker
 from streamcam.flow.post.finish import Finish
+from streamcam.flow.post.masked import Masked
 from streamcam.flow.rest import Rest
 from streamcam.gate import Gate, open_gate
+from streamcam.mask.masking import Masking
+from streamcam.mask.source.plate import keep_plate
+from streamcam.notices import Notice
 from streamcam.options import Options, view_for
+from streamcam.pipeline.masks import Masks
 from streamcam.presets import Preset
 from streamcam.provision.rebuild import Rebuild
 from streamcam.resolve import Level
@@ -29,6 +36,7 @@ class Workers:
     rebuild: Rebuild
     watched: Callable[[], bool]
     stats: Stats
+    masks: Masks
 
     def follow(self, now: Preset, before: Preset, options: Options) -> None:
         """Take over what `now` says beside look and engine. From any thread."""
@@ -37,12 +45,37 @@ class Workers:
         output, was = now.output, before.output
         shown = (output.fit, output.mirror, now.resolve.mode)
         if shown != (was.fit, was.mirror, before.resolve.mode):
-            self.post.swap(finish_for(now, options, self.stats))
+            self.post.swap(finish_for(now, options, self.stats, self._masking(now)))
         elif now.resolve.steadiness != before.resolve.steadiness:  # what is blended goes on
             self.post.steady(now.resolve.steadiness)
+        if now.mask != before.mask:
+            self.post.mask(self._masking(now))
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"
+
+    def check(self, preset: Preset) -> None:
+        """Raises `UsageError` for what could not be taken over."""
+        self.masks.open(preset.mask)
+
+    def take_plate(self, preset: Preset) -> Path:
+        """Keep the camera's newest frame as the picture of the empty room; where. Raises
+        `UsageError`."""
+        newest = self.post.newest
+        if newest is None:
+            raise UsageError("there is no picture of a camera yet to take for the empty room.")
+        path = keep_plate(newest.pixels)
+        if preset.mask.source == "plate" and not preset.mask.plate:
+            self.post.mask(self.masks.renew(preset.mask))
+        return path
+
+    def _masking(self, preset: Preset) -> Masking | None:
+        """It was opened before; what cannot be any more leaves the whole picture styled."""
+        try:
+            return self.masks.use(preset.mask)
+        except UsageError as error:
+            self.stats.notices.put(Notice("mask", f"{error} The whole picture is styled."))
+            return None
 
 
 def gate_opener(
@@ -63,7 +96,12 @@ def gate_opener(
     return opened
 
 
-def finish_for(preset: Preset, options: Options, stats: Stats | None = None) -> Finish:
+def finish_for(
+    preset: Preset,
+    options: Options,
+    stats: Stats | None = None,
+    masking: Masking | None = None,
+) -> Finish:
     """From pictures of any engine to the outputs. `stats` say what that costs the engine. Without
     them, and for a file, which waits for every picture, nothing limits it."""
     choice = preset.resolve
@@ -73,9 +111,11 @@ def finish_for(preset: Preset, options: Options, stats: Stats | None = None) -> 
         limited = options.realtime and choice.mode == "auto"
         rate = stats.rate if limited and stats is not None else None
         budget = Budget(highest, rate, options.format.fps)
+    view, mirror = view_for(preset, options), preset.output.mirror
     return Finish(
-        view_for(preset, options),
+        view,
         budget,
-        mirror=preset.output.mirror,
+        mirror=mirror,
         steadiness=choice.steadiness,
+        masked=Masked(view, mirror=mirror, masking=masking, stats=stats),
     )

@@ -50,6 +50,15 @@ Beats = Annotated[
 ]
 
 
+_COLOUR_PATTERN = "^#[0-9a-fA-F]{6}$"
+Colour = Annotated[
+    str,
+    StringConstraints(pattern=_COLOUR_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": _COLOUR_PATTERN, "examples": ["#00b140"]}),
+]
+FileName = Annotated[str, StringConstraints(max_length=1000)]
+
+
 def _one_line(name: str) -> str:
     if not name.isprintable():
         raise ValueError("must be one line.")

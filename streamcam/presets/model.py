@@ -37,6 +37,7 @@ from streamcam.presets.tables import (
     ControlChoice,
     GateChoice,
     LookChange,
+    MaskChoice,
     Modulation,
     ObsChoice,
     OutputFormat,
@@ -105,6 +106,7 @@ class Preset(Table):
     """Hot-swap looks: number keys, web page, `streamcam switch`."""
     gate: GateChoice = GateChoice()
     resolve: ResolveChoice = ResolveChoice()
+    mask: MaskChoice = MaskChoice()
     output: OutputFormat = OutputFormat()
     modulation: Modulation = Modulation()
     control: ControlChoice = ControlChoice()

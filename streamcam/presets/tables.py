@@ -1,4 +1,5 @@
-"""The tables within a preset: looks, schedule, gate, resolve, output, modulation, control, obs."""
+"""The tables within a preset: looks, schedule, gate, resolve, mask, output, modulation, control,
+obs."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ from streamcam.looks.wave import OFF
 from streamcam.presets.fields import (
     PROMPT_MAX,
     Beats,
+    Colour,
     Delta,
     Device,
     Fade,
+    FileName,
     Guidance,
     Listening,
     LookName,
@@ -119,6 +122,27 @@ class ResolveChoice(Table):
     more than a tenth of the processor."""
     steadiness: Annotated[float, Field(ge=0, le=1)] = 0.6
     """How much of what was shown before stays where nothing moves: 0 nothing."""
+
+
+class MaskChoice(Table):
+    """What is shown of a person, and what behind. Styled is what the engine makes; the camera
+    itself is shown only where one of the two is "as it is"."""
+
+    source: Name = "off"
+    """How the person is found: off, person (by a network that comes along), green (a green screen),
+    plate (whatever differs from a picture of the empty room), or FILE.onnx, FILE.tflite: a network
+    with one picture in and one mask out."""
+    person: Literal["styled", "as it is"] = "styled"
+    """How the person is shown; as it is: as the camera has it."""
+    background: Literal["styled", "as it is", "blur", "colour", "picture"] = "styled"
+    """What is shown behind the person; as it is: the room as the camera has it; blur: the styled
+    room, out of focus."""
+    colour: Colour = "#000000"
+    """For the background colour: #rrggbb."""
+    picture: FileName = ""
+    """For the background picture: a picture or a video, which plays again and again."""
+    plate: FileName = ""
+    """For the source plate: a picture of the empty room; empty takes the one that key p took."""
 
 
 class OutputFormat(Table):

@@ -104,7 +104,7 @@ class Restyler:
             self._flight = deque((stamp, shown) for _, shown in self._flight)
             return _stamped(*self._picture, stamp, repeat=True)
         self._input, placement = self._fit(frame.pixels)
-        made_of = MadeOf(self._input, params, None if self._realtime else frame.pixels)
+        made_of = MadeOf(self._input, params, frame.pixels)
         self._flight.append((stamp, Shown(placement, made_of)))
         changed = None if self.gate.changed is None else self._fit.area(self.gate.changed)
         return self._run(self._input, params, changed)

@@ -10,6 +10,7 @@ from time import perf_counter
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.thinning import Thinning
 from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.mask.masking import Masking
 from streamcam.resolve import Level
 from streamcam.stats import Stats
 
@@ -41,6 +42,7 @@ class PostWorker:
     A sink that is lost has closed its queue, which is left out from then on.
 
     shown_at  `time.perf_counter()` of the engine's last picture, or of the beginning
+    newest    the camera's newest frame; None for a file, and before the first
     """
 
     def __init__(
@@ -54,15 +56,17 @@ class PostWorker:
         """`stats` notes how long resolving takes, and which level runs: "resolve". `camera`: None
         for a file."""
         self.shown_at = perf_counter()
+        self.newest: Frame | None = None
         self._inbox = inbox
         self._outboxes = list(outboxes)
         self._finish = finish  # replaced as a whole by `swap`
         self._stats = stats
         stats.ask("resolve", lambda: self._finish.label)
+        stats.ask("mask", lambda: self._finish.masked.label)
         self._camera = camera
+        self._live = camera is not None
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
-        self._newest: Frame | None = None  # the camera's
         self._shown = 0.0  # `captured_at` of what was shown last
 
     def swap(self, finish: Finish) -> None:
@@ -72,6 +76,10 @@ class PostWorker:
     def steady(self, steadiness: float) -> None:
         """Steady by another measure, 0 … 1, from the next frame on. From any thread."""
         self._finish.steadiness = steadiness
+
+    def mask(self, masking: Masking | None) -> None:
+        """Put another mask on, or none, from the next frame on. From any thread."""
+        self._finish.masked.masking = masking
 
     def work(self) -> None:
         """Until the queue of pictures or all queues of the sinks are closed."""
@@ -100,7 +108,7 @@ class PostWorker:
             self._picture = picture
             self.shown_at = perf_counter()
             if not self._is_past(picture):
-                self._put(finish.with_its_frame(picture))
+                self._put(finish.plain(picture) if self._live else finish.with_its_frame(picture))
 
     def _keep_up(self, finish: Finish, camera: NewestFrames, thinning: Thinning) -> None:
         """Show the camera's next frame, or the engine's next picture if none comes."""
@@ -115,15 +123,15 @@ class PostWorker:
             self.shown_at = perf_counter()
             finish.came(picture)
         if newest is not None:
-            self._newest = newest
+            self.newest = newest
             if not thinning.wants(newest.captured_at):
                 return
         elif self._picture is None or finish.shows(self._picture):
             return
-        if self._picture is None or self._newest is None:
+        if self._picture is None or self.newest is None:
             return
         began = perf_counter()
-        made = finish.current(self._picture, self._newest, self._shown)
+        made = finish.current(self._picture, self.newest, self._shown)
         if made is not None:
             self._stats.took("resolve", perf_counter() - began)
             self._put(made)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from time import perf_counter, thread_time
 
 from streamcam.flow.post.chain import Chain
+from streamcam.flow.post.masked import Masked
 from streamcam.frames import Frame, FramePool, Pixels
 from streamcam.frames.geometry import Placement, Size, View
 from streamcam.resolve import Level
@@ -23,6 +24,7 @@ class Finish:
 
     budget      which level runs; None: pictures are shown as they are
     steadiness  0 … 1
+    masked      what is put on every picture
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Finish:
         *,
         mirror: bool = False,
         steadiness: float = 0.0,
+        masked: Masked | None = None,
     ) -> None:
         self.budget = budget
+        self.masked = masked or Masked(view, mirror=mirror)
         self._view = view
         self._mirror = mirror
         self.steadiness = self._applied = steadiness
@@ -67,7 +71,7 @@ class Finish:
     def plain(self, picture: Frame) -> Frame:
         """The engine's picture as it is, in the outputs' size."""
         self._styled, self._made = picture.pixels, None
-        return _finished(picture, self._chain.apply(picture))
+        return self._finished(picture, self._chain.apply(picture))
 
     def with_its_frame(self, picture: Frame) -> Frame:
         """The picture of a file, with the detail of the very frame that it was made of."""
@@ -80,7 +84,7 @@ class Finish:
         into = self._pool.take()
         if resolver.resolve(whole, 0.0, into) is not Outcome.MADE:
             return self.plain(picture)
-        return _finished(picture, into)
+        return self._finished(picture, into)
 
     def current(self, picture: Frame, newest: Frame, shown: float = float("-inf")) -> Frame | None:
         """The camera's newest frame in the look of the engine's newest picture.
@@ -94,9 +98,11 @@ class Finish:
             moved = made is not None and not made.repeat
             earlier = newest.captured_at - picture.captured_at if moved else 0.0
             self.budget.spend(thread_time() - began, earlier)
-        if made is None and not self.shows(picture) and picture.captured_at >= shown:
-            made = self.plain(picture)
-        return made
+        if made is not None:
+            return self.masked.put_on(made, newest.pixels)
+        if not self.shows(picture) and picture.captured_at >= shown:
+            return self.plain(picture)
+        return None
 
     def came(self, picture: Frame) -> None:
         """A picture of the engine is there: how old pictures are."""
@@ -153,9 +159,11 @@ class Finish:
             resolver.steady(self._applied)
         return resolver
 
-
-def _finished(picture: Frame, pixels: Pixels) -> Frame:
-    return replace(picture, pixels=pixels, placement=None, made_of=None)
+    def _finished(self, picture: Frame, pixels: Pixels) -> Frame:
+        """`pixels` show the very frame that the picture was made of."""
+        whole = None if picture.made_of is None else picture.made_of.whole
+        made = replace(picture, pixels=pixels, placement=None, made_of=None)
+        return self.masked.put_on(made, whole)
 
 
 def _moved_to(newest: Frame, pixels: Pixels, picture: Frame, *, repeat: bool = False) -> Frame:

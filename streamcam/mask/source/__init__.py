@@ -17,9 +17,7 @@ def open_source(settings: MaskSettings) -> MaskSource:
     name = "network" if Path(choice).suffix.lower() in _FILES else choice
     known = set(plugins.names(__name__)) - {"network"}
     if name != "network" and name not in known:
-        raise UnknownChoice(
-            "mask.source", choice, [*known, "off", "FILE.onnx", "FILE.tflite"]
-        )
+        raise UnknownChoice("mask.source", choice, [*known, "off", "FILE.onnx", "FILE.tflite"])
     source: MaskSource = plugins.load(__name__, name).open_source(settings)
     return source
 

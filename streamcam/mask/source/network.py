@@ -56,7 +56,7 @@ class Network:
             raise UsageError(
                 f"mask network {self._name} cannot be opened: {said}; {_EXPECTED}."
             ) from error
-        if not (-0.01 <= float(mask.min()) and float(mask.max()) <= 1.01):
+        if float(mask.min()) < -0.01 or float(mask.max()) > 1.01:
             raise UsageError(
                 f"mask network {self._name} gives numbers from {mask.min():.3g} to "
                 f"{mask.max():.3g} for a black picture; {_EXPECTED}."
@@ -103,7 +103,7 @@ class Network:
         found = np.squeeze(self._output.data)
         if not cv2.checkRange(found):
             raise NoMask(f"the network {self._name} gives no numbers")
-        return np.clip(found, 0.0, 1.0, dtype=np.float32)
+        return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
 
 
 def _transposed_convolution() -> Any:  # noqa: ANN401  # OpenVINO's stubs have no type for it
@@ -155,9 +155,7 @@ def _check_output(model: ov.Model, size: tuple[int, int]) -> None:
         raise UsageError(f"its output is {shape}; {_EXPECTED}.")
     sides = [side for side in model.output(0).shape if side != 1]
     if len(sides) != 2 or sides[0] * size[0] != sides[1] * size[1]:
-        raise UsageError(
-            f"its output is {shape} for an input of {size[0]}x{size[1]}; {_EXPECTED}."
-        )
+        raise UsageError(f"its output is {shape} for an input of {size[0]}x{size[1]}; {_EXPECTED}.")
 
 
 def _taking_bytes(model: ov.Model, channels_last: bool) -> ov.Model:  # noqa: FBT001

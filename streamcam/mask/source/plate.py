@@ -31,6 +31,20 @@ def user_plate() -> Path:
     return user_folder() / "plate.png"
 
 
+def keep_plate(picture: Pixels) -> Path:
+    """Keep (height, width, 3) RGB as that. Raises `UsageError`."""
+    path = user_plate()
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(data.tobytes() if done else b"")
+        draft.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {reason(error)}.") from error
+    return path
+
+
 def open_source(settings: MaskSettings) -> MaskSource:
     """Raises `UsageError`: no such file, no picture."""
     path = Path(settings.plate).expanduser() if settings.plate else user_plate()
@@ -74,8 +88,10 @@ class Plate:
         now = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
         apart = np.abs(now - self._empty * self._light(now)).max(axis=2)
         apart = np.asarray(cv2.blur(apart, _WINDOW), np.float32)
-        mask = np.clip((apart - _LEAST) / np.float32(_MOST - _LEAST), 0.0, 1.0)
-        mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _HOLES), np.float32)
+        share: Plane = (apart - np.float32(_LEAST)) / np.float32(_MOST - _LEAST)
+        mask = np.asarray(
+            cv2.morphologyEx(np.clip(share, 0.0, 1.0), cv2.MORPH_CLOSE, _HOLES), np.float32
+        )
         if float(mask.mean()) > _MOVED:
             self._person = None
             raise NoMask(
@@ -98,4 +114,4 @@ class Plate:
         if self._person is not None:
             nobody = self._person[::4, ::4].reshape(-1) < 0.1
             ratios = ratios[nobody] if int(nobody.sum()) > 50 else ratios
-        return np.clip(np.median(ratios, axis=0), *_GAINS).astype(np.float32)
+        return np.asarray(np.clip(np.median(ratios, axis=0), *_GAINS), np.float32)

@@ -91,6 +91,11 @@ class Controls(Protocol):
         """Follow another tempo from now on."""
         ...
 
+    def take_plate(self) -> str:
+        """Keep the camera's newest frame as the picture of the empty room, for masks of the source
+        plate; its path. Raises `UsageError`."""
+        ...
+
     def save(self, name: str) -> str:
         """Write a preset with what plays now; its path. Raises `UsageError`."""
         ...

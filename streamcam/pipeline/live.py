@@ -31,7 +31,7 @@ class Live:
 
     A change that the running engine can follow takes effect with the next frame. One that
     needs another engine waits, with everything it brings, until that is built; the newest
-    wish counts, and one that fails leaves what runs and says why.
+    wish counts, and one that fails leaves what runs and says why. `workers`: of the run.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Live:
     ) -> None:
         """`recipe`: of the engine. `say` gets lines for people, on "rebuild" and "watchdog"."""
         engine = styling.engine
-        self._options, self._workers, self._stats = options, workers, workers.stats
+        self._options, self.workers, self._stats = options, workers, workers.stats
         self._say, self._lock = say, RLock()
         self.playing = Playing(
             options.preset, styling.params, self._lock, self._follow, lambda: self._repair.broken
@@ -74,7 +74,7 @@ class Live:
         schedule, which then begins. Raises `UsageError`; what runs then stays.
         """
         spec = self._specs.of(preset)
-        self._workers.check(preset)
+        self.workers.check(preset)
         if self._is_shown_by_running(spec):  # without the lock: a device that hangs keeps it
             read_looks(preset, self._styling.engine.encode)
         with self._lock:
@@ -158,13 +158,13 @@ class Live:
         if self._pending is not None and self._pending.spec == spec:
             self._pending.preset = preset
         else:
-            self._workers.rebuild.forget()
+            self.workers.rebuild.forget()
             self._pending = None
 
     def _wish(self, pending: Pending, done: int) -> None:
         """`done`: how many engines on the way to the best one are there already."""
         self._pending = pending
-        self._workers.rebuild.ask(
+        self.workers.rebuild.ask(
             Wish(
                 order=lambda: self._order(pending, done),
                 ready=lambda engine, last: self._take(engine, pending, last=last),
@@ -205,7 +205,7 @@ class Live:
             else:
                 params = self.playing.move_to(engine, pending.preset)
             self._styling, self._recipe = Styling(engine, params), pending.recipe
-            self._workers.infer.swap(self._styling)
+            self.workers.infer.swap(self._styling)
             self._repair.running(pending.spec, engine.spec)
             if pending.mends or pending.paces:
                 self._specs.automatic = AutomaticSize((engine.spec.width, engine.spec.height))
@@ -243,7 +243,7 @@ class Live:
         """Take over what the preset says beside look and engine."""
         if self._pending is not None and self._pending.preset is before:
             self._pending.preset = now
-        self._workers.follow(now, before, self._options)
+        self.workers.follow(now, before, self._options)
         self._put_up(self._options.unmet(now))
 
     def _put_up(self, notice: str) -> None:

@@ -198,6 +198,11 @@ class Pipeline:
     def keep_time(self, tempo: Tempo) -> None:
         self._running.playing.box.tempo = tempo
 
+    def take_plate(self) -> str:
+        """Keep the camera's newest frame as the picture of the empty room; its path. Raises
+        `UsageError`."""
+        return str(self._running.workers.take_plate(self._running.preset))
+
     def save(self, name: str) -> str:
         """Write a preset of the user's with what plays now; its path. Raises `UsageError`."""
         return str(self._running.playing.save(name))

@@ -88,6 +88,10 @@ def _add_values(app: FastAPI, desk: Desk) -> None:
             return JSONResponse({"error": str(error)}, 422)
         return JSONResponse(_values(desk.program))
 
+    @_change(app, "POST", "/api/plate", Saved)
+    def take_plate() -> JSONResponse:
+        return JSONResponse({"path": desk.program.take_plate()})
+
     @_change(app, "POST", "/api/save", Saved)
     def save(choice: Choice) -> JSONResponse:
         return JSONResponse({"path": desk.program.save(choice.name)})

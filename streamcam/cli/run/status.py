@@ -101,7 +101,8 @@ def plain_line(now: Snapshot) -> str:
     return (
         f"{_clock(now.seconds)} look {now.look or '-'}{_covered(now)}, in {now.fps_in:.1f}, engine "
         f"{now.fps_engine:.1f}, out {now.fps_out:.1f} fps, motion {motion}, style {style}, "
-        f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, partial "
+        f"engine {now.engine_ms_p50:.0f} ms, resolve {now.resolve or 'off'}, "
+        f"{f'mask {now.mask}, ' if now.mask else ''}partial "
         f"{now.patched:.0%}, skipped {now.skipped:.0%}, dropped {now.dropped}, repeats "
         f"{now.repeats}{f', memory {now.memory}' if now.memory else ''}"
     )
@@ -173,6 +174,7 @@ def _parts(now: Snapshot) -> list[Text]:
         Text.assemble(("skipped ", "dim"), (f"{now.skipped:4.0%}", "bold")),
         Text.assemble(("dropped ", "dim"), (str(now.dropped), "bold")),
         Text.assemble(("repeats ", "dim"), (str(now.repeats), "bold")),
+        *([Text.assemble(("mask ", "dim"), (now.mask, "bold"))] if now.mask else []),
         *([Text.assemble(("memory ", "dim"), (now.memory, "bold"))] if now.memory else []),
     ]
 

@@ -17,6 +17,8 @@ from streamcam.stats import Snapshot, Stats
 LOOKS = {"sunset": "b", "moonlight": "c", "manga": "d", "midnight": "e"}
 ANIME = Preset.from_table({"prompt": "a", "looks": LOOKS}, Path("anime.toml"))
 NOW = Snapshot(
+    mask="",
+    mask_ms_p50=0.0,
     fps_in=30.02,
     fps_engine=27.13,
     fps_out=29.99,

@@ -192,9 +192,9 @@ def test_a_saved_preset_with_a_look_that_cannot_be_read_changes_nothing(world, r
 def test_a_saved_preset_may_turn_mirror_and_gate(world, running):
     pipeline = running()
     gates = []
-    pipeline._live._workers.infer.use_gate = lambda opener: gates.append(opener(0))
+    pipeline._live.workers.infer.use_gate = lambda opener: gates.append(opener(0))
     chains = []
-    pipeline._live._workers.post.swap = chains.append
+    pipeline._live.workers.post.swap = chains.append
     pipeline.apply_preset(make_preset(output={"size": "128x128", "fps": 100.0, "mirror": True}))
     assert (len(gates), len(chains)) == (0, 1)
     output = {"size": "128x128", "fps": 100.0, "mirror": True}

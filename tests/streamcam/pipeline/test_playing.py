@@ -172,7 +172,7 @@ def test_there_is_nothing_to_play_without_an_engine(world, running):
 def test_values_beside_the_look_reach_their_parts(world, running, monkeypatch):
     pipeline = running()
     opened, finishes, steady = [], [], []
-    workers = pipeline._live._workers
+    workers = pipeline._live.workers
     monkeypatch.setattr(workers.infer, "use_gate", lambda opener: opened.append(opener(0)))
     monkeypatch.setattr(workers.post, "swap", finishes.append)
     monkeypatch.setattr(workers.post, "steady", steady.append)

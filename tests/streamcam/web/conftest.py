@@ -63,6 +63,9 @@ class Program:
         self.saved.append(name)
         return f"/home/me/{name}.toml"
 
+    def take_plate(self):
+        return "/home/me/plate.png"
+
     def preset_names(self):
         return ["anime", "broken", "noir"]
 

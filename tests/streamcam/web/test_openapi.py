@@ -25,6 +25,7 @@ OPERATIONS = [
     ("POST", "/api/look"),
     ("POST", "/api/preset"),
     ("POST", "/api/curtain"),
+    ("POST", "/api/plate"),
     ("POST", "/api/save"),
     ("POST", "/api/tap"),
     ("POST", "/api/midi/learn"),

@@ -193,8 +193,17 @@ class _Session:
                 self._select(int(key))
             elif key in "tT":
                 self._doors.beat.tap()
+            elif key in "pP":
+                self._take_plate()
             elif key.lower() in CURTAIN_KEYS:
                 self._cover(CURTAIN_KEYS[key.lower()])
+
+    def _take_plate(self) -> None:
+        try:
+            said = f"empty room: kept in {self._pipeline.take_plate()}"
+        except StreamcamError as error:
+            said = f"empty room: {error}"
+        self._terminal.say(said)
 
     def _cover(self, name: str) -> None:
         drawn = "live" if self._pipeline.curtain == name else name

@@ -13,7 +13,7 @@ import numpy as np
 
 from streamcam.errors import told
 from streamcam.frames import FramePool, Pixels
-from streamcam.frames.geometry import Box, Placement, Size, View
+from streamcam.frames.geometry import Box, Size, View
 from streamcam.frames.scaling import Scaler
 from streamcam.mask import NoMask, Plane
 from streamcam.mask.edges import Cut, Edges, put, taken
@@ -49,7 +49,7 @@ class Composer:
         self._edges = Edges(view.size)
         self._steady = Steady()
         self._for: Size | None = None  # of the camera's frame, which these are for
-        self._placement: Placement | None = None
+        self._shown = Box(0, 0, *view.size)  # where outputs show it
         self._scaler: Scaler | None = None
         self._camera = np.zeros((view.size[1], view.size[0], 3), np.uint8)
         self._flipped = np.empty_like(self._camera)
@@ -96,8 +96,7 @@ class Composer:
         np.copyto(made, behind)
         cv2.copyTo(person, cut.inside, made)
         self._mix(cut, person, behind, made)
-        assert self._placement is not None
-        _keep_bars(self._placement.shown, styled, made)
+        _keep_bars(self._shown, styled, made)
         return made
 
     def _mix(self, cut: Cut, person: Pixels, behind: Pixels, made: Pixels) -> None:
@@ -111,31 +110,31 @@ class Composer:
         put(cut.mixed(front, taken(behind, cut.soft)), made, cut.soft)
 
     def _cut_of(self, camera: Pixels) -> Cut:
-        masking, placement = self.masking, self._placement
-        assert placement is not None
+        masking, shown = self.masking, self._shown
         half = _halved(camera)
         small = np.asarray(cv2.resize(half, self._edges.small, interpolation=cv2.INTER_LINEAR))
         luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(1 / 255)
-        part = _scaled(placement.shown, self._view.size, (half.shape[1], half.shape[0])).of(half)
+        part = _scaled(shown, self._view.size, (half.shape[1], half.shape[0])).of(half)
         mask = masking.source.look_at(
             np.ascontiguousarray(cv2.flip(part, 1)) if self._mirror else part
         )
         mask = np.asarray(cv2.flip(mask, 1) if self._mirror else mask, np.float32)
         mask = self._steady.blend(mask)
-        cut = self._edges.cut(self._whole(mask, placement.shown), camera, luma, masking.source)
+        cut = self._edges.cut(self._whole(mask, shown), camera, luma, masking.source)
         self._check(float(cut.small.mean()))
         return cut
 
     def _whole(self, mask: Plane, shown: Box) -> Plane:
-        """The mask of the picture between the bars, of the whole output, small; a new array."""
-        whole = np.zeros(self._edges.small[::-1], np.float32)
+        """The mask of the picture between the bars, of the whole output, small; a new array. Its
+        edges go on over the bars."""
+        width, height = self._edges.small
         part = _scaled(shown, self._view.size, self._edges.small)
         smaller = mask.shape[1] > part.width
         how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        whole[part.top : part.top + part.height, part.left : part.left + part.width] = cv2.resize(
-            mask, part.size, interpolation=how
-        )
-        return whole
+        placed = cv2.resize(mask, part.size, interpolation=how)
+        down = (part.top, height - part.top - part.height)
+        across = (part.left, width - part.left - part.width)
+        return np.asarray(cv2.copyMakeBorder(placed, *down, *across, cv2.BORDER_REPLICATE))
 
     def _check(self, share: float) -> None:
         """Raises `NoMask` where the whole camera would be shown as it is."""
@@ -147,9 +146,9 @@ class Composer:
     def _placed(self, frame: Pixels) -> Pixels:
         """The camera's frame as an output shows it, until the next call: (height, width, 3)."""
         size = (frame.shape[1], frame.shape[0])
-        if size != self._for or self._placement is None:
-            self._for, self._placement = size, self._view.place(size)
-            at = self._placement
+        if size != self._for:
+            self._for, at = size, self._view.place(size)
+            self._shown = self._mirrored(at.shown) if self._mirror else at.shown
             same = size == self._view.size and at.visible == at.shown
             self._scaler = None if same else Scaler(at.visible, at.shown)
             self._camera[:] = 0
@@ -162,6 +161,9 @@ class Composer:
             cv2.flip(camera, 1, dst=self._flipped)
             return self._flipped
         return camera
+
+    def _mirrored(self, box: Box) -> Box:
+        return Box(self._view.size[0] - box.left - box.width, box.top, box.width, box.height)
 
     def _fail(self, why: str) -> None:
         self._last, self._cut = None, None

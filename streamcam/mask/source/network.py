@@ -65,7 +65,7 @@ class Network:
     def look_at(self, picture: Pixels) -> Plane:
         smaller = cv2.resize(picture, self._size, dst=self._input[0])
         try:
-            return self._run(np.asarray(smaller, np.uint8))
+            return np.clip(self._run(np.asarray(smaller, np.uint8)), 0.0, 1.0)
         except NoMask:
             raise
         except Exception as error:  # whatever OpenVINO raises
@@ -101,9 +101,9 @@ class Network:
             np.copyto(self._input[0], picture)
         self._request.infer()
         found = np.squeeze(self._output.data)
-        if not cv2.checkRange(found):
+        if not cv2.checkRange(found)[0]:
             raise NoMask(f"the network {self._name} gives no numbers")
-        return np.asarray(np.clip(found, 0.0, 1.0), np.float32)
+        return np.asarray(found, np.float32)
 
 
 def _transposed_convolution() -> Any:  # noqa: ANN401  # OpenVINO's stubs have no type for it

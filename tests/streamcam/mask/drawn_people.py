@@ -39,11 +39,11 @@ def alpha(left=0.0, hair=True, size=SIZE, seed=3):
             bend = angle + 0.15 * strands.standard_normal()
             tip = (head[0] + length * np.cos(bend), head[1] - 6 * scale + length * np.sin(bend))
             root = (head[0] + 50 * scale * np.cos(angle), head[1] + 50 * scale * np.sin(angle))
-            ends = [tuple(int(round(at)) for at in end) for end in (root, tip)]
+            ends = [tuple(round(float(at)) for at in end) for end in (root, tip)]
             cv2.line(canvas, *ends, 255, max(round(1.2 * scale / _FINE * 2), 1))
-    centre = tuple(int(round(at)) for at in head)
+    centre = tuple(round(float(at)) for at in head)
     cv2.ellipse(canvas, centre, (int(56 * scale), int(70 * scale)), 0, 0, 360, 255, -1)
-    body = (int(round(middle)), int(360 * scale))
+    body = (round(middle), int(360 * scale))
     cv2.ellipse(canvas, body, (int(140 * scale), int(140 * scale)), 0, 0, 360, 255, -1)
     small = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / 255
@@ -64,7 +64,8 @@ def over(front, share, behind):
 
 def person(size=SIZE):
     """Skin and hair: warm, and darker than rooms."""
-    return (texture(11, 20, 110, size=size) * np.array([1.0, 0.75, 0.6])).astype(np.uint8)
+    light = texture(11, 20, 110, size=size)[:, :, :1]
+    return (light * np.array([1.0, 0.75, 0.6])).astype(np.uint8)
 
 
 def scene(number, step=2.0, room=None, sway=1.5, noise=0.0):

@@ -59,12 +59,12 @@ class Workers:
         self.masks.open(preset.mask)
 
     def take_plate(self, preset: Preset) -> Path:
-        """Keep the camera's newest frame as the picture of the empty room; where. Raises
+        """Keep the camera's newest picture as the picture of the empty room; where. Raises
         `UsageError`."""
-        newest = self.post.newest
-        if newest is None:
+        seen = self.post.seen
+        if seen is None:
             raise UsageError("there is no picture of a camera yet to take for the empty room.")
-        path = keep_plate(newest.pixels)
+        path = keep_plate(seen)
         if preset.mask.source == "plate" and not preset.mask.plate:
             self.post.mask(self.masks.renew(preset.mask))
         return path

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.thinning import Thinning
-from streamcam.frames import Frame, Queue, RingClosed
+from streamcam.frames import Frame, Pixels, Queue, RingClosed
 from streamcam.mask.masking import Masking
 from streamcam.resolve import Level
 from streamcam.stats import Stats
@@ -42,7 +42,7 @@ class PostWorker:
     A sink that is lost has closed its queue, which is left out from then on.
 
     shown_at  `time.perf_counter()` of the engine's last picture, or of the beginning
-    newest    the camera's newest frame; None for a file, and before the first
+    seen      the camera's picture that was shown last, styled; None before the first
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PostWorker:
         """`stats` notes how long resolving takes, and which level runs: "resolve". `camera`: None
         for a file."""
         self.shown_at = perf_counter()
-        self.newest: Frame | None = None
+        self.seen: Pixels | None = None
         self._inbox = inbox
         self._outboxes = list(outboxes)
         self._finish = finish  # replaced as a whole by `swap`
@@ -67,6 +67,7 @@ class PostWorker:
         self._live = camera is not None
         self._thinning = None if camera is None else Thinning(camera.fps)
         self._picture: Frame | None = None  # the engine's newest
+        self._newest: Frame | None = None  # the camera's
         self._shown = 0.0  # `captured_at` of what was shown last
 
     def swap(self, finish: Finish) -> None:
@@ -107,6 +108,8 @@ class PostWorker:
         if picture is not None:
             self._picture = picture
             self.shown_at = perf_counter()
+            if picture.made_of is not None:
+                self.seen = picture.made_of.whole
             if not self._is_past(picture):
                 self._put(finish.plain(picture) if self._live else finish.with_its_frame(picture))
 
@@ -123,15 +126,16 @@ class PostWorker:
             self.shown_at = perf_counter()
             finish.came(picture)
         if newest is not None:
-            self.newest = newest
+            self._newest = newest
+            self.seen = newest.pixels
             if not thinning.wants(newest.captured_at):
                 return
         elif self._picture is None or finish.shows(self._picture):
             return
-        if self._picture is None or self.newest is None:
+        if self._picture is None or self._newest is None:
             return
         began = perf_counter()
-        made = finish.current(self._picture, self.newest, self._shown)
+        made = finish.current(self._picture, self._newest, self._shown)
         if made is not None:
             self._stats.took("resolve", perf_counter() - began)
             self._put(made)

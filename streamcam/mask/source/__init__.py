@@ -8,7 +8,7 @@ from streamcam import plugins
 from streamcam.errors import UnknownChoice, UsageError, quoted
 from streamcam.mask import MaskSettings, MaskSource
 
-_FILES = (".onnx", ".tflite", ".xml")
+_FILES = (".onnx", ".tflite")
 
 
 def open_source(settings: MaskSettings) -> MaskSource:

@@ -1,5 +1,5 @@
-"""Mask source FILE: a network with one picture in and one mask out, as ONNX, TFLite or OpenVINO's
-own form, run by OpenVINO on one core."""
+"""Mask source FILE: a network with one picture in and one mask out, as ONNX or TFLite, run by
+OpenVINO on one core."""
 
 from __future__ import annotations
 
@@ -82,15 +82,13 @@ class Network:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino as ov
 
-        core = ov.Core()
-        core.add_extension(_transposed_convolution())
-        model = core.read_model(path)
+        model = _read(path)
         channels_last, self._size = _input_of(model)
         width, height = self._size
         channels = (1, height, width, 3) if channels_last else (1, 3, height, width)
         model.reshape(channels)
         _check_output(model, self._size)
-        request = core.compile_model(_taking_bytes(model, channels_last), "CPU", _ONE_CORE)
+        request = ov.Core().compile_model(_taking_bytes(model, channels_last), "CPU", _ONE_CORE)
         self._request: ov.InferRequest = request.create_infer_request()
         self._input = np.empty((1, height, width, 3), np.uint8)
         self._request.set_input_tensor(ov.Tensor(self._input, shared_memory=True))
@@ -104,6 +102,16 @@ class Network:
         if not cv2.checkRange(found)[0]:
             raise NoMask(f"the network {self._name} gives no numbers")
         return np.asarray(found, np.float32)
+
+
+def _read(path: Path) -> ov.Model:
+    """By the one reader for that kind of file: OpenVINO would ask all of them, and some write
+    their own complaints to the terminal."""
+    from openvino.frontend import FrontEndManager
+
+    reader = FrontEndManager().load_by_framework(path.suffix.lower().removeprefix("."))
+    reader.add_extension(_transposed_convolution())
+    return reader.convert(reader.load(str(path)))
 
 
 def _transposed_convolution() -> Any:  # noqa: ANN401  # OpenVINO's stubs have no type for it

@@ -23,6 +23,7 @@ from engines.bench.measure import Timings, cost_of, peak_flops, time_in_turns
 from engines.graphs.export import PARTS, with_graphs
 from engines.model import Model, frame_step_graph
 from streamcam.bench.live_quality import KEPT, LiveFigures, LiveQuality, without_resolve
+from streamcam.bench.mask_cost import mask_ms
 from streamcam.bench.paced_run import AppRun, Witness, bundled_clip, run_app
 from streamcam.frames import Pixels
 from streamcam.looks.aim import encoded
@@ -46,6 +47,7 @@ class Report:
     live, live_off    of the whole app: as the preset says, and showing the engine's pictures as
                       they are
     first_frame_s     seconds from the command, in a new process, to its first restyled picture
+    mask_ms           processor time that [mask] adds to a picture that is shown, by turns without
     peak_share        operations a second of the engine over those of a large matrix product
     rss_mb            most memory that process held
     Those two are of the preset as it is in its file, with steps and precision from there.
@@ -59,6 +61,7 @@ class Report:
     app_to_engine: float
     live: LiveFigures
     live_off: LiveFigures
+    mask_ms: float
     first_frame_s: float
     peak_share: float
     rss_mb: float
@@ -86,6 +89,7 @@ class _Samples:
     app_off: list[AppRun]
     live: LiveFigures | None = None
     live_off: LiveFigures | None = None
+    mask_ms: float = 0.0
 
 
 def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Report:
@@ -124,6 +128,7 @@ def bench(options: Options, seconds: float, say: Callable[[str], None]) -> Repor
         app_to_engine=samples.live.app_fps / engine_fps,
         live=samples.live,
         live_off=samples.live_off,
+        mask_ms=samples.mask_ms,
         first_frame_s=first_frame_s,
         peak_share=cost.frame_flops(model, spec) / engine_s / peak_flops(cost, spec),
         rss_mb=rss_mb,
@@ -179,6 +184,7 @@ def _sampled(
         quality.judge(wanted, runs, witnesses[resolved])
         for resolved, (wanted, runs) in sides.items()
     )
+    samples.mask_ms = mask_ms(options, engine, clip)
     return samples
 
 

@@ -176,6 +176,7 @@ def rows(report: Report) -> list[tuple[str, str, str]]:
         ("engine rate", f"{report.engine_fps:.1f} fps", "the bare engine"),
         ("app rate", f"{report.live.app_fps:.1f} fps", _ratio(report.app_to_engine)),
         *_live_rows(report.live, report.live_off),
+        *_mask_rows(report.mask_ms),
         ("first picture", f"{report.first_frame_s:.2f} s", "from the command, warm disk"),
         ("share of peak", f"{report.peak_share:.0%}", "of a large matrix product here"),
         ("memory", f"{report.rss_mb:.0f} MB", "most that the command held"),
@@ -201,6 +202,11 @@ def _live_rows(on: LiveFigures, off: LiveFigures) -> list[tuple[str, str, str]]:
         row("flicker of a still scene", "static_flicker", ".2f", " of the camera's"),
         row("resolve", "resolve_ms_p50", ".1f", " ms"),
     ]
+
+
+def _mask_rows(milliseconds: float) -> list[tuple[str, str, str]]:
+    said = "of one core for each picture that is shown, by turns without"
+    return [("mask", f"{milliseconds:.1f} ms", said)] if milliseconds else []
 
 
 def suite_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
@@ -19,8 +20,10 @@ from streamcam.frames.geometry import Size
 from streamcam.mask import MaskSource, Plane
 
 CELL = 4  # pixels of a cell's side: one pixel of the small mask
-_WINDOW, _SMOOTH = (7, 7), (5, 5)  # of the fit, and of what it finds
-_NOISE = 1e-3  # ε of the fit, of luma in 0 … 1: what varies less than this is not followed
+_WINDOW, _SMOOTH = (7, 7), (3, 3)  # of the fit, and of what it finds
+_NOISE = np.float32(
+    1e-3
+)  # ε of the fit, of luma in 0 … 1: what varies less than this is not followed
 # Of the network's shares: up to the first is background, from the second on the person. So the edge
 # lies further out than where it is half and half, and hair stays.
 _OUTER, _INNER = 0.08, 0.72
@@ -99,8 +102,7 @@ class Edges:
         self._rows[:height, :, :width] = wholly[:, None, :]
         self._rows[height:, :, :width] = wholly[-1:, None, :]  # of cells that are not whole
         self._rows[:, :, width:] = self._rows[:, :, width - 1 : width]
-        rows, columns = np.nonzero(soft)
-        return rows, columns
+        return np.divmod(np.flatnonzero(soft), width)  # np.nonzero takes six times as long
 
 
 def taken(picture: Pixels, cells: Cells) -> Pixels:
@@ -160,11 +162,12 @@ def _outward(mask: Plane) -> Plane:
 
 def _fitted(mask: Plane, luma: Plane) -> tuple[Plane, Plane]:
     """Slope and rest of the mask by luma, smooth."""
-    of_luma, of_mask = _mean(luma), _mean(mask)
-    slope: Plane = _mean(mask * luma) - of_mask * of_luma
-    slope /= _mean(luma * luma) - of_luma * of_luma + np.float32(_NOISE)
-    rest: Plane = of_mask - slope * of_luma
-    return _mean(slope, _SMOOTH), _mean(rest, _SMOOTH)
+    planes = cv2.merge((mask, luma, mask * luma, luma * luma))  # together in half of the time
+    of_mask, of_luma, of_both, of_square = cv2.split(cv2.boxFilter(planes, cv2.CV_32F, _WINDOW))
+    slope = of_both - of_mask * of_luma
+    slope /= of_square - of_luma * of_luma + _NOISE
+    rest = of_mask - slope * of_luma
+    return _smooth(slope), _smooth(rest)
 
 
 def _stretched(shares: Plane) -> Plane:
@@ -173,5 +176,5 @@ def _stretched(shares: Plane) -> Plane:
     return np.clip(shares, 0.0, 1.0, out=shares)
 
 
-def _mean(plane: Plane, window: Size = _WINDOW) -> Plane:
-    return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, window), np.float32)
+def _smooth(plane: MatLike) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane, _SMOOTH, 0), np.float32)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from streamcam.frames import Pixels
-from streamcam.frames.geometry import Size
 from streamcam.mask.edges import CELL, Cut
 
 _Means = NDArray[np.float32]  # (height, width, channels)
@@ -40,28 +40,23 @@ def freed(colours: Pixels, cut: Cut, picture: Pixels) -> Pixels:
 
 def _means(picture: Pixels, cut: Cut) -> tuple[_Means, _Means]:
     """(count, 1, 3): the person's colours around each soft cell, and the background's."""
-    mask, cells = cut.small, cut.soft
+    mask = cut.small
     size = (mask.shape[1] // 2, mask.shape[0] // 2)
     colours = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    person: _Means = np.asarray(cv2.resize(mask, size), np.float32)
-    around: _Means = np.asarray(cv2.boxFilter(colours, cv2.CV_32F, _WINDOW), np.float32)
-    around *= _NONE  # where there is none of it, the mean of all
-    first, second = (
-        _larger(_mean_where(colours, share, around), mask.shape[1::-1])[cells][:, None, :]
-        for share in (person, np.float32(1.0) - person)
-    )
-    return first, second
+    share = np.asarray(cv2.resize(mask, size), np.float32)
+    shares = cv2.merge((share, share, share))
+    all_of_it = _mean(colours)
+    person, total = _mean(colours * shares), _mean(shares)
+    behind = all_of_it - person
+    all_of_it *= _NONE  # where there is none of one of them, the mean of all
+    person += all_of_it
+    person /= total + _NONE
+    behind += all_of_it
+    behind /= np.float32(1.0) + _NONE - total
+    rows, columns = cut.soft
+    at = np.minimum(rows // 2, size[1] - 1), np.minimum(columns // 2, size[0] - 1)
+    return person[at][:, None, :], behind[at][:, None, :]
 
 
-def _mean_where(colours: _Means, share: _Means, around: _Means) -> _Means:
-    weights = cv2.merge((share, share, share))
-    sums = np.asarray(cv2.boxFilter(colours * weights, cv2.CV_32F, _WINDOW), np.float32)
-    sums += around
-    total: _Means = np.asarray(cv2.boxFilter(weights, cv2.CV_32F, _WINDOW), np.float32)
-    total += _NONE
-    sums /= total
-    return sums
-
-
-def _larger(plane: _Means, size: Size) -> _Means:
-    return np.asarray(cv2.resize(plane, size), np.float32)
+def _mean(plane: MatLike) -> _Means:
+    return np.asarray(cv2.boxFilter(plane, cv2.CV_32F, _WINDOW), np.float32)

@@ -30,6 +30,7 @@ def test_json_is_the_only_output_and_complete():
     assert report.keys() >= FIGURES | {"size", "steps", "model", "backend", "precision", "device"}
     assert report.keys() >= LIVE | {f"{name}_off" for name in LIVE}
     assert report["resolve_ms_p50_off"] == 0
+    assert report["mask_ms"] == 0, "without [mask] there is nothing to pay for"
     for figure in FIGURES | LIVE | {f"{name}_off" for name in LIVE - {"resolve_ms_p50"}}:
         assert report[figure] > 0, figure
     assert (report["size"], report["steps"], report["backend"]) == ("144x128", 2, "openvino")

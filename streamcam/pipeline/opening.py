@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
-from streamcam.flow.capture import CaptureWorker
+from streamcam.capture import Opened, Source
+from streamcam.flow.capture import CaptureWorker, Following
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
@@ -71,6 +73,8 @@ class Opening:
         self._patience = Patience(options.source, say)
         self._deliveries: list[Delivery] = []
         self._camera: NewestFrames | None = None  # live
+        self._capture: CaptureWorker | None = None
+        self._own_cameras: list[str] = []
         self._unowned: list[Callable[[], None]] = []  # close what no thread owns yet
 
     def run(self) -> Live:
@@ -125,6 +129,18 @@ class Opening:
         unowned, self._unowned = self._unowned, []
         return call_all(reversed(unowned))
 
+    def select_source(self, choice: str) -> Future[Opened]:
+        """Go on with another source, once that is open. Live. Raises `UsageError`."""
+        refuse_own_camera(choice, self._own_cameras)
+        assert self._capture is not None  # which `run` has started
+        following = Following(partial(self._open_source, choice), waiting_for(choice).capitalize())
+        self._capture.follow(following)
+        return following.opened
+
+    def _open_source(self, choice: str) -> Source:
+        wanted = replace(self._options.wanted, stop=self._stages.stopping)
+        return self._options.open_source(choice, wanted)
+
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
         if not self._options.realtime:
             capture = self._start_capture(frames)
@@ -133,10 +149,10 @@ class Opening:
             self.curtain = Curtain((options.format.width, options.format.height))
             return self._open_sinks(), capture
         sinks = self._open_sinks()
-        refuse_own_camera(
-            self._options.source,
-            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
-        )
+        self._own_cameras = [
+            opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)
+        ]
+        refuse_own_camera(self._options.source, self._own_cameras)
         return sinks, self._start_capture(frames)
 
     def _open_sinks(self) -> dict[str, Sink]:
@@ -179,14 +195,13 @@ class Opening:
 
     def _start_capture(self, frames: Queue[Frame]) -> CaptureWorker:
         options = self._options
-        wanted = replace(options.wanted, stop=self._stages.stopping)
         into: Inlet[Frame] = frames
         if options.realtime:  # "post" shows the newest frame while "infer" is at work on another
             newest = self._queue(counted=False)
             self._camera = NewestFrames(newest, options.format.fps, self._watched)
             into = Fork(frames, newest)
-        worker = CaptureWorker(
-            lambda: options.open_source(options.source, wanted),
+        worker = self._capture = CaptureWorker(
+            partial(self._open_source, options.source),
             into,
             self._stats,
             self._stages.stopping,
@@ -219,13 +234,9 @@ class Opening:
         self._deliveries.append(delivery)
         named = Loss.SHARED if name in self._options.outputs else Loss.NONE
         loss = named if form.realtime else Loss.END
+        work = keeping_time(delivery)
         self._stages.start(
-            f"sink {name}",
-            keeping_time(delivery),
-            [inbox],
-            place=_SINKS,
-            loss=loss,
-            finishes=reached.finishes,
+            f"sink {name}", work, [inbox], place=_SINKS, loss=loss, finishes=reached.finishes
         )
         return inbox
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +17,9 @@ from streamcam.looks.curtains import OPEN
 from streamcam.options import Options
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.opening import Opening
+from streamcam.pipeline.sources import ChosenSource, devices
 from streamcam.presets import Preset, load_preset, preset_names
+from streamcam.presets.arrangement import Place
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
@@ -54,6 +56,7 @@ class Pipeline:
         self._opening = Opening(options, self.stats, self._stages, self._main, say)
         self.stats.ask("curtain", lambda: "" if self.curtain == OPEN else self.curtain)
         self._live: Live | None = None
+        self._source = ChosenSource(options.source, self._opening.select_source)
         self._given_up: list[str] = []
         self._closing_errors: list[BaseException] = []
 
@@ -150,6 +153,16 @@ class Pipeline:
     def scenes(self) -> dict[str, str]:
         return self.preset.obs.scenes
 
+    @property
+    def source(self) -> str:
+        return self._source.choice
+
+    def devices(self) -> dict[str, list[dict[str, str]]]:
+        return devices()
+
+    def select_source(self, choice: str) -> str:
+        return self._source.select(choice)
+
     def select_look(self, name: str) -> None:
         self._running.select_look(name)
 
@@ -197,6 +210,12 @@ class Pipeline:
 
     def keep_time(self, tempo: Tempo) -> None:
         self._running.playing.box.tempo = tempo
+
+    def arrange_looks(self, places: Sequence[Place]) -> None:
+        self._running.playing.arrange(places)
+
+    def put_looks_back(self, before: Preset, look: str) -> None:
+        self._running.playing.put_looks_back(before, look)
 
     def save(self, name: str) -> str:
         """Write a preset of the user's with what plays now; its path. Raises `UsageError`."""

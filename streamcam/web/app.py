@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
-from importlib.resources import files
 from threading import Event
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from engines.errors import EngineError
@@ -22,6 +20,7 @@ from streamcam.web.api import add_api
 from streamcam.web.feed import add_feed
 from streamcam.web.guard import Guard
 from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
+from streamcam.web.page import add_page
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
 _READ = ["GET", "HEAD"]
@@ -46,24 +45,9 @@ def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) ->
     add_api(app, doors, sink)
     add_feed(app, doors.desk, token)
     if page:
-        _add_page(app, token)
+        add_page(app, token)
         _add_picture(app, sink)
     return app
-
-
-def _add_page(app: FastAPI, token: str) -> None:
-    page = files("streamcam.web").joinpath("page.html").read_text(encoding="utf-8")
-
-    @app.api_route("/", methods=_READ, include_in_schema=False)
-    async def show_page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-            "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'"
-        )
-        html = page.replace("{{nonce}}", nonce).replace("{{token}}", token)
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy, **FRESH})
 
 
 def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
@@ -123,6 +107,8 @@ async def _bad_body(request: Request, error: Exception) -> Response:
     wanted = '{"name": "…"} with a name of 1 to 200 characters'
     if request.method == "PATCH":
         wanted = 'values by key: {"strength": 0.7}'
+    elif request.url.path == "/api/looks":
+        wanted = '{"looks": [{"name": "ink", "was": "noir"}]}'
     return _error(400, f"the body must be {wanted}")
 
 

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
-from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
+from streamcam.cli.run.keys import Keys
 from streamcam.cli.run.session.choices import Request, choose_options, wanted_doors
 from streamcam.cli.run.session.closing import Closing
 from streamcam.cli.run.session.signals import StopSignals
@@ -14,6 +14,7 @@ from streamcam.cli.run.status import Status, open_status
 from streamcam.cli.run.watcher import Watcher
 from streamcam.cli.terminal import Terminal
 from streamcam.cli.terminal.notes import engine_notes
+from streamcam.control.keys import CURTAIN_KEYS, LOOK_KEYS, REDO_KEY, TAP_KEY, UNDO_KEY
 from streamcam.errors import StreamcamError, flat, raise_all
 
 if TYPE_CHECKING:
@@ -186,15 +187,26 @@ class _Session:
             self.microphone.follow(now.motion_latency_ms_p50)
 
     def _react(self, typed: str) -> None:
-        for key in typed:
-            if key in "qQ":
+        for key in typed.lower():
+            if key == "q":
                 self._signals.requested.set()
-            elif key in "0123456789":
+            elif key in LOOK_KEYS:
                 self._select(int(key))
-            elif key in "tT":
+            elif key == TAP_KEY:
                 self._doors.beat.tap()
-            elif key.lower() in CURTAIN_KEYS:
-                self._cover(CURTAIN_KEYS[key.lower()])
+            elif key in CURTAIN_KEYS:
+                self._cover(CURTAIN_KEYS[key])
+            elif key in (UNDO_KEY, REDO_KEY):
+                self._move_back(key)
+
+    def _move_back(self, key: str) -> None:
+        history = self._doors.desk.history
+        way = {UNDO_KEY: ("undone", history.undo), REDO_KEY: ("done again", history.redo)}
+        verb, move = way[key]
+        try:
+            self._terminal.say(f"{verb}: {move()}")
+        except (StreamcamError, EngineError) as error:
+            self._terminal.say(f"undo: {error}")
 
     def _cover(self, name: str) -> None:
         drawn = "live" if self._pipeline.curtain == name else name

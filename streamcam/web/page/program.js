@@ -1,0 +1,73 @@
+// What the page asks of the program, and what the program tells it.
+
+const TOKEN = document.querySelector("meta[name=token]").content;
+const PATIENCE = 30000;  // ms: the first words of a model, or a camera, take seconds on a busy machine
+const AGAIN = 1000;  // ms between tries to reach it
+
+/** The answer to a GET or, with a body, to a POST or PATCH. Throws an Error that says why not. */
+export async function ask(path, body, method = "POST") {
+  const options = { signal: AbortSignal.timeout(PATIENCE) };
+  if (body !== undefined) {
+    options.method = method;
+    options.headers = { "Content-Type": "application/json", "X-Streamcam-Token": TOKEN };
+    options.body = JSON.stringify(body);
+  }
+  const answer = await fetch(path, options);
+  const found = await answer.json();
+  if (answer.status === 403 && body !== undefined) location.reload();  // it was started anew
+  if (!answer.ok) throw new Error(found.error || answer.statusText);
+  return found;
+}
+
+/** Call `hear` with all that the feed tells, `reached` with whether the program is there. */
+export function listen(hear, reached) {
+  const socket = new WebSocket(`ws://${location.host}/api/feed`);
+  socket.addEventListener("open", () => reached(true));
+  socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  socket.addEventListener("close", () => {
+    reached(false);
+    setTimeout(() => listen(hear, reached), AGAIN);
+  });
+}
+
+const waiting = new Map();  // by key: the newest value, and who hears what became of it
+let changing = false;
+
+/** Change values by key. While one request is on its way newer values take the place of older ones.
+ * `heard(key, why)` is called for each: why it was refused, or "". */
+export function change(values, heard = () => {}) {
+  for (const [key, value] of Object.entries(values)) waiting.set(key, { value, heard });
+  if (!changing) send();
+}
+
+/** Whether a change of that key is on its way: what the feed says of it may be older. */
+export const isChanging = (key) => waiting.has(key) || sent.has(key);
+
+let sent = new Map();
+
+async function send() {
+  changing = true;
+  while (waiting.size) {
+    sent = new Map(waiting);
+    waiting.clear();
+    const why = await refusal(sent);
+    if (why === "" || sent.size === 1) tell(sent, why);
+    else for (const one of sent) tell([one], await refusal([one]));  // one of them was wrong
+    sent = new Map();
+  }
+  changing = false;
+}
+
+async function refusal(changes) {
+  const values = Object.fromEntries([...changes].map(([key, one]) => [key, one.value]));
+  try {
+    await ask("/api/values", values, "PATCH");
+    return "";
+  } catch (error) {
+    return error.message;
+  }
+}
+
+function tell(changes, why) {
+  for (const [key, one] of changes) one.heard(key, why);
+}

@@ -102,11 +102,11 @@ class CaptureWorker:
     def _deliver(self) -> None:
         self._label = self.opened.result().label
         while not self._stop.is_set():
-            if self._following is not None:
+            if self._called():
                 self._take_over()
             source = self._source or self._reopened()
             if source is None:
-                if self._following is not None:
+                if self._called():
                     continue
                 return
             try:
@@ -123,6 +123,10 @@ class CaptureWorker:
             if source.notice != self._told:
                 self._told = source.notice
                 self._put_up(self._told)
+
+    def _called(self) -> bool:
+        """Another source is wanted."""
+        return self._following is not None
 
     def _take_over(self) -> None:
         """Open what is wanted. The one that is open stays so until then, and if that fails."""
@@ -166,13 +170,13 @@ class CaptureWorker:
         """
         backoff = Backoff()
         while not self._stop.wait(backoff.next()):
-            if self._following is not None:
+            if self._called():
                 return None
             try:
                 source = self._source = self._open_source()
             except SourceRefused as error:  # to ask again and again would be a nuisance
                 self._put_up(str(error), self._waiting)
-                while self._following is None and not self._stop.wait(_LOOK_SECONDS):
+                while not (self._called() or self._stop.wait(_LOOK_SECONDS)):
                     pass
                 return None
             except StreamcamError:  # still not there; the notice says what was lost

@@ -27,9 +27,11 @@ _READ = ["GET", "HEAD"]
 _SNAPSHOT_TIMEOUT_SECONDS = 2.0
 
 
-def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
+def create_app(
+    doors: Doors, sink: WebSink | None, token: str, *, page: bool, phone: str = ""
+) -> FastAPI:
     """The whole site, or with `page` False the API alone. `sink` is None if the picture is not
-    shown here; switches need `token`.
+    shown here; switches need `token`. `phone`: what another device opens, if one may.
 
     HEAD is answered like GET, by routes that do not begin what they would have to go on with.
     Setting the event `app.state.stopping` ends the live pictures within a quarter of a second.
@@ -45,7 +47,7 @@ def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) ->
     add_api(app, doors, sink)
     add_feed(app, doors.desk, token)
     if page:
-        add_page(app, token)
+        add_page(app, token, phone)
         _add_picture(app, sink)
     return app
 

@@ -14,6 +14,7 @@ from streamcam.cli.flags import (
     Duration,
     EngineSize,
     Fps,
+    Listen,
     Midi,
     Model,
     NoWeb,
@@ -57,6 +58,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     backend: Backend = None,
     device: Device = None,
     port: Port = None,
+    listen: Listen = None,
     no_web: NoWeb = False,
     osc: Osc = None,
     midi: Midi = None,
@@ -69,10 +71,8 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
 
     Start with:  streamcam --preset anime
     """
-    if context.invoked_subcommand is not None:
-        _refuse_flags(context, context.invoked_subcommand)
+    if not _is_meant(context):
         return
-    _refuse_empty(context)
     from streamcam.cli.run.session import run_request
     from streamcam.cli.run.session.choices import Request
 
@@ -87,6 +87,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             backend=backend,
             device=device,
             port=port,
+            listen=listen,
             web=not no_web,
             audio=audio,
             duration=duration,
@@ -95,6 +96,15 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             midi=midi,
         )
     )
+
+
+def _is_meant(context: typer.Context) -> bool:
+    """False: a subcommand runs. Raises `UsageError` for flags that mean nothing."""
+    if context.invoked_subcommand is not None:
+        _refuse_flags(context, context.invoked_subcommand)
+        return False
+    _refuse_empty(context)
+    return True
 
 
 def _refuse_empty(context: typer.Context) -> None:

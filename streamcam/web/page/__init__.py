@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+import segno
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
@@ -14,8 +15,9 @@ _TYPES = {".css": "text/css", ".js": "text/javascript"}
 _CHECKED = {"Cache-Control": "no-cache"}  # asked for anew: the program may be another version
 
 
-def add_page(app: FastAPI, token: str) -> None:
-    """The routes / and /page/NAME. The page knows the token; its files need not."""
+def add_page(app: FastAPI, token: str, phone: str) -> None:
+    """The routes / and /page/NAME, and /phone.svg, a code that leads another device here. The page
+    knows the token; its files need not."""
     here = files(__name__)
     html = here.joinpath("page.html").read_text(encoding="utf-8").replace("{{token}}", token)
     parts = {
@@ -33,6 +35,13 @@ def add_page(app: FastAPI, token: str) -> None:
             raise HTTPException(404)
         kind = _TYPES[name[name.rindex(".") :]]
         return Response(parts[name], media_type=f"{kind}; charset=utf-8", headers=_CHECKED)
+
+    @app.api_route("/phone.svg", methods=_READ, include_in_schema=False)
+    async def send_code() -> Response:
+        if not phone:
+            raise HTTPException(404)
+        svg = segno.make(phone).svg_inline(border=4, light="white", omitsize=True)
+        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 
 def _policy(host: str) -> str:

@@ -84,6 +84,7 @@ async function reached(on) {
 
 async function build() {
   built = true;
+  fetch("/phone.svg", { method: "HEAD" }).then((answer) => { byId("phone").hidden = !answer.ok; }, () => {});
   devices.show().catch(failed);
   const hasKnobs = await midi.begin();
   const found = await ask("/api/values");
@@ -109,6 +110,10 @@ looks.begin();
 devices.begin();
 save.begin(() => now.preset);
 keyboard.begin(() => state?.keys || {}, acts);
+byId("phone-code").addEventListener("toggle", (event) => {
+  const code = event.target.querySelector("img");
+  if (event.target.open) code.src = "/phone.svg"; else code.removeAttribute("src");
+});
 byId("undo").addEventListener("click", acts.undo);
 byId("redo").addEventListener("click", acts.redo);
 byId("tap").addEventListener("click", acts.tap);

@@ -314,7 +314,7 @@ def test_every_get_route_is_known_here(web, http):
     http.get("/")  # loads the app
     routes = web._server.config.app.routes
     ways = {(one.path, method) for one in routes for method in getattr(one, "methods", ())}
-    known = {path.replace("main.js", "{name}") for path in READ}
+    known = {path.replace("main.js", "{name}") for path in READ} | {"/phone.svg"}
     assert {path for path, method in ways if method == "GET"} == known
     assert {path for path, method in ways if method == "HEAD"} == known
 

@@ -91,7 +91,7 @@ def _open(
     doors = Doors(pipeline)
     closing.add("a door", doors.close)
     doors.take(wanted_doors(request, options.preset))
-    server = _listening(doors, options, closing) if options.realtime else None
+    server = _listening(request, doors, options, closing) if options.realtime else None
     closing.callback(lambda: closing.keep(pipeline.errors))
     closing.add("the run", pipeline.stop)
     pipeline.start()
@@ -104,10 +104,14 @@ def _open(
         server.start()
         if options.web or server.notice:
             terminal.say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
+        if server.phone:
+            terminal.say(
+                f"phone: {request.listen}:{server.port} answers who scans the code on the page"
+            )
     return pipeline, doors
 
 
-def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
+def _listening(request: Request, doors: Doors, options: Options, closing: Closing) -> WebServer:
     """The server with its port, taken before anything is opened: that may be refused."""
     from streamcam.web.server import DEFAULT_PORT, Site, WebServer
 
@@ -117,6 +121,7 @@ def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
         explicit=options.port is not None,
         preset=options.preset.name,
         outputs=options.outputs,
+        address=request.listen or "",
     )
     server = WebServer(doors, None, site)
     closing.add("the web page", server.stop)

@@ -12,6 +12,19 @@ from streamcam.sink import Format
 from streamcam.stats import Stats
 
 
+class Previews(Protocol):
+    """Small pictures of what is in front of the camera, in other looks. From any thread."""
+
+    def numbers(self) -> dict[str, int]:
+        """By the name of the look, a number that is another one for another picture. They are kept
+        up to date for some seconds from now on."""
+        ...
+
+    def jpeg(self, name: str) -> bytes | None:
+        """The picture in that look; None for none."""
+        ...
+
+
 class Controls(Protocol):
     """The running program. Every method may be called from any thread and returns at once, but for
     `change_values` and `prepare_values`, which take the time of encoding new words."""
@@ -32,6 +45,11 @@ class Controls(Protocol):
 
     def look_names(self) -> list[str]:
         """The looks of the preset that runs, in the order of their number keys."""
+        ...
+
+    @property
+    def previews(self) -> Previews:
+        """Of the looks of the preset that runs."""
         ...
 
     def select_look(self, name: str) -> None:

@@ -72,9 +72,9 @@ class History:
         now = self._now("looks", _ALL_OF_LOOK)
         return replace(now, switches=True, arrangement=self._program.preset)
 
-    def keep(self, before: Moment, *, waits: bool = False) -> None:
-        """The change has been made, or waits for the beat."""
-        if self._now_as(before) == before and not waits:
+    def keep(self, before: Moment, *, surely: bool = False) -> None:
+        """The change has been made, if it was one. `surely`: it was, or waits for the beat."""
+        if self._now_as(before) == before and not surely:
             return
         with self._lock:
             now = self._clock()

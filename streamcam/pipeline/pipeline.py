@@ -16,6 +16,7 @@ from streamcam.flow.stages import Farewell, Stages
 from streamcam.looks.curtains import OPEN
 from streamcam.options import Options
 from streamcam.pipeline.live import Live
+from streamcam.pipeline.look_previews import LookPreviews
 from streamcam.pipeline.opening import Opening
 from streamcam.pipeline.sources import ChosenSource, devices
 from streamcam.presets import Preset, load_preset, preset_names
@@ -162,6 +163,10 @@ class Pipeline:
 
     def select_source(self, choice: str) -> str:
         return self._source.select(choice)
+
+    @property
+    def previews(self) -> LookPreviews:
+        return self._running.previews
 
     def select_look(self, name: str) -> None:
         self._running.select_look(name)

@@ -27,6 +27,7 @@ from streamcam.web.messages import (
     Instance,
     Looks,
     OpenedSource,
+    PreviewNumbers,
     Problem,
     Saved,
     State,
@@ -64,6 +65,10 @@ def _add_readings(app: FastAPI, controls: Controls, sink: WebSink | None) -> Non
     @_reading(app, "/api/state", State)
     def state() -> JSONResponse:
         return JSONResponse(_state(controls, sink), headers=FRESH)
+
+    @_reading(app, "/api/previews", PreviewNumbers)
+    def previews() -> JSONResponse:
+        return JSONResponse({"previews": controls.previews.numbers()}, headers=FRESH)
 
     @_reading(app, "/api/devices", Devices)
     def devices() -> JSONResponse:

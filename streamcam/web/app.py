@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from engines.errors import EngineError
 from streamcam.control.doors import Doors
-from streamcam.errors import StreamcamError
+from streamcam.errors import StreamcamError, quoted
 from streamcam.frames import RingClosed
 from streamcam.sink.web import WebSink
 from streamcam.web.api import add_api
@@ -49,6 +49,7 @@ def create_app(
     if page:
         add_page(app, token, phone)
         _add_picture(app, sink)
+        _add_previews(app, doors)
     return app
 
 
@@ -77,6 +78,15 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
                 jpeg = None
         if jpeg is None:
             return _error(503, "there is no picture at the moment")
+        return Response(jpeg, media_type="image/jpeg", headers=FRESH)
+
+
+def _add_previews(app: FastAPI, doors: Doors) -> None:
+    @app.api_route("/preview.jpg", methods=_READ, include_in_schema=False)
+    def preview(look: str = "") -> Response:
+        jpeg = doors.desk.program.previews.jpeg(look)
+        if jpeg is None:
+            return _error(404, f"there is no preview of the look {quoted(look)}")
         return Response(jpeg, media_type="image/jpeg", headers=FRESH)
 
 

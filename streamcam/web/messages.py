@@ -75,6 +75,12 @@ class OpenedSource(BaseModel):
     label: str
 
 
+class PreviewNumbers(BaseModel):
+    """By look, the number of its preview: another one for another picture."""
+
+    previews: dict[str, int]
+
+
 class Instance(BaseModel):
     """Which program this is."""
 

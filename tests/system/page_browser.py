@@ -54,8 +54,15 @@ class Browser:
     def picture(self) -> bytes: ...
 
     def until(self, script: str) -> object:
-        """What the expression gives, once that is true."""
-        return wait_until(lambda: self.run(script), script)
+        """What the expression gives, once that is true; it may not work yet while a page loads."""
+
+        def found() -> object:
+            try:
+                return self.run(script)
+            except AssertionError:
+                return None
+
+        return wait_until(found, script)
 
     def type(self, text: str) -> None:
         for letter in text:

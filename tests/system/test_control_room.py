@@ -94,8 +94,8 @@ def test_words_are_applied_as_they_are_typed(page: Browser, program: Command) ->
     assert json.loads(program.get("/api/state"))["curtain"] == "live"
     page.until("document.querySelector('[data-key=\"blend.2\"]').hidden")  # no blend any more
     page.run("document.activeElement.blur()")
-    page.press("u")
-    until(program, "prompt", before)
+    # A slow typist makes several changes.
+    wait_until(lambda: page.press("u") or settle(0.5) or values(program)["prompt"] == before, "it")
     page.until(f"document.getElementById('prompt').value === {json.dumps(before)}")
     page.until("!document.querySelector('[data-key=\"blend.2\"]').hidden")
 
@@ -166,6 +166,16 @@ def test_by_keyboard_alone_and_named_for_a_screen_reader(page: Browser) -> None:
           .filter((id, index, all) => all.indexOf(id) !== index)""")
     assert doubled == []
     assert page.run("document.querySelectorAll('[role=status]').length > 3")
+
+
+def test_every_look_has_a_picture_of_now(page: Browser) -> None:
+    page.until("document.querySelectorAll('#looks button.pictured').length === 4")
+    assert page.run("""[...document.querySelectorAll('#looks img')].every((one) =>
+        one.complete && one.naturalWidth === 256 && one.alt === '')""")
+    first = "document.querySelector('#looks img').src"
+    before = page.run(first)
+    page.until(f"{first} !== {json.dumps(before)}")  # the clip goes on
+    keep(page, "pictured")
 
 
 @pytest.mark.parametrize(("name", "size"), [("desktop", DESKTOP), ("phone", PHONE)])

@@ -16,7 +16,7 @@ export function buttons(id, names, chosen, press, keys = () => "") {
 function button(name, key, press) {
   const made = make("button", { type: "button", "data-name": name, "aria-keyshortcuts": key || null });
   if (key) made.append(make("kbd", { "aria-hidden": "true" }, key));
-  made.append(name);
+  made.append(make("span", {}, name));
   made.addEventListener("click", () => busy(made, () => press(name)));
   return made;
 }

@@ -8,7 +8,8 @@ import * as keyboard from "./keyboard.js";
 import * as looks from "./looks.js";
 import * as midi from "./midi.js";
 import * as picture from "./picture.js";
-import { ask, listen } from "./program.js";
+import * as previews from "./previews.js";
+import { ask, listen, onSettled } from "./program.js";
 import * as prompt from "./prompt.js";
 import * as save from "./save.js";
 import * as values from "./values.js";
@@ -106,8 +107,10 @@ const acts = {
 document.body.classList.toggle("clean", clean);
 picture.begin(clean);
 prompt.begin();
+onSettled(() => { if (built) showValues(now.values); });
 looks.begin();
 devices.begin();
+if (!clean) previews.begin();
 save.begin(() => now.preset);
 keyboard.begin(() => state?.keys || {}, acts);
 byId("phone-code").addEventListener("toggle", (event) => {

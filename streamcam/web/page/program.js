@@ -30,20 +30,31 @@ export function listen(hear, reached) {
   });
 }
 
+const SETTLING = 400;  // ms after a change in which the feed may still tell of what was before
 const waiting = new Map();  // by key: the newest value, and who hears what became of it
+const touched = new Map();  // by key: when it was changed here
+let sent = new Map();
 let changing = false;
+let settled = () => {};
 
 /** Change values by key. While one request is on its way newer values take the place of older ones.
  * `heard(key, why)` is called for each: why it was refused, or "". */
 export function change(values, heard = () => {}) {
-  for (const [key, value] of Object.entries(values)) waiting.set(key, { value, heard });
+  for (const [key, value] of Object.entries(values)) {
+    waiting.set(key, { value, heard });
+    touched.set(key, Date.now());
+  }
   if (!changing) send();
 }
 
-/** Whether a change of that key is on its way: what the feed says of it may be older. */
-export const isChanging = (key) => waiting.has(key) || sent.has(key);
+/** Whether somebody is changing that key here: what the feed says of it may be older. */
+export const isChanging = (key) =>
+  waiting.has(key) || sent.has(key) || Date.now() - (touched.get(key) ?? 0) < SETTLING;
 
-let sent = new Map();
+/** Call `act` a moment after the last change. */
+export function onSettled(act) {
+  settled = act;
+}
 
 async function send() {
   changing = true;
@@ -53,9 +64,11 @@ async function send() {
     const why = await refusal(sent);
     if (why === "" || sent.size === 1) tell(sent, why);
     else for (const one of sent) tell([one], await refusal([one]));  // one of them was wrong
+    for (const key of sent.keys()) touched.set(key, Date.now());
     sent = new Map();
   }
   changing = false;
+  setTimeout(() => { if (!changing) settled(); }, SETTLING + 50);
 }
 
 async function refusal(changes) {

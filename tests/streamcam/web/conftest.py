@@ -28,6 +28,16 @@ from streamcam.web.runtime import saved
 from streamcam.web.server import Site, WebServer
 
 
+class Previews:
+    """One, of the look "ink"."""
+
+    def numbers(self):
+        return {"ink": 7}
+
+    def jpeg(self, name):
+        return b"a JPEG" if name == "ink" else None
+
+
 class Program:
     """The running program, as the web page sees it."""
 
@@ -40,6 +50,7 @@ class Program:
         self.stats.ask("look", lambda: self.look)
         self.curtain = "live"
         self.source = "demo"
+        self.previews = Previews()
         self.settings = {"strength": 0.5, "prompt": "anime", "gate.max_skip": 10}
         self.saved = []
         self.tempo, self.quantise = Tempo(), "off"

@@ -18,6 +18,7 @@ OPERATIONS = [
     ("GET", "/openapi.json"),
     ("GET", "/api/stats"),
     ("GET", "/api/state"),
+    ("GET", "/api/previews"),
     ("GET", "/api/devices"),
     ("GET", "/api/instance"),
     ("GET", "/api/values"),

@@ -17,7 +17,7 @@ from streamcam.web.runtime import saved
 from streamcam.web.server import Site, WebServer
 
 OTHER = "127.0.0.2"  # stands for an address of the network, which a machine need not have
-PATHS = ["/", "/page/main.js", "/phone.svg", "/openapi.json", "/api/state", "/api/values"]
+PATHS = ["/", "/page/main.js", "/phone.svg", "/openapi.json", "/api/state", "/preview.jpg?look=ink"]
 
 
 @pytest.fixture

@@ -125,6 +125,20 @@ def test_the_source_is_changed_to_one_of_the_list(http, program):
     assert program.source == "camera:0"
 
 
+def test_previews_are_told_and_sent(http):
+    assert http.get("/api/previews").json == {"previews": {"ink": 7}}
+    answer = http.get("/preview.jpg?look=ink&number=7")
+    assert (answer.status, answer.headers["content-type"], answer.body) == (
+        200,
+        "image/jpeg",
+        b"a JPEG",
+    )
+    for query in ("", "?look=anime", "?look=%00%ff"):
+        missing = http.get(f"/preview.jpg{query}")
+        assert (missing.status, list(missing.json)) == (404, ["error"])
+    assert http.get("/preview.jpg?look=ink", Host="evil.example").status == 403
+
+
 def test_looks_are_arranged(http, program):
     wanted = [{"name": "warm", "was": "golden hour"}, {"name": "new"}]
     answer = http.post("/api/looks", {"looks": wanted})
@@ -314,7 +328,7 @@ def test_every_get_route_is_known_here(web, http):
     http.get("/")  # loads the app
     routes = web._server.config.app.routes
     ways = {(one.path, method) for one in routes for method in getattr(one, "methods", ())}
-    known = {path.replace("main.js", "{name}") for path in READ} | {"/phone.svg"}
+    known = {path.replace("main.js", "{name}") for path in READ} | {"/phone.svg", "/preview.jpg"}
     assert {path for path, method in ways if method == "GET"} == known
     assert {path for path, method in ways if method == "HEAD"} == known
 

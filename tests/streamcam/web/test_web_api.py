@@ -298,6 +298,7 @@ API = [
     "/api/instance",
     "/api/values",
     "/api/control",
+    "/api/previews",
 ]
 PARTS = sorted(
     one.name

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from page_browser import Browser, browser, settle
 
+from streamcam.web.listening import own_addresses
 from tests.streamcam.real_command import Command, wait_until
 
 pytestmark = pytest.mark.system
@@ -278,6 +279,68 @@ def test_the_page_comes_back_with_the_program(tmp_path: Path) -> None:
         shown(page)
         page.press("c")
         wait_until(lambda: _covered(second), "the card")
+
+
+KNOB = """
+import threading, time
+from mido import Message
+
+class Input:
+    def __init__(self, name=None, callback=None, **_):
+        threading.Thread(target=self.turn, args=(callback,), daemon=True).start()
+
+    def turn(self, callback):
+        while True:
+            time.sleep(0.3)
+            callback(Message("control_change", control=21, value=32))
+
+    def close(self): ...
+
+def get_devices(**_):
+    return [{"name": "Knobs 1:0", "is_input": True, "is_output": False}]
+"""
+
+
+def test_a_knob_is_learned_and_a_phone_comes_in(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "same.toml").write_text('backend = "null"\n' + PRESET)
+    (tmp_path / "knob.py").write_text(KNOB)
+    address = next(iter(own_addresses()), None)
+    arguments = ["--preset", "same.toml", "--source", "demo", "--output", "web", "--midi", "auto"]
+    arguments += ["--listen", address] if address else []
+    with browser("firefox", tmp_path) as page, ExitStack() as closing:
+        environment = {"MIDO_BACKEND": "knob", "PYTHONPATH": str(tmp_path)}
+        program = Command(folder, *arguments, **environment)
+        closing.callback(program.close)
+        program.live()
+        page.open(f"http://127.0.0.1:{program.port}/", DESKTOP)
+        shown(page)
+        assert values(program)["strength"] == 0.5
+        page.click("[data-key=strength] .knob")
+        page.until(
+            "document.querySelector('[data-key=strength] .knob').textContent === 'knob 1 21'"
+        )
+        wait_until(lambda: abs(values(program)["strength"] - 32 / 127) < 0.01, "the knob's value")
+        assert '"1 21" = "strength"' in next(tmp_path.rglob("midi.toml")).read_text()
+        keep(page, "knob")
+        page.click("[data-key=strength] .knob")  # which takes the focus, and waits for a knob
+        page.press("Delete")
+        page.until(
+            "document.querySelector('[data-key=strength] .knob').textContent !== 'turn one …'"
+        )
+        if address is None:
+            return
+        page.click("#phone-code summary")
+        page.until("document.querySelector('#phone-code img').naturalWidth > 0")
+        keep(page, "code")
+        token = page.run("document.querySelector('meta[name=token]').content")
+        page.open(f"http://{address}:{program.port}/?token={token}", PHONE)
+        shown(page)
+        assert page.run("location.href") == f"http://{address}:{program.port}/"
+        page.click("#curtain [data-name=card]")
+        wait_until(lambda: _covered(program), "the card")
+        keep(page, "at-the-phone")
 
 
 def _covered(program: Command) -> bool:

@@ -16,8 +16,9 @@ from streamcam.looks.params import ParamsBox
 WIDTH = 256  # pixels
 _WANTED_SECONDS = 6.0  # that a wish lasts
 # Shares of the engine's time: while the gate spares frames or the engine waits for them, and while
-# it is behind the camera, where a preview costs a picture of the stream.
-_IDLE_SHARE, _BUSY_SHARE = 0.25, 0.02
+# it is behind the camera, where a preview costs a picture of the stream; there the first of each
+# look may come sooner.
+_IDLE_SHARE, _FIRST_SHARE, _BUSY_SHARE = 0.25, 0.1, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ class Previews:
 
     def rest(self, took: float, now: float, *, idle: bool) -> None:
         """One took so long: the next is made later, so that all take no more than their share."""
-        self._due = now + took / (_IDLE_SHARE if idle else _BUSY_SHARE)
+        with self._lock:
+            busy = _BUSY_SHARE if self._wanted.keys() <= self._made.keys() else _FIRST_SHARE
+        self._due = now + took / (_IDLE_SHARE if idle else busy)
 
     def _is_fresh(self, name: str, scene: int) -> bool:
         made = self._made.get(name)

@@ -140,7 +140,11 @@ def test_all_together_take_no_more_than_their_share(took, idle):
     previews, box = Previews(), object()
     params = {name: object() for name in LOOKS}
     now, spent = 100.0, 0.0
-    for scene in range(50):
+    previews.want(params, box, now)
+    for name, one in params.items():
+        assert previews.next(box, 0, now) == (name, one)
+        previews.put(name, np.zeros((9, 16, 3), np.uint8), one, 0)
+    for scene in range(1, 50):
         previews.want(params, box, now)
         while previews.next(box, scene, now) is None:
             now += took / 10

@@ -14,23 +14,29 @@ from streamcam.options import Options
 from streamcam.pipeline import Pipeline
 from streamcam.presets import load_preset
 
-FIGURES = ("fps_engine", "fps_out", "motion_latency_ms_p50", "style_latency_ms_p50")
+COUNTED = ("engine", "out")
+LATENCIES = ("motion_latency_ms_p50", "style_latency_ms_p50")
 ASKED_EVERY = 2.0  # seconds, as the page does
 
 
 def turn(pipeline: Pipeline, seconds: float, *, asked: bool) -> dict[str, float]:
-    """Medians of half-second readings, and previews a minute."""
+    """Pictures a second over the whole turn, medians of latencies, and previews a minute."""
     sleep(7.0)  # the wish of the turn before ends
+    stats, latencies = pipeline.stats, {name: [] for name in LATENCIES}
     numbers = pipeline.previews.numbers() if asked else {}
-    before, readings = max(numbers.values(), default=0), []
+    made, counts = max(numbers.values(), default=0), {name: stats.total(name) for name in COUNTED}
     begun = perf_counter()
-    while perf_counter() - begun < seconds:
-        sleep(0.5)
-        if asked and len(readings) % int(ASKED_EVERY / 0.5) == 0:
+    for number in range(int(seconds / 0.5)):
+        sleep(max(begun + 0.5 * (number + 1) - perf_counter(), 0.0))
+        if asked and number % int(ASKED_EVERY / 0.5) == 0:
             numbers = pipeline.previews.numbers()
-        readings.append(pipeline.stats.snapshot().as_dict())
-    found = {name: median(float(one[name]) for one in readings) for name in FIGURES}
-    return found | {"made": (max(numbers.values(), default=0) - before) * 60 / seconds}
+        now = stats.snapshot().as_dict()
+        for name, found in latencies.items():
+            found.append(float(now[name]))
+    took = perf_counter() - begun
+    rates = {f"{name} a second": (stats.total(name) - counts[name]) / took for name in COUNTED}
+    previews = (max(numbers.values(), default=0) - made) * 60 / took
+    return rates | {n: median(f) for n, f in latencies.items()} | {"previews a minute": previews}
 
 
 def main() -> None:
@@ -48,7 +54,7 @@ def main() -> None:
             ways[asked].append(turn(pipeline, seconds, asked=asked))
     finally:
         pipeline.stop()
-    for name in (*FIGURES, "made"):
+    for name in ways[True][0]:
         without, with_them = (median(one[name] for one in ways[way]) for way in (False, True))
         ratio = f"  {with_them / without:.3f}" if without else ""
         print(f"{name:24} without {without:7.1f}  with {with_them:7.1f}{ratio}")

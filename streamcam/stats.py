@@ -20,6 +20,7 @@ class Snapshot:
     """One reading. Rates in frames per second, times in milliseconds, shares 0 … 1.
 
     fps_in, fps_engine, fps_out  frames captured, restyled, written (the fastest sink)
+    fps_spared                   frames that the gate spared
     motion_latency_ms_p50, _p95  from the capture of the frame that is shown to the sink's write,
                                  new pictures only
     style_latency_ms_p50, _p95   likewise from the capture of the frame that the engine restyled:
@@ -46,6 +47,7 @@ class Snapshot:
     fps_in: float
     fps_engine: float
     fps_out: float
+    fps_spared: float
     motion_latency_ms_p50: float
     motion_latency_ms_p95: float
     style_latency_ms_p50: float
@@ -162,6 +164,7 @@ class Stats:
                 fps_in=self._rate("in", since),
                 fps_engine=self._rate("engine", since),
                 fps_out=self._rate("out", since),
+                fps_spared=self._rate("skipped", since),
                 motion_latency_ms_p50=motion[0],
                 motion_latency_ms_p95=motion[1],
                 style_latency_ms_p50=style[0],

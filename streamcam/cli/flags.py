@@ -136,6 +136,15 @@ Port = Annotated[
 ]
 
 
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="An address of this machine, where a phone on your network may use the page too.",
+    ),
+]
+
+
 NoWeb = Annotated[
     bool,
     typer.Option("--no-web", help="Serve no web page; `switch` and `curtain` work all the same."),

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from streamcam.clock.tempo import Tempo
+from streamcam.presets import Preset
+from streamcam.presets.arrangement import Place
 from streamcam.sink import Format
 from streamcam.stats import Stats
+
+
+class Previews(Protocol):
+    """Small pictures of what is in front of the camera, in other looks. From any thread."""
+
+    def numbers(self) -> dict[str, int]:
+        """By the name of the look, a number that is another one for another picture. They are kept
+        up to date for some seconds from now on."""
+        ...
+
+    def jpeg(self, name: str) -> bytes | None:
+        """The picture in that look; None for none."""
+        ...
 
 
 class Controls(Protocol):
@@ -32,6 +47,11 @@ class Controls(Protocol):
         """The looks of the preset that runs, in the order of their number keys."""
         ...
 
+    @property
+    def previews(self) -> Previews:
+        """Of the looks of the preset that runs."""
+        ...
+
     def select_look(self, name: str) -> None:
         """Switch the look. Raises `UsageError` for one that is not in `look_names()`."""
         ...
@@ -43,6 +63,21 @@ class Controls(Protocol):
 
     def draw_curtain(self, name: str) -> None:
         """Cover the picture at once, or show it again. Raises `UsageError`."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Where frames come from, as `--source` names it."""
+        ...
+
+    def devices(self) -> dict[str, list[dict[str, str]]]:
+        """What can be "sources" and "outputs" on this machine now, each with "choice", "what" and
+        "where". Takes a moment."""
+        ...
+
+    def select_source(self, choice: str) -> str:
+        """Go on with another source of the list; what it turned out to be. Takes the time of
+        opening it. Raises `UsageError`, and what that raises; the one so far stays."""
         ...
 
     @property
@@ -89,6 +124,21 @@ class Controls(Protocol):
 
     def keep_time(self, tempo: Tempo) -> None:
         """Follow another tempo from now on."""
+        ...
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that runs, with what was changed of it."""
+        ...
+
+    def arrange_looks(self, places: Sequence[Place]) -> None:
+        """Give the running preset these looks; a new one is what plays, and is on then. The file
+        stays as it is until `save`. Raises `UsageError`."""
+        ...
+
+    def put_looks_back(self, before: Preset, look: str) -> None:
+        """Give the running preset the looks of `before`; `look` if the one that is on is gone.
+        Raises `UsageError`."""
         ...
 
     def take_plate(self) -> str:

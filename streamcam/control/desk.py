@@ -13,9 +13,11 @@ from streamcam.control.acts import CURTAIN, LOOK, PRESET, VALUE, Act, beats
 from streamcam.control.agenda import Agenda
 from streamcam.control.controls import Controls
 from streamcam.control.fitting import sent, turned
+from streamcam.control.history import History
 from streamcam.control.values import checked_all, value_of
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, told
 from streamcam.notices import Notice
+from streamcam.presets.arrangement import Place
 
 _TOPIC = "control"
 
@@ -25,7 +27,7 @@ class Desk:
     `post` never waits. The thread "control" is `work`.
 
     program   what runs
-
+    history   of what `change_values` and `select_look` have changed
     refused   acts that could not be, since the start
     too_many  acts that found no room
     """
@@ -33,6 +35,7 @@ class Desk:
     def __init__(self, program: Controls, clock: Callable[[], float] = perf_counter) -> None:
         self.refused = self.too_many = 0
         self.program = program
+        self.history = History(program, clock)
         self._clock = clock
         self._noticed = False
         self._changed = Condition()
@@ -44,7 +47,15 @@ class Desk:
         """Raises `UsageError` for one that is not there."""
         if self._waiting_beats() and name not in self.program.look_names():
             raise UnknownChoice("look", name, self.program.look_names())
+        before = self.history.before_look(name)
         self._do_or_wait(Act(LOOK, name))
+        self.history.keep(before, surely=self._waiting_beats() > 0)
+
+    def arrange_looks(self, places: Sequence[Place]) -> None:
+        """Change the looks of the running preset. Raises `UsageError`."""
+        before = self.history.before_arrangement()
+        self.program.arrange_looks(places)
+        self.history.keep(before, surely=True)  # presets that differ in their order are equal
 
     def select_preset(self, name: str) -> None:
         """Raises `UsageError` for one that is not there or, at once, does not load."""
@@ -57,10 +68,12 @@ class Desk:
         `UsageError`: key, value, what is allowed."""
         acts = [Act(VALUE, key, value) for key, value in checked_all(wanted).items()]
         waiting = [act for act in acts if act.waits] if self._waiting_beats() else []
+        before = self.history.before_values(wanted)
         if waiting:
             self.program.prepare_values({act.name: act.value for act in waiting})
         self.program.change_values({act.name: act.value for act in acts if act not in waiting})
         self.post(waiting)
+        self.history.keep(before, surely=bool(waiting))
 
     def named(self, kind: str, name: str) -> Act | None:
         """A look, preset or curtain; None, and counted, for one that is not there."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from streamcam.control.values import Value
-from streamcam.looks.course import SWINGS
 
-_KNOB = 127  # steps that a knob has
 _WORDS = {"true": True, "on": True, "false": False, "off": False}
 
 
@@ -43,11 +41,10 @@ def turned(value: Value, share: float) -> object:
         return share >= 0.5
     if value.kind == "choice":
         return value.choices[min(int(share * len(value.choices)), len(value.choices) - 1)]
-    if value.least is None or value.most is None:
+    most = value.usual
+    if value.least is None or most is None:
         return share
     if value.kind == "integer":
-        most = min(value.most, value.least + _KNOB)
         return round(value.least + share * (most - value.least))
-    most = min(value.most, SWINGS.get(value.key, value.most))
     least = value.least + (most - value.least) / 1000 if value.above else value.least
     return least + share * (most - least)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from math import floor, log10
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -17,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from streamcam.config.validation import checked
 from streamcam.errors import UnknownChoice, UsageError
+from streamcam.looks.course import SWINGS
 from streamcam.looks.wave import WAVE_PATTERN
 from streamcam.presets import Preset
 from streamcam.presets.fields import PARTS_PLAYED, Share, WaveText
@@ -45,6 +47,8 @@ class Scope(Enum):
 
 
 BLEND = "blend."  # and the number of a part of the prompt
+_KNOB = 127  # steps that a knob has
+_USUAL = SWINGS | {"gate.rest": 60.0}  # the highest that is usually played, where more is allowed
 
 _OF_THE_LOOK = {
     "prompt",
@@ -113,6 +117,26 @@ class Value:
     above: bool = False
     choices: tuple[str, ...] = ()
 
+    @property
+    def usual(self) -> float | None:
+        """The highest that is usually played, where a slider or a knob ends; None without range."""
+        if self.least is None or self.most is None:
+            return None
+        if self.kind == "integer":
+            return min(self.most, self.least + _KNOB)
+        return min(self.most, _USUAL.get(self.key, self.most))
+
+    @property
+    def step(self) -> float | None:
+        """A number's smallest change that is worth a step: a hundredth of the usual range or less,
+        a power of ten; None without range."""
+        if self.usual is None or self.least is None:
+            return None
+        if self.kind == "integer":
+            return 1
+        exponent = floor(log10((self.usual - self.least) / 100))
+        return float(f"1e{exponent}")
+
     def checked(self, value: object) -> Any:  # noqa: ANN401  # of its kind
         """`value` if it may be played. Raises `UsageError`: key, value and what is allowed."""
         if self.takes is not Takes.FRAME:
@@ -131,7 +155,10 @@ class Value:
             "least": self.least,
             "most": self.most,
             "above": self.above or None,
+            "usual": self.usual,
+            "step": self.step,
             "choices": list(self.choices),
+            "refusal": "" if self.takes is Takes.FRAME else _REASONS[self.takes],
         }
         return {name: one for name, one in found.items() if one not in (None, "", [])}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engines.api import Params
 from streamcam.clock.tempo import Tempo
-from streamcam.looks.aim import Aim, Encode, aimed
+from streamcam.looks.aim import Aim, Encode, aimed, encoded
 from streamcam.looks.course import Course
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.looks.tour import Stop, Tour
@@ -102,6 +102,10 @@ class ParamsBox:
     def prepare(self, fields: Mapping[str, Any]) -> None:
         """Encode what `change` would, which then takes no time. Raises what that does."""
         self._changed_by(self.playing, fields)
+
+    def encoded(self, look: Look) -> Params:
+        """Another look as the engine that reads this would read it. Raises as `set` does."""
+        return encoded(look, self._encode)
 
     def swing(self, waves: Mapping[str, Wave]) -> None:
         """Swing these values from the next frame on, and no others. Keys: those of `SWINGS`, and

@@ -11,6 +11,7 @@ from streamcam.frames.geometry import Size
 from streamcam.notices import Notice
 from streamcam.options import Options
 from streamcam.pipeline.auto import Say
+from streamcam.pipeline.look_previews import LookPreviews
 from streamcam.pipeline.playing import Playing
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
@@ -27,12 +28,10 @@ from streamcam.provision.spec import Specs, describe, same_but_size
 
 
 class Live:
-    """Every method may be called from any thread and, but for `device_is_gone`, returns at once.
-
-    A change that the running engine can follow takes effect with the next frame. One that
-    needs another engine waits, with everything it brings, until that is built; the newest
-    wish counts, and one that fails leaves what runs and says why. `workers`: of the run.
-    """
+    """Every method may be called from any thread and, but for `device_is_gone`, returns at once. A
+    change that the running engine can follow takes effect with the next frame. One that needs
+    another engine waits, with everything it brings, until that is built; the newest wish counts,
+    and one that fails leaves what runs and says why."""
 
     def __init__(
         self, options: Options, recipe: Recipe, styling: Styling, workers: Workers, say: Say
@@ -45,6 +44,7 @@ class Live:
             options.preset, styling.params, self._lock, self._follow, lambda: self._repair.broken
         )
         self.playing.check = workers.check
+        self.previews = LookPreviews(workers.infer.previews, self.playing)
         # Protected by _lock:
         self._styling, self._recipe = styling, recipe
         self._repair = Repair(workers.stats.notices, (recipe.spec, engine.spec))

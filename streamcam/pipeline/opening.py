@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
-from streamcam.capture import FilmInfo, Opened
-from streamcam.flow.capture import CaptureWorker
+from streamcam.capture import Opened, Source
+from streamcam.flow.capture import CaptureWorker, Following
 from streamcam.flow.curtain import Covered, Curtain
 from streamcam.flow.delivery import Delivery, Reopening
 from streamcam.flow.infer import InferWorker
@@ -18,13 +20,14 @@ from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
-from streamcam.options import Options, left_out, view_for
+from streamcam.options import Options, view_for
+from streamcam.pipeline.announcing import announce
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
-from streamcam.pipeline.fitting import watchdog_for
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.masks import Masks
 from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
+from streamcam.pipeline.watchdog.fitting import watchdog_for
 from streamcam.pipeline.workers import Workers, finish_for, gate_opener
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
@@ -75,6 +78,8 @@ class Opening:
         stages.add_queues(self._masks)
         self._deliveries: list[Delivery] = []
         self._camera: NewestFrames | None = None  # live
+        self._capture: CaptureWorker | None = None
+        self._own_cameras: list[str] = []
 
     def run(self, first: FirstEngine) -> Live:
         """Begin; `first` is being made. Raises what hinders it; the caller then stops all."""
@@ -91,7 +96,8 @@ class Opening:
         self._stages.start("post", keeping_time(post.work), ends, place=_POST)
         cards = [outboxes[name] for name, sink in sinks.items() if sink.finishes is None]
         self._wait_for(first, capture, cards if options.realtime else [])
-        self._announce(capture.opened.result(), sinks)
+        recorded = any(sink.finishes for sink in sinks.values())
+        announce(capture.opened.result(), options, self._stats, self._say, recorded=recorded)
         provided = first.opened.result()
         self._say(provided.line)
         if provided.engine.spec.device.lower() == "cpu":
@@ -131,13 +137,24 @@ class Opening:
         workers = Workers(infer, post, rebuild, self._watched, self._stats, self._masks)
         live = Live(options, provided.recipe, styling, workers, self._say)
         queues[0].dropped = 0  # frames from before the first engine are no drops
-        work = keeping_time(infer.work)
-        self._stages.start("infer", work, [*queues, infer], place=_INFER)
+        self._stages.start("infer", keeping_time(infer.work), [*queues, infer], place=_INFER)
         self._unowned.remove(engine.close)  # "infer" does that
         if options.realtime:
             watchdog = watchdog_for(options, workers, live, self._stages)
             self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
         return live
+
+    def select_source(self, choice: str) -> Future[Opened]:
+        """Go on with another source, once that is open. Live. Raises `UsageError`."""
+        refuse_own_camera(choice, self._own_cameras)
+        assert self._capture is not None  # which `run` has started
+        following = Following(partial(self._open_source, choice), waiting_for(choice).capitalize())
+        self._capture.follow(following)
+        return following.opened
+
+    def _open_source(self, choice: str) -> Source:
+        wanted = replace(self._options.wanted, stop=self._stages.stopping)
+        return self._options.open_source(choice, wanted)
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
         self._masks.open(self._options.preset.mask)  # what cannot be is known before all else
@@ -148,10 +165,10 @@ class Opening:
             self.curtain = Curtain((options.format.width, options.format.height))
             return self._open_sinks(), capture
         sinks = self._open_sinks()
-        refuse_own_camera(
-            self._options.source,
-            [opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)],
-        )
+        self._own_cameras = [
+            opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)
+        ]
+        refuse_own_camera(self._options.source, self._own_cameras)
         return sinks, self._start_capture(frames)
 
     def _open_sinks(self) -> dict[str, Sink]:
@@ -173,14 +190,13 @@ class Opening:
 
     def _start_capture(self, frames: Queue[Frame]) -> CaptureWorker:
         options = self._options
-        wanted = replace(options.wanted, stop=self._stages.stopping)
         into: Inlet[Frame] = frames
         if options.realtime:  # "post" shows the newest frame while "infer" is at work on another
             newest = self._queue(counted=False)
             self._camera = NewestFrames(newest, options.format.fps, self._watched)
             into = Fork(frames, newest)
-        worker = CaptureWorker(
-            lambda: options.open_source(options.source, wanted),
+        worker = self._capture = CaptureWorker(
+            partial(self._open_source, options.source),
             into,
             self._stats,
             self._stages.stopping,
@@ -188,14 +204,6 @@ class Opening:
         )
         self._stages.start("capture", keeping_time(worker.run), [into], place=_SOURCE)
         return worker
-
-    def _announce(self, opened: Opened, sinks: Mapping[str, Sink]) -> None:
-        film = opened.film or FilmInfo()
-        recorded = any(output.finishes for output in sinks.values())
-        for line in left_out(film, self._options) if recorded else ():
-            self._say(line)
-        if film.seconds and not self._options.realtime:
-            self._stats.expect(film.seconds, round(film.seconds * opened.fps))
 
     def _form_of(self, name: str) -> Format:
         def tell(text: str) -> None:
@@ -226,13 +234,9 @@ class Opening:
         )
         self._deliveries.append(delivery)
         named = Loss.SHARED if name in self._options.outputs else Loss.NONE
+        loss, work = named if form.realtime else Loss.END, keeping_time(delivery)
         self._stages.start(
-            f"sink {name}",
-            keeping_time(delivery),
-            [inbox],
-            place=_SINKS,
-            loss=named if form.realtime else Loss.END,
-            finishes=reached.finishes,
+            f"sink {name}", work, [inbox], place=_SINKS, loss=loss, finishes=reached.finishes
         )
         self._unowned.remove(opened.close)  # its thread does that
         return inbox

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
@@ -17,6 +17,7 @@ from streamcam.control.values import BLEND, Scope, checked_all, value_of
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
 from streamcam.presets import Preset, save_preset
+from streamcam.presets.arrangement import Place, arranged, with_looks_of
 from streamcam.provision.prompts import encode_looks, kept_look, show_look
 
 _BPM = "control.bpm"  # as it was tapped, or as MIDI or Link has it
@@ -120,6 +121,39 @@ class Playing:
                 if saved.name == self.preset.name:
                     self._renew(saved)
             return saved.path
+
+    def arrange(self, places: Sequence[Place]) -> None:
+        """Give the preset these looks. One that is new is what plays, and is on from now on; if the
+        one that is on is gone, the preset's own comes. Raises `UsageError`."""
+        with self._held(), self._lock:
+            before = self.preset
+            after = arranged(before, places, self.box.playing)
+            names = {place.was: place.name for place in places} | {before.name: before.name}
+            on, new = names.get(self.box.look), names.get("")
+            self._adopt(after)
+            if new is not None:
+                self._renew_look(new, {})
+                self.chosen = True
+            elif on is None:
+                self.choose(before.name)
+            elif on != self.box.look:
+                self._renew_look(on, self.box.changed)
+
+    def put_looks_back(self, other: Preset, look: str) -> None:
+        """Give the preset the looks of `other`; `look` comes if the one that is on is gone."""
+        with self._held(), self._lock:
+            self._adopt(with_looks_of(self.preset, other))
+            if self.box.look not in (self.preset.name, *self.preset.looks):
+                self._renew_look(look, {})
+
+    def _renew_look(self, name: str, changed: Mapping[str, Any]) -> None:
+        """The look that is on has another name, and what was changed of it by hand stays."""
+        try:
+            self.box.renew(self.preset.look(name))
+            if changed:
+                self.box.change(changed)
+        except EngineError as error:
+            raise UsageError(str(error)) from error
 
     def now(self) -> dict[str, Any]:
         """Every value that can be changed, by key, as it is set now."""

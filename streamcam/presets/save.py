@@ -15,6 +15,7 @@ from streamcam.looks.look import Look
 from streamcam.presets.find import SUFFIX, shipped_presets, user_presets
 from streamcam.presets.load import read_preset
 from streamcam.presets.model import Preset
+from streamcam.presets.order import order_looks, rename_looks
 
 _OF_A_LOOK = (
     "prompt",
@@ -75,7 +76,7 @@ def _in_its_place(running: Preset, look: Look) -> Table:
     if look.name not in running.looks:
         return table | _base_keys(running, look)
     stated = table["looks"][look.name]
-    table["looks"][look.name] = {**stated, **_apart(look, running.look(look.name))}
+    table["looks"][look.name] = {**stated, **apart(look, running.look(look.name))}
     return table
 
 
@@ -83,7 +84,7 @@ def _as_base(running: Preset, look: Look, name: str) -> Table:
     table = _table_of(running) | _base_keys(running, look)
     base = Preset.model_validate(table).look()
     others = [one for one in (running.name, *running.looks) if one not in (look.name, name)]
-    table["looks"] = {one: _apart(running.look(one), base) for one in others}
+    table["looks"] = {one: apart(running.look(one), base) for one in others}
     if running.schedule:
         names = {look.name: name} | {one: one for one in others}
         table["schedule"] = [
@@ -99,7 +100,7 @@ def _base_keys(running: Preset, look: Look) -> Table:
     return {key: getattr(look, key) for key in _OF_A_LOOK} | {"t_index": kept and list(kept)}
 
 
-def _apart(look: Look, other: Look) -> Table:
+def apart(look: Look, other: Look) -> Table:
     """What `look` says that `other` does not."""
     return {
         key: getattr(look, key) for key in _OF_A_LOOK if getattr(look, key) != getattr(other, key)
@@ -139,12 +140,15 @@ def _text(preset: Preset, templates: list[Path | None]) -> str:
     default = _table_of(Preset(prompt=""))
     del default["prompt"]
     try:
+        rename_looks(document, preset.looks)
+        fresh = preset.looks.keys() - document.get("looks", {}).keys()
         _put(document, _table_of(preset), default)
+        order_looks(document, preset.looks, fresh)
         text = tomlkit.dumps(document)
         again = Preset.from_table(tomlkit.parse(text).unwrap(), preset.path or Path())
     except (TOMLKitError, UsageError) as error:
         raise UsageError(f"{preset.name} cannot be written as TOML: {error}") from error
-    if again.model_dump() != preset.model_dump():
+    if again.model_dump() != preset.model_dump() or [*again.looks] != [*preset.looks]:
         raise UsageError(f"{preset.name} cannot be written as TOML: it reads differently.")
     return text
 

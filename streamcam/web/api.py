@@ -10,15 +10,30 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from streamcam.control import keys
 from streamcam.control.controls import Controls
 from streamcam.control.desk import Desk
 from streamcam.control.doors import Doors
 from streamcam.control.midi.bindings import Bindings
 from streamcam.control.values import values
 from streamcam.errors import UsageError
+from streamcam.presets.arrangement import Place
 from streamcam.sink.web import WebSink
 from streamcam.web.live import FRESH
-from streamcam.web.messages import Changes, Choice, Instance, Problem, Saved, State, Values
+from streamcam.web.messages import (
+    Changes,
+    Choice,
+    Devices,
+    Instance,
+    Looks,
+    OpenedSource,
+    PreviewNumbers,
+    Problem,
+    Saved,
+    State,
+    Undone,
+    Values,
+)
 
 _TOKEN = {"Token": {"type": "apiKey", "in": "header", "name": "X-Streamcam-Token"}}
 _REFUSED: dict[int | str, dict[str, Any]] = {403: {"model": Problem}}
@@ -51,6 +66,14 @@ def _add_readings(app: FastAPI, controls: Controls, sink: WebSink | None) -> Non
     def state() -> JSONResponse:
         return JSONResponse(_state(controls, sink), headers=FRESH)
 
+    @_reading(app, "/api/previews", PreviewNumbers)
+    def previews() -> JSONResponse:
+        return JSONResponse({"previews": controls.previews.numbers()}, headers=FRESH)
+
+    @_reading(app, "/api/devices", Devices)
+    def devices() -> JSONResponse:
+        return JSONResponse(controls.devices() | {"source": controls.source}, headers=FRESH)
+
     @_reading(app, "/api/instance", Instance)
     def instance() -> JSONResponse:
         found = {"pid": os.getpid(), "preset": controls.preset_name}
@@ -63,10 +86,19 @@ def _add_switches(app: FastAPI, desk: Desk, sink: WebSink | None) -> None:
         desk.select_look(choice.name)
         return JSONResponse(_state(desk.program, sink))
 
+    @_change(app, "POST", "/api/looks", State)
+    def arrange_looks(wanted: Looks) -> JSONResponse:
+        desk.arrange_looks([Place(one.name, one.was or "") for one in wanted.looks])
+        return JSONResponse(_state(desk.program, sink))
+
     @_change(app, "POST", "/api/preset", State)
     def select_preset(choice: Choice) -> JSONResponse:
         desk.select_preset(choice.name)
         return JSONResponse(_state(desk.program, sink))
+
+    @_change(app, "POST", "/api/source", OpenedSource)
+    def select_source(choice: Choice) -> JSONResponse:
+        return JSONResponse({"label": desk.program.select_source(choice.name)})
 
     @_change(app, "POST", "/api/curtain", State)
     def draw_curtain(choice: Choice) -> JSONResponse:
@@ -91,6 +123,14 @@ def _add_values(app: FastAPI, desk: Desk) -> None:
     @_change(app, "POST", "/api/plate", Saved)
     def take_plate() -> JSONResponse:
         return JSONResponse({"path": desk.program.take_plate()})
+
+    @_change(app, "POST", "/api/undo", Undone)
+    def undo() -> JSONResponse:
+        return JSONResponse({"undone": desk.history.undo()})
+
+    @_change(app, "POST", "/api/redo", Undone)
+    def redo() -> JSONResponse:
+        return JSONResponse({"undone": desk.history.redo()})
 
     @_change(app, "POST", "/api/save", Saved)
     def save(choice: Choice) -> JSONResponse:
@@ -164,6 +204,7 @@ def _state(controls: Controls, sink: WebSink | None) -> dict[str, object]:
         "size": [form.width, form.height],
         "fps": form.fps,
         "scenes": controls.scenes,
+        "keys": keys.on_the_page(),
     }
 
 

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
-from importlib.resources import files
 from threading import Event
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from engines.errors import EngineError
 from streamcam.control.doors import Doors
-from streamcam.errors import StreamcamError
+from streamcam.errors import StreamcamError, quoted
 from streamcam.frames import RingClosed
 from streamcam.sink.web import WebSink
 from streamcam.web.api import add_api
 from streamcam.web.feed import add_feed
 from streamcam.web.guard import Guard
 from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
+from streamcam.web.page import add_page
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
 _READ = ["GET", "HEAD"]
 _SNAPSHOT_TIMEOUT_SECONDS = 2.0
 
 
-def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) -> FastAPI:
+def create_app(
+    doors: Doors, sink: WebSink | None, token: str, *, page: bool, phone: str = ""
+) -> FastAPI:
     """The whole site, or with `page` False the API alone. `sink` is None if the picture is not
-    shown here; switches need `token`.
+    shown here; switches need `token`. `phone`: what another device opens, if one may.
 
     HEAD is answered like GET, by routes that do not begin what they would have to go on with.
     Setting the event `app.state.stopping` ends the live pictures within a quarter of a second.
@@ -46,24 +47,10 @@ def create_app(doors: Doors, sink: WebSink | None, token: str, *, page: bool) ->
     add_api(app, doors, sink)
     add_feed(app, doors.desk, token)
     if page:
-        _add_page(app, token)
+        add_page(app, token, phone)
         _add_picture(app, sink)
+        _add_previews(app, doors)
     return app
-
-
-def _add_page(app: FastAPI, token: str) -> None:
-    page = files("streamcam.web").joinpath("page.html").read_text(encoding="utf-8")
-
-    @app.api_route("/", methods=_READ, include_in_schema=False)
-    async def show_page() -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-            "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'"
-        )
-        html = page.replace("{{nonce}}", nonce).replace("{{token}}", token)
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy, **FRESH})
 
 
 def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
@@ -91,6 +78,15 @@ def _add_picture(app: FastAPI, sink: WebSink | None) -> None:
                 jpeg = None
         if jpeg is None:
             return _error(503, "there is no picture at the moment")
+        return Response(jpeg, media_type="image/jpeg", headers=FRESH)
+
+
+def _add_previews(app: FastAPI, doors: Doors) -> None:
+    @app.api_route("/preview.jpg", methods=_READ, include_in_schema=False)
+    def preview(look: str = "") -> Response:
+        jpeg = doors.desk.program.previews.jpeg(look)
+        if jpeg is None:
+            return _error(404, f"there is no preview of the look {quoted(look)}")
         return Response(jpeg, media_type="image/jpeg", headers=FRESH)
 
 
@@ -123,6 +119,8 @@ async def _bad_body(request: Request, error: Exception) -> Response:
     wanted = '{"name": "…"} with a name of 1 to 200 characters'
     if request.method == "PATCH":
         wanted = 'values by key: {"strength": 0.7}'
+    elif request.url.path == "/api/looks":
+        wanted = '{"looks": [{"name": "ink", "was": "noir"}]}'
     return _error(400, f"the body must be {wanted}")
 
 

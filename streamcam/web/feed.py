@@ -1,8 +1,9 @@
 """The feed: a WebSocket that tells one viewer of every change and of the figures, and takes values.
 
-From here to the viewer, as JSON: {"preset", "look", "curtain", "values"}, of which only what has
-changed is there, all of it the first time; {"stats"}, twice a second; {"refused"}, why a change was
-not made. From the viewer, who has to know the token then: {"values": {"strength": 0.7}}.
+From here to the viewer, as JSON: {"preset", "look", "looks", "curtain", "undo", "redo",
+"values"}, of which only what has changed is there, all of it the first time; {"stats"}, twice a
+second; {"refused"}, why a change was not made. From the viewer, who has to know the token then:
+{"values": {"strength": 0.7}}.
 """
 
 from __future__ import annotations
@@ -89,10 +90,14 @@ class _Feed:
 
     def _news(self) -> dict[str, Any]:
         program = self._program
+        back, forth = self._desk.history.labels
         now = {
             "preset": program.preset_name,
             "look": program.stats.snapshot().look,
+            "looks": program.look_names(),
             "curtain": program.curtain,
+            "undo": back,
+            "redo": forth,
         }
         values = program.values()
         news: dict[str, Any] = {

@@ -1,16 +1,22 @@
-"""Guard: lets only our own page and this machine's own programs use the local server.
+"""Guard: lets only our own page and this machine's own programs use the server, and another device
+that knows the token.
 
 Any web page that the user has open can send requests to 127.0.0.1. It cannot forge `Host`,
 `Origin` and `Sec-Fetch-Site`, and it cannot read our page, so it does not know the token.
+
+What comes in on another address than 127.0.0.1 (`--listen`) needs the token for everything. A
+device brings it along once, as /?token=…, and keeps it as a cookie.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from ipaddress import ip_address
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamcam.errors import quoted
@@ -48,6 +54,9 @@ class Guard:
         if scope["type"] != "http":
             return
         refusal = self._refusal(scope)
+        if refusal is None and self._enters(scope):
+            await self._welcome(scope)(scope, receive, send)
+            return
 
         async def isolated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -68,16 +77,37 @@ class Guard:
 
     def _refusal_of_foreign(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
-        port = scope["server"][1]
+        address, port = scope["server"]
         host = headers.get("host", "")
         asked = _authority(host)
-        if asked not in [(name, port) for name in _NAMES]:
-            return 403, f"the host {quoted(host)} is not this server; open http://127.0.0.1:{port}/"
+        names = _NAMES if _is_here(address) else (address,)
+        if asked not in [(name, port) for name in names]:
+            return (
+                403,
+                f"the host {quoted(host)} is not this server; open http://{names[0]}:{port}/",
+            )
         origin = headers.get("origin", f"http://{host}")
         scheme, _, asking = origin.partition("://")
         if scheme.lower() != "http" or _authority(asking) != asked or _embedded(headers):
             return 403, "requests from other web pages are refused"
+        if not _is_here(address) and not self._knows_token(scope):
+            return 403, "this device is not known: scan the code that the page on the machine shows"
         return None
+
+    def _knows_token(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        cookie = cookie_parser(headers.get("cookie", "")).get(_cookie(scope), "")
+        given = (headers.get("x-streamcam-token", ""), cookie, _token_in_address(scope))
+        return any(is_token(one, self._token) for one in given)
+
+    def _enters(self, scope: Scope) -> bool:
+        """Another device brings its token: its browser is to keep it, and to forget the address."""
+        return not _is_here(scope["server"][0]) and bool(_token_in_address(scope))
+
+    def _welcome(self, scope: Scope) -> Response:
+        answer = RedirectResponse("/", 303, _ISOLATION | {"Cache-Control": "no-store"})
+        answer.set_cookie(_cookie(scope), self._token, httponly=True, samesite="lax")
+        return answer
 
     def _refusal_of_change(self, headers: Headers) -> tuple[int, str] | None:
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
@@ -93,6 +123,22 @@ class Guard:
 def is_token(given: str, token: str) -> bool:
     """Whether `given` is `token`; how much of it is right cannot be told by the time it takes."""
     return secrets.compare_digest(given.encode(errors="replace"), token.encode())
+
+
+def _is_here(address: str) -> bool:
+    """Whether it is of this machine alone."""
+    return ip_address(address).is_loopback
+
+
+def _cookie(scope: Scope) -> str:
+    """Cookies know no ports, and several programs may run."""
+    return f"streamcam-{scope['server'][1]}"
+
+
+def _token_in_address(scope: Scope) -> str:
+    """Of the page's alone."""
+    asked = QueryParams(scope.get("query_string", b"")) if scope["path"] == "/" else {}
+    return str(asked.get("token", ""))
 
 
 def _authority(text: str) -> tuple[str, int] | None:

@@ -7,12 +7,26 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from streamcam.control.values import Takes, values
+from streamcam.presets.arrangement import MOST_LOOKS
 
 
 class Choice(BaseModel):
     """The body of a switch: {"name": "noir"}."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class LookPlace(BaseModel):
+    """A look, in its place. `was`: its name so far; left out for a new one, which is what plays."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    was: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+
+
+class Looks(BaseModel):
+    """The looks of the running preset, in their order, but for its own."""
+
+    looks: Annotated[list[LookPlace], Field(max_length=MOST_LOOKS)]
 
 
 class Problem(BaseModel):
@@ -36,6 +50,35 @@ class State(BaseModel):
     size: list[int]
     fps: float
     scenes: dict[str, str]
+    keys: dict[str, str]
+
+
+class Device(BaseModel):
+    """What is given to --source or --output, what that is, and where."""
+
+    choice: str
+    what: str
+    where: str
+
+
+class Devices(BaseModel):
+    """What can be a source and an output now, and the source that is open."""
+
+    source: str
+    sources: list[Device]
+    outputs: list[Device]
+
+
+class OpenedSource(BaseModel):
+    """What a source turned out to be."""
+
+    label: str
+
+
+class PreviewNumbers(BaseModel):
+    """By look, the number of its preview: another one for another picture."""
+
+    previews: dict[str, int]
 
 
 class Instance(BaseModel):
@@ -51,6 +94,12 @@ class Saved(BaseModel):
     path: str
 
 
+class Undone(BaseModel):
+    """Which change was taken back, or done again."""
+
+    undone: str
+
+
 class Setting(BaseModel):
     """What a value is, and what it may be."""
 
@@ -63,6 +112,9 @@ class Setting(BaseModel):
     least: float | None = None
     most: float | None = None
     above: bool | None = None
+    usual: float | None = None
+    step: float | None = None
+    refusal: str | None = None
     choices: list[str] | None = None
 
 

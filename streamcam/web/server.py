@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import secrets
 import select
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +17,7 @@ from streamcam.errors import UsageError, reason
 from streamcam.notices import Notice
 from streamcam.sink.web import WebSink
 from streamcam.stage import Stage
+from streamcam.web.listening import BACKLOG, take_port
 from streamcam.web.runtime import Running, runtime_folder
 
 if TYPE_CHECKING:
@@ -28,11 +27,7 @@ DEFAULT_PORT = 8737
 _TRIES = 20  # ports to look at, if none was asked for
 _POLL_SECONDS = 0.2  # seconds between looks at whether to stop, before the first connection
 _CUT_OFF_SECONDS = 0.4  # seconds that open connections have to end by themselves
-_BACKLOG = 64
 _LARGEST_MESSAGE = 16_384  # bytes that a viewer may send at once
-# Bytes that the system keeps for a viewer that reads slowly: about two pictures, so that the ones
-# after are new. The default holds seconds of video.
-_SEND_BUFFER = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +38,8 @@ class Site:
     port      its port; another one if that is taken, unless `explicit`: the user asked for it
     preset    that the program starts with
     outputs   of the program, as they were asked for
+    address   of this machine, where another device may use the page, which asks for the token then;
+              "": none
     """
 
     page: bool = True
@@ -50,6 +47,7 @@ class Site:
     explicit: bool = False
     preset: str = ""
     outputs: tuple[str, ...] = ()
+    address: str = ""
 
 
 class WebServer:
@@ -71,7 +69,7 @@ class WebServer:
         self._site = site
         self._token = secrets.token_urlsafe(24)
         self._forget: Callable[[], None] = lambda: None  # removes the runtime file
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
         self._stop = Event()
         self._stopping: Event | None = None  # the app's
         self._server: uvicorn.Server | None = None
@@ -82,34 +80,40 @@ class WebServer:
         """Where the page is."""
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def phone(self) -> str:
+        """What another device opens, with the token in it; "" for none."""
+        address = self._site.address
+        return f"http://{address}:{self.port}/?token={self._token}" if address else ""
+
     def listen(self) -> None:
         """Take the port; clients that connect wait for `start`. Raises `UsageError` if it is
         taken."""
         asked_for = self.port
         tries = 1 if self._site.explicit or not asked_for else _TRIES
         try:
-            self._socket = _listen(asked_for, tries)
+            self._sockets = take_port(asked_for, tries, self._site.address)
         except OSError as error:
             self._do_without(reason(error))
             return
-        self.port = self._socket.getsockname()[1]
+        self.port = self._sockets[0].getsockname()[1]
         if asked_for not in (0, self.port):
             self.notice = f"port {asked_for} is taken; the page is at {self.url}"
 
     def _do_without(self, why: str) -> None:
         """This machine gives the program no port. Raises `UsageError` if the run needs one."""
-        if self._site.explicit or "web" in self._site.outputs:
+        if self._site.explicit or self._site.address or "web" in self._site.outputs:
             raise UsageError(f"the page cannot be served on 127.0.0.1: {why}; use --no-web")
         self.notice = f"none, and streamcam switch and curtain will not find this program: {why}"
 
     def start(self) -> None:
         """Serve, and let `streamcam switch` know. Raises what `listen` raises."""
-        if self._socket is None and not self.notice:
+        if not self._sockets and not self.notice:
             self.listen()
-        if self._socket is None:
+        if not self._sockets:
             return
         self._announce()
-        self._stage = Stage("web", partial(self._run, self._socket), ends=())
+        self._stage = Stage("web", partial(self._run, self._sockets), ends=())
         self._stage.start()
 
     def _announce(self) -> None:
@@ -133,33 +137,36 @@ class WebServer:
             self._server.should_exit = True
         if self._stage is not None:
             self._stage.join(1.0)
-        if self._socket is not None:
-            self._socket.close()
+        for one in self._sockets:
+            one.close()
         self._forget()
 
-    def _run(self, listener: socket.socket) -> None:
+    def _run(self, listeners: list[socket.socket]) -> None:
         try:
-            while not select.select([listener], [], [], _POLL_SECONDS)[0]:
+            while not select.select(listeners, [], [], _POLL_SECONDS)[0]:
                 if self._stop.is_set():
                     return
-            self._serve(listener)
+            self._serve(listeners)
         # A fault of the server, its sys.exit included, must not end the run: a notice names it.
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            listener.close()  # clients are refused at once instead of waiting
+            for one in listeners:
+                one.close()  # clients are refused at once instead of waiting
             if not self._stop.is_set():
                 what = "the page has" if self._site.page else "streamcam switch and curtain have"
                 self._doors.desk.program.stats.notices.put(
                     Notice("page", f"{what} broken down: {reason(error)}")
                 )
 
-    def _serve(self, listener: socket.socket) -> None:
+    def _serve(self, listeners: list[socket.socket]) -> None:
         import uvicorn
 
         from streamcam.web.app import create_app
 
         # What is cut off at the end is no error to show; a bug of ours is.
         logging.getLogger("uvicorn.error").addFilter(lambda record: not self._stop.is_set())
-        app = create_app(self._doors, self.sink, self._token, page=self._site.page)
+        app = create_app(
+            self._doors, self.sink, self._token, page=self._site.page, phone=self.phone
+        )
         self._stopping = app.state.stopping
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -175,41 +182,9 @@ class WebServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                backlog=_BACKLOG,
+                backlog=BACKLOG,
                 timeout_graceful_shutdown=_CUT_OFF_SECONDS,  # type: ignore[arg-type]  # fractions work
             )
         )
         if not self._stop.is_set():
-            self._server.run(sockets=[listener])
-
-
-def _listen(port: int, tries: int) -> socket.socket:
-    if not 0 <= port <= 65_535:
-        raise UsageError(f"there is no port {port}; use --port with a number from 1024 to 65535")
-    for candidate in range(port, min(port + tries, 65_536)):
-        try:
-            return _bind(candidate)
-        except OSError as error:
-            if error.errno == errno.EACCES and sys.platform != "win32":
-                raise UsageError(
-                    f"port {port} is reserved for the system; use --port with 1024 or more"
-                ) from error
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-    raise UsageError(f"port {port} is taken; use --port N or --no-web")
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    try:
-        if sys.platform == "win32":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:  # a port is free again at once when its program has ended
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+            self._server.run(sockets=listeners)

@@ -89,7 +89,7 @@ def terminal(folder: Path) -> Iterator[Terminal]:
 
 def test_number_keys_switch_looks_and_q_quits(terminal: Terminal, folder: Path) -> None:
     terminal.until("live: first picture")
-    terminal.until(" 0 mine  1 night  2 paper  f freeze  c card  o off  q quit")
+    terminal.until(" 0 mine  1 night  2 paper  f freeze  c card  o off  u undo  q quit")
     assert termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON) == 0
     terminal.type("1")
     terminal.until("● mine · night")

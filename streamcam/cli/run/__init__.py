@@ -14,6 +14,7 @@ from streamcam.cli.flags import (
     Duration,
     EngineSize,
     Fps,
+    Listen,
     Midi,
     Model,
     NoWeb,
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     backend: Backend = None,
     device: Device = None,
     port: Port = None,
+    listen: Listen = None,
     no_web: NoWeb = False,
     osc: Osc = None,
     midi: Midi = None,
@@ -70,10 +72,8 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
 
     Start with:  streamcam --preset anime
     """
-    if context.invoked_subcommand is not None:
-        _refuse_flags(context, context.invoked_subcommand)
+    if not _is_meant(context):
         return
-    _begin(context)
     from streamcam.cli.run.session import run_request
     from streamcam.cli.run.session.choices import Request
 
@@ -88,6 +88,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
             backend=backend,
             device=device,
             port=port,
+            listen=listen,
             web=not no_web,
             audio=audio,
             duration=duration,
@@ -98,10 +99,18 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     )
 
 
-def _begin(context: typer.Context) -> None:
-    """Refuse what is empty, and read the engine that the last start like this one ended up with
-    before the rest is loaded."""
+def _is_meant(context: typer.Context) -> bool:
+    """False: a subcommand runs. Raises `UsageError` for flags that mean nothing."""
+    if context.invoked_subcommand is not None:
+        _refuse_flags(context, context.invoked_subcommand)
+        return False
     _refuse_empty(context)
+    _read_ahead(context)
+    return True
+
+
+def _read_ahead(context: typer.Context) -> None:
+    """Read the engine that the last start like this one ended up with before the rest is loaded."""
     flags = context.params
     if flags["realtime"] == "on":
         from streamcam.provision.earlier.ahead import begin

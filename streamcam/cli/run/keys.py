@@ -6,8 +6,6 @@ import re
 import sys
 from typing import Self
 
-CURTAIN_KEYS = {"f": "freeze", "c": "card", "o": "off"}  # the same key again shows the picture
-
 # Arrow and function keys arrive as sequences whose letters and digits are no key presses.
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?|[\x00\xe0].", re.DOTALL)
 

@@ -8,8 +8,8 @@ from textwrap import wrap
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, Self
 
-from streamcam.cli.run.keys import CURTAIN_KEYS
 from streamcam.cli.terminal import Terminal, one_line
+from streamcam.control.keys import CURTAIN_KEYS, UNDO_KEY
 from streamcam.errors import quoted
 from streamcam.stats import Snapshot
 
@@ -189,7 +189,7 @@ def _key_parts(now: Snapshot, preset: Preset) -> list[Text]:
         parts.append(
             Text.assemble((f" {number} ", number_style), (f"{one_line(name)} ", name_style))
         )
-    for key, name in {**CURTAIN_KEYS, "q": "quit"}.items():
+    for key, name in {**CURTAIN_KEYS, UNDO_KEY: "undo", "q": "quit"}.items():
         styles = ("bold reverse",) * 2 if name == now.curtain else ("bold", "dim")
         parts.append(Text.assemble((f" {key} ", styles[0]), (f"{name} ", styles[1])))
     return parts

@@ -53,8 +53,9 @@ class Watcher:
         self._stage = None
 
     def _changed(self, preset: Preset) -> None:
-        if preset == self._running():  # the program wrote the file, and plays on
-            return
+        running = self._running()
+        if (preset, [*preset.looks]) == (running, [*running.looks]):
+            return  # the program wrote the file, and plays on
         try:
             self._apply(preset)
         except (StreamcamError, EngineError) as error:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Event, Lock
 from time import perf_counter
+from typing import TypeVar
 
 from engines.api import Engine, Watch
 from engines.errors import EngineFailed
 from streamcam.errors import told
 from streamcam.flow.infer.changes import Changes, OpenGate
+from streamcam.flow.infer.previews import Previews
 from streamcam.flow.infer.restyler import Restyler
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame, Queue, RingClosed
@@ -19,6 +21,7 @@ from streamcam.gate import Gate
 from streamcam.stage import Abandoned, call_all
 from streamcam.stats import Stats
 
+_T = TypeVar("_T")
 _AGE = 0.1  # weight of a new frame in the usual time
 
 
@@ -32,7 +35,8 @@ class InferWorker:
     or passed on as they are with `passthrough`, until `swap` brings another engine. An engine
     that does not return can be left with its thread: `abandon`, then `work` on another thread.
 
-    source  (width, height) of the newest frame; None before the first
+    source    (width, height) of the newest frame; None before the first
+    previews  of other looks, which are made live between two frames
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class InferWorker:
         engine's failure is raised; called on the thread of `work`."""
         self.passthrough = False
         self.source: Size | None = None  # replaced as a whole
+        self.previews = Previews()
         self._inbox, self._outbox = queues
         self._stats = stats
         self._broke = broke
@@ -130,6 +135,8 @@ class InferWorker:
             picture = self._picture_of(frame, shift)
             if picture is not None:
                 self._outbox.put(picture)
+            if self._broke is not None and not self._broken:
+                self._guarded(lambda: self._restyler.preview(self.previews), shift)
 
     def close(self) -> None:
         """Close the engine, and one that waits to be swapped in. May be called twice. Raises
@@ -145,10 +152,19 @@ class InferWorker:
     def _picture_of(self, frame: Frame, shift: object) -> Frame | None:
         if self._broken:
             return frame if self.passthrough and not self._left else None
+        restyler, began = self._restyler, perf_counter()
+        picture = self._guarded(lambda: restyler.restyle(frame), shift)
+        if not self._broken:
+            took = perf_counter() - began
+            self._usual = took if self._usual is None else self._usual + _AGE * (took - self._usual)
+        return picture
+
+    def _guarded(self, work: Callable[[], _T], shift: object) -> _T | None:
+        """What `work` gives, which lets the engine run; None once that has failed."""
         restyler = self._restyler
-        began = self._busy_since = perf_counter()
+        self._busy_since = perf_counter()
         try:
-            picture = restyler.restyle(frame)
+            found = work()
         except Exception as error:
             self._returned(restyler, shift)
             if self._broke is None:
@@ -161,9 +177,7 @@ class InferWorker:
             self._returned(restyler, shift)
             return None
         self._returned(restyler, shift)
-        took = perf_counter() - began
-        self._usual = took if self._usual is None else self._usual + _AGE * (took - self._usual)
-        return picture
+        return found
 
     def _returned(self, restyler: Restyler, shift: object) -> None:
         """The engine has returned. Raises `Abandoned` if the watchdog has left it meanwhile."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from engines.api import IN_FLIGHT, Area, Params
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.engine_input import EngineInput
+from streamcam.flow.infer.previews import Previews
 from streamcam.flow.infer.styling import Styling
 from streamcam.frames import Frame, FramePool, MadeOf, Pixels
 from streamcam.frames.geometry import Placement, Size, View
@@ -78,6 +79,9 @@ class Restyler:
         self._input: Pixels | None = None
         self._picture: tuple[Pixels, Shown] | None = None
         self._shown: Params | None = None
+        self._scene = 0  # another number for another input
+        self._began = self._captured_at = self._interval = 0.0  # of the last frame
+        self._spared = False
 
     def use_view(self, view: View) -> None:
         """Place frames for another one from the next on. What is in flight stays as it is."""
@@ -90,6 +94,9 @@ class Restyler:
         blank picture in a row.
         """
         stamp = Stamp(frame.seq, frame.captured_at, frame.media_time, frame.duration, frame.sound)
+        self._began = perf_counter()
+        self._interval = frame.captured_at - self._captured_at
+        self._captured_at = frame.captured_at
         params = self._params.read(self._time_of(frame))
         self.crossing = params is not self._shown
         if self.crossing:
@@ -101,15 +108,39 @@ class Restyler:
                 self.gate.wake()
             self._source = size
         passes = self.gate.passes(frame.pixels)
+        self._spared = not passes
         if self._picture is not None and not passes:
             self._stats.count("skipped")
             self._flight = deque((stamp, shown) for _, shown in self._flight)
             return _stamped(*self._picture, stamp, repeat=True)
         self._input, placement = self._fit(frame.pixels)
+        self._scene += 1
         made_of = MadeOf(self._input, params, frame.pixels)
         self._flight.append((stamp, Shown(placement, made_of)))
         changed = None if self.gate.changed is None else self._fit.area(self.gate.changed)
         return self._run(self._input, params, changed)
+
+    def preview(self, previews: Previews) -> None:
+        """Make one that is due, of the last input: the engine runs once, and what is shown stays.
+
+        Not while looks cross over, and not with frames in flight, which a picture of another look
+        would get among. Call it once the last frame's picture has gone out. Raises what the engine
+        raises.
+        """
+        if self.engine.delay or self._started or self.crossing or self._picture is None:
+            return
+        began = perf_counter()
+        due = previews.next(self._params, self._scene, began)
+        if due is None or self._input is None:
+            return
+        name, params = due
+        self.engine.start(self._input, params, self._pool.take())
+        picture = self.engine.finish()
+        placed = self._picture[1].placement.placed
+        previews.put(name, placed.of(picture), params, self._scene)
+        now = perf_counter()
+        idle = self._spared or 2 * (began - self._began) < self._interval  # one fits in between
+        previews.rest(now - began, now, idle=idle)
 
     def continue_with(self, following: Styling) -> bool:
         """Run another engine on the frames in flight, live, if it can take them over."""

@@ -45,6 +45,11 @@ NOBODY = "no streamcam is running"
             "--port 9000 --no-web",
             "--port 9000 is for the web page, and with --no-web there is none",
         ),
+        (
+            "--listen 192.168.1.5 --no-web",
+            "--listen 192.168.1.5 is for the web page, and with --no-web there is none",
+        ),
+        ("--listen 0.0.0.0", "--listen 0.0.0.0 is not allowed: must be an address of this machine"),
         ("--source demo --output web --no-web", "--output web and --no-web contradict each other"),
         (
             "--source demo --no-web",

@@ -18,6 +18,7 @@ FROZEN = {
         "--backend",
         "--device",
         "--port",
+        "--listen",
         "--no-web",
         "--osc",
         "--midi",

@@ -22,6 +22,7 @@ NOW = Snapshot(
     fps_in=30.02,
     fps_engine=27.13,
     fps_out=29.99,
+    fps_spared=0.0,
     motion_latency_ms_p50=41.2,
     motion_latency_ms_p95=58.9,
     style_latency_ms_p50=101.0,
@@ -66,7 +67,8 @@ def test_on_a_wide_terminal() -> None:
         "in 30.0 → engine 27.1 → out 30.0 fps │ motion  41 ms, style 101 ms, guided │ partial  80%"
         " │ skipped  12%",
         "dropped 3 │ repeats 14",
-        " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  f freeze  c card  o off  q quit ",
+        " 0 anime  1 sunset  2 moonlight  3 manga  4 midnight  f freeze  c card  o off  u undo"
+        "  q quit ",
     ]
 
 

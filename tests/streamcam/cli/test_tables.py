@@ -60,9 +60,9 @@ def test_devices_of_a_streamer(monkeypatch, capsys) -> None:
     monkeypatch.setattr("streamcam.capture.camera.list_cameras", lambda: cameras)
     monkeypatch.setattr("streamcam.capture.screen.visible_screens", lambda: screens)
     virtual = [VirtualDevice("/dev/video9", "out")]
-    for where in ("sink.virtualcam.devices", "pipeline.auto"):
+    for where in ("sink.virtualcam.devices", "pipeline.auto", "pipeline.sources"):
         monkeypatch.setattr(f"streamcam.{where}.list_devices", lambda: virtual)
-    monkeypatch.setattr("streamcam.sink.pipewire.presence.pipewire_obstacle", lambda: None)
+    monkeypatch.setattr("streamcam.pipeline.sources.pipewire_obstacle", lambda: None)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["camera:0\tHD Webcam\t/dev/video0", "screen:1\t1920x1080\tat 0,0"]

@@ -108,3 +108,14 @@ def test_what_the_program_saved_itself_is_no_news(path) -> None:
         sleep(0.2)
     watcher.close()
     assert told.lines == []
+
+
+def test_looks_in_another_order_are_news(path) -> None:
+    path.write_text('prompt = "a"\n[looks]\none = "1"\ntwo = "2"')
+    told, running = Told(), load_preset(path)
+    watcher = Watcher(lambda: running, told.apply, told.lines.append)
+    watcher._changed(load_preset(path))
+    assert told.lines == []
+    path.write_text('prompt = "a"\n[looks]\ntwo = "2"\none = "1"')
+    watcher._changed(load_preset(path))
+    assert told.lines == ["a", "preset: mine was saved"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from threading import Event, Thread
+from time import sleep
 
 import av
 import pytest
@@ -9,7 +10,7 @@ from capture_fakes import ImpatientEvent, ScriptedSource, lost
 
 from streamcam.capture import Opened
 from streamcam.errors import SourceRefused, UsageError
-from streamcam.flow.capture import CaptureWorker
+from streamcam.flow.capture import CaptureWorker, Following
 from streamcam.frames import Channel, Ring, RingClosed
 from streamcam.stage import Stage
 from streamcam.stats import Stats
@@ -173,10 +174,10 @@ def test_what_a_source_wants_to_be_known_is_told_until_it_takes_it_back():
 
 
 def test_who_said_no_is_not_asked_again_and_the_run_goes_on():
-    stop, stats = ImpatientEvent(), Stats()
+    stop, stats = ImpatientEvent(patience=9), Stats()
     no = SourceRefused("the screen is not shared")
     work(ScriptedSource([1, lost()]), no, ScriptedSource([2]), stop=stop, stats=stats)
-    assert stop.waits == [0.5, None]  # until the end of the run
+    assert stop.waits == [0.5, *[0.1] * 8]  # until the end of the run
     assert stats.snapshot().notice == "the screen is not shared"
     assert stats.notices.for_viewers() == "Waiting for the camera"
     assert stats.total("in") == 1
@@ -338,3 +339,91 @@ def test_a_source_that_lacks_something_is_told_to_who_waits_and_closed():
     with pytest.raises(AttributeError, match="width"):
         worker.opened.result(0)
     assert source.closed
+
+
+class Idle(ScriptedSource):
+    """Delivers its script, then nothing, without an end."""
+
+    def read(self):
+        if self.script:
+            return super().read()
+        sleep(0.001)
+        return None
+
+
+class Switched:
+    """A worker on a thread of its own, whose source is exchanged."""
+
+    def __init__(self, *openings):
+        self.queue, self.stats, self.stop = Ring(10_000), Stats(), Event()
+        self.worker = CaptureWorker(
+            Openings(*openings), self.queue, self.stats, self.stop, waiting="Waiting for the camera"
+        )
+        self.thread = Thread(target=self.worker.run)
+        self.thread.start()
+
+    def follow(self, open_source):
+        following = Following(open_source, "Waiting for the other")
+        self.worker.follow(following)
+        return following.opened
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join(10)
+
+
+def test_another_source_takes_its_place_once_it_is_open():
+    first, other = Idle([1]), Idle([7, 8])
+    with Switched(first) as run:
+        assert run.queue.get(10).seq == 0
+        opened = run.follow(Openings(other)).result(10)
+        assert opened == Opened(other.label, other.width, other.height, other.fps)
+        frames = [run.queue.get(10) for _ in range(2)]
+        assert [int(frame.pixels[0, 0, 0]) for frame in frames] == [7, 8]
+        assert [frame.seq for frame in frames] == [1, 2], "they go on counting"
+        assert (first.closed, other.closed) == (1, 0)
+    assert other.closed == 1
+
+
+def test_a_source_that_cannot_be_opened_leaves_the_one_that_is():
+    first = Idle([1])
+    with Switched(first) as run:
+        assert run.queue.get(10).seq == 0
+        for error in (UsageError("there is no camera 9"), RuntimeError("of a library")):
+            with pytest.raises(type(error), match=str(error)):
+                run.follow(Openings(error)).result(10)
+        assert first.closed == 0
+        assert run.stats.snapshot().notice == ""
+
+
+def test_another_source_ends_the_wait_for_a_lost_one():
+    other = Idle([7])
+    for refused in (lost("it is gone"), SourceRefused("nothing is shared")):
+        with Switched(ScriptedSource([1, lost("it is gone")]), *[refused] * 3) as run:
+            assert run.queue.get(10).seq == 0
+            run.follow(Openings(other)).result(10)
+            assert run.queue.get(10).seq == 1
+            assert run.stats.snapshot().notice == ""
+        other = Idle([7])
+
+
+def test_of_two_wishes_the_newer_counts():
+    first, third = Idle([1]), Idle([9])
+    slow, went_on = Event(), Event()
+
+    def wait():
+        went_on.set()
+        slow.wait(10)
+        raise UsageError("no")
+
+    with Switched(first) as run:
+        one = run.follow(wait)
+        assert went_on.wait(10)
+        two, three = run.follow(Openings()), run.follow(Openings(third))
+        slow.set()
+        assert isinstance(one.exception(10), UsageError)
+        assert two.cancelled()
+        assert three.result(10).label == third.label

@@ -5,9 +5,11 @@ from fake_world import FakeEngine, FakeSource, make_preset
 from waiting import wait_until
 
 from engines.errors import EngineFailed, InvalidPrompt
+from streamcam.control.desk import Desk
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.flow.post.finish import Finish
 from streamcam.presets import Preset, load_preset
+from streamcam.presets.arrangement import Place
 
 LOOKS = {"noir": {"prompt": "film noir", "strength": 0.9}, "oil": "oil"}
 
@@ -260,3 +262,42 @@ def test_another_name_is_a_file_and_nothing_else(world, mine):
     assert pipeline.values()["strength"] == 0.75
     with pytest.raises(UsageError, match="a preset cannot be called"):
         pipeline.save("../evening")
+
+
+def test_looks_are_arranged_while_they_play(running, world):
+    pipeline = running()
+    before = pipeline.preset
+    pipeline.select_look("noir")
+    pipeline.change_values({"guidance": 3.0})
+    pipeline.arrange_looks([Place("oil", "oil"), Place("dark", "noir")])
+    assert pipeline.look_names() == [before.name, "oil", "dark"]
+    assert pipeline.stats.snapshot().look == "dark"
+    shown(world, strength=0.9, guidance_scale=3.0)
+    pipeline.arrange_looks([Place("oil", "oil"), Place("dark", "dark"), Place("third")])
+    assert pipeline.stats.snapshot().look == "third"
+    assert (pipeline.values()["strength"], pipeline.values()["guidance"]) == (0.9, 3.0)
+    pipeline.select_look("dark")
+    assert pipeline.values()["guidance"] == 1.0
+    pipeline.arrange_looks([Place("oil", "oil")])
+    assert pipeline.stats.snapshot().look == before.name
+    pipeline.put_looks_back(before, "noir")
+    assert pipeline.preset.looks == before.looks
+    with pytest.raises(UsageError):
+        pipeline.arrange_looks([Place("oil", "nothing")])
+    assert pipeline.preset.looks == before.looks
+    assert len(world.engines) == 1, "nothing is built"
+
+
+def test_what_was_done_to_looks_is_undone(running, world):
+    pipeline = running()
+    desk = Desk(pipeline)
+    desk.select_look("noir")
+    desk.change_values({"guidance": 3.0})
+    desk.arrange_looks([Place("dark", "noir"), Place("new")])
+    assert (pipeline.stats.snapshot().look, pipeline.look_names()[1:]) == ("new", ["dark", "new"])
+    assert desk.history.undo() == "looks"
+    assert (pipeline.stats.snapshot().look, pipeline.look_names()[1:]) == ("noir", ["noir", "oil"])
+    shown(world, strength=0.9, guidance_scale=3.0)
+    desk.history.redo()
+    assert pipeline.look_names()[1:] == ["dark", "new"]
+    assert pipeline.values()["guidance"] == 3.0

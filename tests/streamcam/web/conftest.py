@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
@@ -16,12 +17,25 @@ from streamcam.control.values import checked_all
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.frames import Frame
 from streamcam.looks.curtains import CURTAINS
+from streamcam.pipeline.sources import Listed
+from streamcam.presets import Preset
+from streamcam.presets.arrangement import arranged
 from streamcam.sink import Format
 from streamcam.sink.web import WebSink
 from streamcam.stats import Stats
 from streamcam.web import instances, server
 from streamcam.web.runtime import saved
 from streamcam.web.server import Site, WebServer
+
+
+class Previews:
+    """One, of the look "ink"."""
+
+    def numbers(self):
+        return {"ink": 7}
+
+    def jpeg(self, name):
+        return b"a JPEG" if name == "ink" else None
 
 
 class Program:
@@ -31,14 +45,29 @@ class Program:
         self.stats = Stats()
         self.preset_name = "anime"
         self.look = "anime"
+        looks = {"ink": "ink drawing", "golden hour": "warm light"}
+        self.preset = Preset.from_table({"prompt": "anime", "looks": looks}, Path("anime.toml"))
         self.stats.ask("look", lambda: self.look)
         self.curtain = "live"
+        self.source = "demo"
+        self.previews = Previews()
         self.settings = {"strength": 0.5, "prompt": "anime", "gate.max_skip": 10}
         self.saved = []
         self.tempo, self.quantise = Tempo(), "off"
         self.outputs = ["virtualcam:/dev/video10", "web"]
         self.form = Format(1280, 720, 30)
         self.scenes = {"Be right back": "card"}
+
+    def devices(self):
+        sources = [Listed("camera:0", "HD Webcam", "/dev/video0"), Listed("demo", "the clip")]
+        found = {"sources": sources, "outputs": [Listed("web", "a page on this machine")]}
+        return {kind: [asdict(one) for one in listed] for kind, listed in found.items()}
+
+    def select_source(self, choice):
+        if choice not in ("camera:0", "demo"):
+            raise UnknownChoice("source", choice, ["camera:0", "demo"])
+        self.source = choice
+        return f"{choice}, 640x360 at 30 fps"
 
     def draw_curtain(self, name):
         if name not in CURTAINS:
@@ -70,7 +99,13 @@ class Program:
         return ["anime", "broken", "noir"]
 
     def look_names(self):
-        return ["anime", "ink", "golden hour"]
+        return [self.preset_name, *self.preset.looks]
+
+    def arrange_looks(self, places):
+        self.preset = arranged(self.preset, places, self.preset.look())
+
+    def put_looks_back(self, before, look):
+        self.preset = before
 
     def select_look(self, name):
         if name not in self.look_names():

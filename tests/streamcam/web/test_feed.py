@@ -42,7 +42,16 @@ def until(one, wanted):
 def test_first_everything_then_what_changes(watch, program):
     one = watch(token=False)
     first = json.loads(one.recv(timeout=30))
-    assert first.keys() == {"preset", "look", "curtain", "values", "stats"}
+    assert first.keys() == {
+        "preset",
+        "look",
+        "looks",
+        "curtain",
+        "undo",
+        "redo",
+        "values",
+        "stats",
+    }
     assert first["values"] == program.settings
     assert first["stats"]["look"] == "anime"
     program.change_values({"strength": 0.7})

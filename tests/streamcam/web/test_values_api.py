@@ -23,7 +23,17 @@ def test_every_value_is_there_with_what_it_may_be(http):
         "least": 0,
         "most": 1,
         "above": True,
+        "usual": 1,
+        "step": 0.01,
     }
+    assert (settings["guidance"]["most"], settings["guidance"]["usual"]) == (20, 4)
+    assert (settings["seed"]["most"], settings["seed"]["usual"]) == (4294967295, 127)
+    assert (settings["gate.rest"]["usual"], settings["gate.rest"]["step"]) == (60, 0.1)
+    assert settings["steps"]["refusal"].startswith("needs another engine:")
+    ranged = [one for one in settings.values() if one["kind"] in ("number", "integer")]
+    for one in ranged:  # what a slider needs
+        assert one["least"] < one["usual"] <= one["most"], one
+        assert 50 <= (one["usual"] - one["least"]) / one["step"] <= 1000 or one["step"] == 1, one
     assert settings["crossfade"]["unit"] == "s"
     assert settings["gate.policy"]["choices"] == ["similarity", "hysteresis", "always"]
     assert settings["steps"]["takes"] == "engine"
@@ -131,3 +141,17 @@ def test_the_registry_knows_every_setting_of_the_schema():
         "steps", "guidance_mode", "model", "family", "autoencoder", "loras", "size", "backend",
         "precision", "batching", "execution", "half_accumulation",
     }  # fmt: skip
+
+
+def test_what_was_changed_is_taken_back_and_done_again(http, program):
+    http.patch("/api/values", {"strength": 0.9})
+    http.patch("/api/values", {"prompt": "noir", "gate.max_skip": 3})
+    assert http.post("/api/undo", {}).json == {"undone": "prompt, gate.max_skip"}
+    assert program.settings == {"strength": 0.9, "prompt": "anime", "gate.max_skip": 10}
+    assert http.post("/api/undo", {}).json == {"undone": "strength"}
+    answer = http.post("/api/undo", {})
+    assert (answer.status, answer.json) == (400, {"error": "there is nothing to undo."})
+    assert http.post("/api/redo", {}).json == {"undone": "strength"}
+    assert program.settings["strength"] == 0.9
+    assert http.post("/api/undo", {}, X_Streamcam_Token="guess").status == 403
+    assert program.settings["strength"] == 0.9

@@ -6,11 +6,13 @@ import asyncio
 import os
 import re
 from dataclasses import fields
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from starlette.responses import Response
 
+import streamcam.web.page
 from engines.errors import InvalidPrompt
 from streamcam.control.doors import Doors
 from streamcam.errors import SinkFailed
@@ -26,18 +28,46 @@ def test_the_page_is_self_contained(http):
     page = answer.body.decode()
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg|127\.0\.0\.1:8737/\?clean)", page) == []
     assert "{{" not in page
     assert http.token in page
-    nonce = re.search(r"script-src 'nonce-([^']+)'", answer.headers["content-security-policy"])[1]
-    assert page.count(f'nonce="{nonce}"') == 2  # its style and its script
-    assert f"nonce-{nonce}" not in http.get("/").headers["content-security-policy"]
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self';" in policy
+    assert f"connect-src 'self' ws://127.0.0.1:{http.port};" in policy
+    assert not re.findall(r"<script(?! type=.module. src=./page/)|<style|\sstyle=|\son\w+=\"", page)
+    texts = [page] + [http.get(f"/page/{name}").body.decode() for name in PARTS]
+    for text in texts:
+        elsewhere = r"https?://(?!www\.w3\.org/2000/svg|127\.0\.0\.1:8737/\?clean)"
+        assert re.findall(elsewhere, text) == []
+
+
+def test_every_part_of_the_page_is_sent_as_what_it_is(http):
+    page = http.get("/").body.decode()
+    asked = set(re.findall(r"/page/([\w.]+)", page))
+    for name in PARTS:
+        answer = http.get(f"/page/{name}")
+        asked |= set(re.findall(r'from "\./([\w.]+)"', answer.body.decode()))
+        kind = "text/css" if name.endswith(".css") else "text/javascript"
+        assert (answer.status, answer.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
+        assert answer.headers["cache-control"] == "no-cache"
+        assert http.token not in answer.body.decode()
+    assert asked == set(PARTS)
+
+
+@pytest.mark.parametrize(
+    "name", ["page.html", "__init__.py", "..", "%2e%2e", "%2e%2e%2fapp.py", ""]
+)
+def test_nothing_else_of_the_program_is_sent(http, name):
+    answer = http.get(f"/page/{name}")
+    assert (answer.status, list(answer.json)) == (404, ["error"])
 
 
 def test_every_control_of_the_page_has_a_name(http):
     page = http.get("/").body.decode()
-    for tag in re.findall(r"<(?:button|a|img|canvas)\b[^>]*>", page):
-        assert re.search(r"aria-label=|alt=", tag), tag
+    for tag, said in re.findall(r"(<(?:button|a|img|canvas)\b[^>]*>)(\w*)", page):
+        assert said or re.search(r"aria-label=|alt=", tag), tag
+    for tag in re.findall(r"<(?:input|textarea|select)\b[^>]*>", page):
+        assert f'<label for="{re.search(r"id=.([^ ]+).", tag)[1].strip(chr(34))}"' in page, tag
+    assert all(f'id="{name}"' in page for name in re.findall(r'aria-\w+by="(\w[\w-]*)', page))
 
 
 def test_stats_are_those_of_the_program(http, program):
@@ -62,6 +92,9 @@ def test_state_tells_what_can_be_chosen(http):
         "size": [1280, 720],
         "fps": 30,
         "scenes": {"Be right back": "card"},
+        "keys": {key: f"look {key}" for key in "0123456789"}
+        | {"f": "curtain freeze", "c": "curtain card", "o": "curtain off"}
+        | {"t": "tap", "u": "undo", "r": "redo"},
     }
 
 
@@ -71,6 +104,55 @@ def test_a_look_and_a_preset_are_switched(http, program):
     assert program.preset_name == "noir"
     assert http.post("/api/curtain", {"name": "card"}).json["curtain"] == "card"
     assert program.curtain == "card"
+
+
+def test_the_source_is_changed_to_one_of_the_list(http, program):
+    found = http.get("/api/devices").json
+    assert (found["source"], [one["choice"] for one in found["sources"]]) == (
+        "demo",
+        ["camera:0", "demo"],
+    )
+    assert found["outputs"] == [{"choice": "web", "what": "a page on this machine", "where": ""}]
+    answer = http.post("/api/source", {"name": "camera:0"})
+    assert answer.json == {"label": "camera:0, 640x360 at 30 fps"}
+    assert http.get("/api/devices").json["source"] == "camera:0"
+    refused = http.post("/api/source", {"name": "/etc/passwd"})
+    assert (refused.status, refused.json["error"][:33]) == (
+        400,
+        "unknown source '/etc/passwd'. Kno",
+    )
+    assert http.post("/api/source", {"name": "demo"}, X_Streamcam_Token="guess").status == 403
+    assert program.source == "camera:0"
+
+
+def test_previews_are_told_and_sent(http):
+    assert http.get("/api/previews").json == {"previews": {"ink": 7}}
+    answer = http.get("/preview.jpg?look=ink&number=7")
+    assert (answer.status, answer.headers["content-type"], answer.body) == (
+        200,
+        "image/jpeg",
+        b"a JPEG",
+    )
+    for query in ("", "?look=anime", "?look=%00%ff"):
+        missing = http.get(f"/preview.jpg{query}")
+        assert (missing.status, list(missing.json)) == (404, ["error"])
+    assert http.get("/preview.jpg?look=ink", Host="evil.example").status == 403
+
+
+def test_looks_are_arranged(http, program):
+    wanted = [{"name": "warm", "was": "golden hour"}, {"name": "new"}]
+    answer = http.post("/api/looks", {"looks": wanted})
+    assert (answer.status, answer.json["looks"]) == (200, ["anime", "warm", "new"])
+    assert program.preset.look("warm").prompt == "warm light"
+    assert http.post("/api/undo", {}).json == {"undone": "looks"}
+    assert program.look_names() == ["anime", "ink", "golden hour"]
+    for body in ({}, {"looks": [{"was": "ink"}]}, {"looks": "ink"}, {"looks": [{"name": ""}]}):
+        answer = http.post("/api/looks", body)
+        assert (answer.status, "the body must be" in answer.json["error"]) == (400, True)
+    refused = http.post("/api/looks", {"looks": [{"name": "a", "was": "nothing"}]})
+    assert refused.json["error"].startswith("unknown look of preset anime 'nothing'")
+    assert http.post("/api/looks", {"looks": []}, X_Streamcam_Token="guess").status == 403
+    assert program.look_names() == ["anime", "ink", "golden hour"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +215,7 @@ def test_posts_from_elsewhere_change_nothing(http, program, status, headers):
 )
 def test_requests_from_elsewhere_see_nothing(http, headers):
     given = {k: v.format(port=http.port) for k, v in headers.items()}
-    for path in ["/", "/stream.mjpg", "/snapshot.jpg", "/api/stats", "/api/state"]:
+    for path in ["/", "/page/main.js", "/stream.mjpg", "/snapshot.jpg", "/api/stats", "/api/state"]:
         answer = http.get(path, **given)
         assert answer.status == 403, path
         assert list(answer.json) == ["error"]
@@ -208,8 +290,22 @@ async def status_of(app, port, headers):
 
 
 STREAMS = ["/stream.mjpg", "/stream.mkv"]
-API = ["/openapi.json", "/api/stats", "/api/state", "/api/instance", "/api/values", "/api/control"]
-READ = ["/", *API, "/snapshot.jpg", *STREAMS]
+API = [
+    "/openapi.json",
+    "/api/stats",
+    "/api/state",
+    "/api/devices",
+    "/api/instance",
+    "/api/values",
+    "/api/control",
+    "/api/previews",
+]
+PARTS = sorted(
+    one.name
+    for one in Path(streamcam.web.page.__file__).parent.iterdir()
+    if one.suffix in (".js", ".css")
+)
+READ = ["/", "/page/main.js", *API, "/snapshot.jpg", *STREAMS]
 
 
 @pytest.mark.parametrize("path", READ)
@@ -233,8 +329,9 @@ def test_every_get_route_is_known_here(web, http):
     http.get("/")  # loads the app
     routes = web._server.config.app.routes
     ways = {(one.path, method) for one in routes for method in getattr(one, "methods", ())}
-    assert {path for path, method in ways if method == "GET"} == set(READ)
-    assert {path for path, method in ways if method == "HEAD"} == set(READ)
+    known = {path.replace("main.js", "{name}") for path in READ} | {"/phone.svg", "/preview.jpg"}
+    assert {path for path, method in ways if method == "GET"} == known
+    assert {path for path, method in ways if method == "HEAD"} == known
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "OPTIONS"])

@@ -31,7 +31,8 @@ def run_request(request: Request) -> None:
         runs, doors = chosen
         seconds = float("inf") if request.duration is None else request.duration
         job = None if request.realtime else Job(Path(runs[0].source).name)
-        run = Run(runs[0], terminal, signals, seconds, job, doors, request.audio)
+        listen = request.listen or ""
+        run = Run(runs[0], terminal, signals, seconds, job, doors, request.audio, listen)
         if len(runs) == 1:
             run.go()
         else:

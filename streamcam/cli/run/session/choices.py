@@ -34,6 +34,7 @@ class Request:
     backend: str | None
     device: str | None
     port: int | None
+    listen: str | None
     web: bool
     audio: float | None
     duration: float | None
@@ -113,12 +114,17 @@ def wanted_doors(request: Request, preset: Preset) -> Wanted:
 
 
 def _check_page(request: Request) -> None:
-    if request.port is not None and not (request.web and request.realtime):
-        other = "--realtime off" if request.web else "--no-web"
-        raise UsageError(
-            f"--port {request.port} is for the web page, and with {other} there is none: leave "
-            "one out."
-        )
+    for flag, given in (("--port", request.port), ("--listen", request.listen)):
+        if given is not None and not (request.web and request.realtime):
+            other = "--realtime off" if request.web else "--no-web"
+            raise UsageError(
+                f"{flag} {given} is for the web page, and with {other} there is none: leave one "
+                "out."
+            )
+    if request.listen is not None:
+        from streamcam.web.listening import check_address
+
+        check_address(request.listen)
 
 
 def _rendered(request: Request) -> list[tuple[str, tuple[str, ...]]]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from engines.errors import EngineError
-from streamcam.cli.run.keys import CURTAIN_KEYS, Keys
+from streamcam.cli.run.keys import Keys
 from streamcam.cli.run.progress import Job, open_progress
 from streamcam.cli.run.signals import StopSignals
 from streamcam.cli.run.status import Status, open_status
 from streamcam.cli.run.watcher import Watcher
 from streamcam.cli.terminal import Terminal
+from streamcam.control.keys import (
+    CURTAIN_KEYS,
+    LOOK_KEYS,
+    PLATE_KEY,
+    REDO_KEY,
+    TAP_KEY,
+    UNDO_KEY,
+)
 from streamcam.errors import StreamcamError
 
 if TYPE_CHECKING:
@@ -50,6 +60,13 @@ class Control:
         self._settled = perf_counter() + _SETTLED_SECONDS
         self._deadline = perf_counter() + seconds
         self._job = job
+        history = self._doors.desk.history
+        self._keys: dict[str, Callable[[], object]] = {
+            TAP_KEY: self._doors.beat.tap,
+            UNDO_KEY: partial(self._move_back, "undone", history.undo),
+            REDO_KEY: partial(self._move_back, "done again", history.redo),
+            PLATE_KEY: self._take_plate,
+        }
 
     def run(self) -> None:
         """Until the pipeline ends, which may raise what ended it, or a stop is asked for."""
@@ -89,17 +106,21 @@ class Control:
             self.microphone.follow(now.motion_latency_ms_p50)
 
     def _react(self, typed: str) -> None:
-        for key in typed:
-            if key in "qQ":
+        for key in typed.lower():
+            if key == "q":
                 self._signals.requested.set()
-            elif key in "0123456789":
+            elif key in LOOK_KEYS:
                 self._select(int(key))
-            elif key in "tT":
-                self._doors.beat.tap()
-            elif key in "pP":
-                self._take_plate()
-            elif key.lower() in CURTAIN_KEYS:
-                self._cover(CURTAIN_KEYS[key.lower()])
+            elif key in CURTAIN_KEYS:
+                self._cover(CURTAIN_KEYS[key])
+            elif key in self._keys:
+                self._keys[key]()
+
+    def _move_back(self, verb: str, move: Callable[[], str]) -> None:
+        try:
+            self._terminal.say(f"{verb}: {move()}")
+        except (StreamcamError, EngineError) as error:
+            self._terminal.say(f"undo: {error}")
 
     def _take_plate(self) -> None:
         try:

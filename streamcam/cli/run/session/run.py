@@ -31,6 +31,7 @@ class Run:
     job      what is rendered; None live
     doors    what of OSC, MIDI and Link it is played by
     audio    a microphone that is late: the camera's own delay, milliseconds; None: not wanted
+    listen   address that a phone may reach the page at; empty: this machine alone
     """
 
     options: Options
@@ -40,6 +41,7 @@ class Run:
     job: Job | None
     doors: Wanted
     audio: float | None
+    listen: str = ""
 
     def go(self) -> bool:
         """Until the source ends, the time is over, or the user stops it; whether the user did.
@@ -105,7 +107,7 @@ class Run:
         doors = Doors(pipeline)
         closing.add("a door", doors.close)
         doors.take(self.doors)
-        server = _listening(doors, options, closing) if options.realtime else None
+        server = self._listening(doors, closing) if options.realtime else None
         closing.callback(lambda: closing.keep(pipeline.errors))
         closing.add("the run", pipeline.stop)
         pipeline.start()
@@ -118,6 +120,9 @@ class Run:
             server.start()
             if options.web or server.notice:
                 say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
+            if server.phone:
+                where = f"{self.listen}:{server.port}"
+                say(f"phone: {where} answers who scans the code on the page")
         return pipeline, doors
 
     def _microphone(self, closing: Closing) -> DelayedMicrophone | None:
@@ -130,19 +135,20 @@ class Run:
         closing.add("the microphone", made.close)
         return made
 
+    def _listening(self, doors: Doors, closing: Closing) -> WebServer:
+        """The server with its port, taken before anything is opened: that may be refused."""
+        options = self.options
+        from streamcam.web.server import DEFAULT_PORT, Site, WebServer
 
-def _listening(doors: Doors, options: Options, closing: Closing) -> WebServer:
-    """The server with its port, taken before anything is opened: that may be refused."""
-    from streamcam.web.server import DEFAULT_PORT, Site, WebServer
-
-    site = Site(
-        page=options.web,
-        port=options.port or (DEFAULT_PORT if options.web else 0),  # 0: any that is free
-        explicit=options.port is not None,
-        preset=options.preset.name,
-        outputs=options.outputs,
-    )
-    server = WebServer(doors, None, site)
-    closing.add("the web page", server.stop)
-    server.listen()
-    return server
+        site = Site(
+            page=options.web,
+            port=options.port or (DEFAULT_PORT if options.web else 0),  # 0: any that is free
+            explicit=options.port is not None,
+            preset=options.preset.name,
+            outputs=options.outputs,
+            address=self.listen,
+        )
+        server = WebServer(doors, None, site)
+        closing.add("the web page", server.stop)
+        server.listen()
+        return server

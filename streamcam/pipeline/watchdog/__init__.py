@@ -9,7 +9,7 @@ from time import perf_counter
 from streamcam.flow.curtain import card
 from streamcam.frames import Frame
 from streamcam.frames.geometry import Size
-from streamcam.pipeline.rescue import Rescue
+from streamcam.pipeline.watchdog.rescue import Rescue
 from streamcam.pipeline.workers import Workers
 
 _POLL_SECONDS = 0.1  # seconds between looks

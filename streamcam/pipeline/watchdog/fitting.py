@@ -8,8 +8,8 @@ from functools import partial
 from streamcam.flow.stages import Stages
 from streamcam.options import Options, view_for
 from streamcam.pipeline.live import Live
-from streamcam.pipeline.rescue import Rescue
 from streamcam.pipeline.watchdog import Watchdog
+from streamcam.pipeline.watchdog.rescue import Rescue
 from streamcam.pipeline.workers import Workers
 from streamcam.provision.rate import RateWatch, progress_of
 from streamcam.provision.shape import ShapeWatch

@@ -1,7 +1,8 @@
-"""`streamcam presets`: the looks there are."""
+"""`streamcam presets`: the looks there are, and those of other programs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,9 +16,22 @@ def presets(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of a preset file.")
     ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            metavar="FILE",
+            help="Make presets of AUTOMATIC1111's styles.csv, or of a picture that it or ComfyUI "
+            "made.",
+        ),
+    ] = None,
 ) -> None:
     """List the presets and their looks."""
     from streamcam.presets import json_schema, preset_names
+
+    if file is not None:
+        _import(file)
+        return
 
     if schema:
         import json
@@ -40,3 +54,18 @@ def _row(name: str) -> tuple[str, str, str]:
     except UsageError as error:
         return name, "", f"does not load: {error}"
     return found.name, ", ".join(found.look_names), found.prompt
+
+
+def _import(file: Path) -> None:
+    from engines.api import EngineSpec
+    from streamcam.presets import user_presets
+    from streamcam.presets.foreign.importing import import_presets
+    from streamcam.provision.prompts import with_room
+
+    spec = EngineSpec(width=448, height=256)  # of any size: it says how a prompt is read
+    done = import_presets(file, lambda preset: with_room(spec, preset))
+    Terminal().table(
+        f"Imported into {user_presets()}",
+        ("preset", "written", "notes"),
+        [(one.name, "yes" if one.path else "no", " ".join(one.notes)) for one in done],
+    )

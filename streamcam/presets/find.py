@@ -9,6 +9,7 @@ from typing import NamedTuple
 import streamcam
 from streamcam.config import read_toml, user_folder
 from streamcam.errors import UnknownChoice, UsageError, quoted, reason
+from streamcam.presets.foreign import picture
 
 SUFFIX = ".toml"
 
@@ -33,8 +34,8 @@ def preset_names() -> list[str]:
 def path_of(name_or_path: str | Path) -> Path:
     """The file of the preset of that name (case does not matter), or that file.
 
-    Text that ends in ".toml" or has a folder in it is a path. Raises `UsageError`, and
-    `UnknownChoice` with the nearest name.
+    Text that ends in ".toml" or as a picture does, or has a folder in it, is a path. Raises
+    `UsageError`, and `UnknownChoice` with the nearest name.
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or _is_path(text):
@@ -77,7 +78,8 @@ def outline(name: str) -> Outline:
 
 def _is_path(text: str) -> bool:
     separators = {os.sep, os.altsep or os.sep}
-    return text.lower().endswith(SUFFIX) or any(one in text for one in separators)
+    ends = text.lower().endswith((SUFFIX, *picture.SUFFIXES))
+    return ends or any(one in text for one in separators)
 
 
 def _by_name() -> dict[str, Path]:

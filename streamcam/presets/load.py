@@ -1,4 +1,5 @@
-"""A preset by its name or from its file, read and checked."""
+"""A preset by its name or from its file, read and checked; also from a picture that another program
+made."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from pathlib import Path
 
 from streamcam.config import read_toml
 from streamcam.presets.find import path_of
+from streamcam.presets.foreign import picture
 from streamcam.presets.model import Preset
 
 
@@ -19,4 +21,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
 
 def read_preset(path: Path) -> Preset:
     """The preset in a file. Raises `UsageError` naming file, key and value."""
+    if path.suffix.lower() in picture.SUFFIXES:
+        look = picture.read_picture(path)
+        return Preset.from_table(look.table, path, look.left_out)
     return Preset.from_table(read_toml(path), path)

@@ -112,6 +112,7 @@ class Preset(Table):
 
     _name: str = PrivateAttr("custom")
     _path: Path | None = PrivateAttr(None)
+    _left_out: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("t_index")
     @classmethod
@@ -126,7 +127,9 @@ class Preset(Table):
         return t_index
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], path: Path) -> Self:
+    def from_table(
+        cls, table: Mapping[str, Any], path: Path, left_out: tuple[str, ...] = ()
+    ) -> Self:
         """The preset that `path` holds. Raises `UsageError` naming file, key and value."""
         preset = validate(cls, table, path)
         if path.stem in preset.looks:
@@ -134,7 +137,7 @@ class Preset(Table):
                 f"{display(path)}: looks.{path.stem} has the preset's own name, which stands for "
                 "the base look. Give it another."
             )
-        preset._name, preset._path = path.stem, path
+        preset._name, preset._path, preset._left_out = path.stem, path, left_out
         for number, entry in enumerate(preset.schedule or ()):
             if entry.look not in (preset.name, *preset.looks):
                 unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
@@ -165,6 +168,11 @@ class Preset(Table):
     def path(self) -> Path | None:
         """The file it was read from."""
         return self._path
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What another program's file says that no preset has, a sentence each."""
+        return self._left_out
 
     @property
     def look_names(self) -> tuple[str, ...]:

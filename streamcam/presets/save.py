@@ -55,7 +55,7 @@ def _place(running: Preset, name: str, *, own: bool) -> Path:
             f"a preset cannot be called {quoted(name)}: letters, digits, spaces and . + - _ make a "
             "name of at most 40 characters."
         )
-    if own and running.path is not None and running.path.parent != shipped_presets():
+    if own and running.path is not None and _is_own(running.path):
         return running.path
     folder = user_presets()
     try:
@@ -63,6 +63,11 @@ def _place(running: Preset, name: str, *, own: bool) -> Path:
     except OSError:
         there = []
     return there[0] if there else folder / f"{name}{SUFFIX}"
+
+
+def _is_own(path: Path) -> bool:
+    """Neither shipped nor another program's picture."""
+    return path.suffix.lower() == SUFFIX and path.parent != shipped_presets()
 
 
 def _in_its_place(running: Preset, look: Look) -> Table:
@@ -127,7 +132,7 @@ def _text(preset: Preset, templates: list[Path | None]) -> str:
 
     document = tomlkit.document()
     for template in templates:
-        if template is not None and template.is_file():
+        if template is not None and template.suffix.lower() == SUFFIX and template.is_file():
             read_preset(template)  # names what is wrong with it
             document = tomlkit.parse(read_text(template))
             break

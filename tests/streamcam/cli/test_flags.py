@@ -48,7 +48,7 @@ FROZEN = {
     "doctor": ["--json", "--bundle", "--help"],
     "get": ["key", "--to", "--help"],
     "obs": ["action", "--to", "--as", "--microphone", "--camera-delay", "--port", "--help"],
-    "presets": ["--schema", "--help"],
+    "presets": ["--schema", "--import", "--help"],
     "save": ["name", "--to", "--help"],
     "set": ["key", "value", "--to", "--help"],
     "switch": ["name", "--to", "--help"],

@@ -55,6 +55,8 @@ def choose_runs(request: Request, say: Callable[[str], None]) -> list[Options]:
     from streamcam.provision.device import chosen_device
 
     say(f"preset: {preset.name}" + (f" ({preset.path})" if preset.path else ""))
+    for left_out in preset.left_out:
+        say(f"left out: {left_out}")
     if ends is None:
         source = choose_source(_only(request.sources), say)
         ends = [(source, choose_outputs(request.outputs, say, web=request.web))]

@@ -15,10 +15,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from streamcam.sink import Format, Quality
 
 CODEC = "libx264"
-# The constant rate factor, whole. The default keeps every shipped look at 40 dB or more to what is
-# encoded, engraving (the hardest) just so; each step of six is half or twice the file.
+# The constant rate factor, whole. A step of six is about half or twice the file.
 _FACTOR: dict[Quality, int] = {"small": 21, "good": 15, "best": 9}
-_LIVE = 1  # more, live: cores and disks are what such a run is short of
 _LOOKAHEAD = 10  # pictures that the encoder holds back, of a live recording
 # What the parameter sets (SPS, PPS) say is the same for every effort, so that one encoder may go on
 # where another has ended: one reference picture, no weights, CABAC, transforms of 8x8. psy moves
@@ -31,8 +29,8 @@ class Effort:
     """What the encoder does for a small file at the same quality.
 
     preset  of x264
-    factor  what is added to the constant rate factor, less than one, so that all efforts have the
-            same parameter sets, and about the same PSNR
+    factor  what is added to the constant rate factor, so that all efforts have about the same PSNR;
+            less than one where others may follow, so that all have the same parameter sets
     more    parameters of x264
     """
 
@@ -41,15 +39,21 @@ class Effort:
     more: str = ""
 
 
-# Milliseconds of a core for a restyled 1280x720 picture, and its size, at "good" (AMD EPYC, anime):
-# 9 and 48 kB, 16 and 46, 28 and 35, 75 and 32. x264's own "ultrafast" (7 and 58) has no CABAC.
+# A restyled 1280x720 picture of anime, engraving and sketch at "good" (AMD EPYC, 40 pictures each;
+# tests/benchmarks/rendered_film.py): milliseconds of a core, kB, and dB to the lossless pictures.
+#   ultrafast  11, 10, 17   50, 51, 69   45.1, 43.1, 43.2
+#   superfast  18, 22, 27   44, 53, 48   44.9, 42.9, 42.1
+#   veryfast   29, 25, 34   40, 46, 55   44.8, 42.5, 42.8
+#   medium     65, 69, 80   36, 42, 51   45.2, 43.0, 43.3
+#   live       11, 13, 15   48, 41, 53   44.6, 41.6, 41.9
 EFFORTS = (
-    Effort("ultrafast", 0.99, "aq-mode=0:deblock=0,0"),
-    Effort("superfast", 0.9),
+    Effort("ultrafast", 0.99, "aq-mode=0:deblock=0,0"),  # x264's own has no CABAC
+    Effort("superfast", 0.5, "subme=2"),
     Effort("veryfast", 0.2),
     Effort("medium", 0.5),
 )
-_LIVE_EFFORT = EFFORTS[1]
+# Cores and disks are what a live run is short of. Nothing follows it.
+_LIVE_EFFORT = Effort("superfast", 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Coding:
     """What every encoder of a file has in common.
 
     rate, time_base  of the pictures, as `Timeline`
-    reordered        B pictures: they shrink the file by a quarter and take a third of the time
+    reordered        B pictures: they shrink the file, by a quarter of anime and sketch (see above)
     """
 
     form: Format
@@ -92,7 +96,7 @@ class Coding:
         params = [_ALIKE, f"bframes={3 if self.reordered else 0}"]
         if form.quality == "lossless":
             return {"preset": EFFORTS[0].preset, "x264-params": ":".join([*params, "qp=0"])}
-        factor = _FACTOR[form.quality] + effort.factor + (_LIVE if form.realtime else 0)
+        factor = _FACTOR[form.quality] + effort.factor
         options = {"preset": effort.preset, "crf": f"{factor:g}"}
         if form.realtime:
             # A key picture every two seconds makes the file easy to cut. The encoder looks ahead

@@ -156,6 +156,8 @@ def _library() -> Any:  # noqa: ANN401
         import soundcard
     except ModuleNotFoundError as error:
         raise NoMicrophone("it needs pip install 'streamcam[audio]'") from error
+    except OSError as error:
+        raise NoMicrophone("libpulse cannot be loaded: sudo apt install libpulse0") from error
     except Exception as error:  # it connects to the sound server as it is imported
         raise NoMicrophone("no sound server answers") from error
     return soundcard

@@ -244,6 +244,22 @@ def test_without_a_microphone_one_line_says_so_and_the_picture_is_recorded(
         assert [stream.type for stream in file.streams] == ["video"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ('OSError("cannot load library")', "libpulse cannot be loaded: sudo apt install libpulse0"),
+        ("AssertionError", "no sound server answers"),
+    ],
+)
+def test_without_a_sound_system_it_says_what_is_missing(tmp_path, monkeypatch, fault, reason):
+    (tmp_path / "soundcard.py").write_text(f"raise {fault}")
+    monkeypatch.delitem(sys.modules, "soundcard", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    sink = open_sink(str(tmp_path / "out.mp4"), form())
+    assert f"; no sound: {reason})" in sink.label
+    sink.close()
+
+
 def test_a_microphone_that_cannot_be_opened_is_the_same(tmp_path, soundcard):
     device = Device("Desk")
     device.recorder = broken

@@ -93,6 +93,13 @@ class Pipeline:
     def keep_time(self, tempo) -> None:
         log(f"tempo {tempo.bpm:.0f}")
 
+    @property
+    def preset_name(self) -> str:
+        return self.preset.name
+
+    def values(self) -> dict[str, object]:
+        return {"strength": self.preset.look(self.look).strength}
+
     def look_names(self) -> list[str]:
         return list(self.preset.look_names)
 

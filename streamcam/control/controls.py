@@ -43,6 +43,11 @@ class Controls(Protocol):
         """The presets that can be switched to."""
         ...
 
+    @property
+    def look(self) -> str:
+        """The look that is on, or that it is moving to."""
+        ...
+
     def look_names(self) -> list[str]:
         """The looks of the preset that runs, in the order of their number keys."""
         ...

@@ -49,13 +49,14 @@ class Desk:
             raise UnknownChoice("look", name, self.program.look_names())
         before = self.history.before_look(name)
         self._do_or_wait(Act(LOOK, name))
-        self.history.keep(before, surely=self._waiting_beats() > 0)
+        if self._waiting_beats() or self.history.is_change(before):
+            self.history.keep(before)
 
     def arrange_looks(self, places: Sequence[Place]) -> None:
         """Change the looks of the running preset. Raises `UsageError`."""
         before = self.history.before_arrangement()
         self.program.arrange_looks(places)
-        self.history.keep(before, surely=True)  # presets that differ in their order are equal
+        self.history.keep(before)
 
     def select_preset(self, name: str) -> None:
         """Raises `UsageError` for one that is not there or, at once, does not load."""
@@ -73,7 +74,8 @@ class Desk:
             self.program.prepare_values({act.name: act.value for act in waiting})
         self.program.change_values({act.name: act.value for act in acts if act not in waiting})
         self.post(waiting)
-        self.history.keep(before, surely=bool(waiting))
+        if before is not None and any(before.values.get(act.name) != act.value for act in acts):
+            self.history.keep(before)
 
     def named(self, kind: str, name: str) -> Act | None:
         """A look, preset or curtain; None, and counted, for one that is not there."""

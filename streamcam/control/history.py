@@ -59,8 +59,16 @@ class History:
             back, forth = (one.label if one and one.preset == preset else "" for one in ends)
         return back, forth
 
-    def before_values(self, keys: Collection[str]) -> Moment:
-        """How it is now, before these are changed."""
+    def before_values(self, keys: Collection[str]) -> Moment | None:
+        """How it is now, before these are changed; None if that goes on with the last change, as a
+        fader does."""
+        with self._lock:
+            now = self._clock()
+            last = self._back[-1] if self._back else None
+            moving = now - self._kept_at < _ONE_MOVE_SECONDS and not self._forth
+            if moving and last is not None and self._goes_on(last, keys):
+                self._kept_at = now
+                return None
         return self._now(", ".join(keys), keys)
 
     def before_look(self, name: str) -> Moment:
@@ -72,19 +80,16 @@ class History:
         now = self._now("looks", _ALL_OF_LOOK)
         return replace(now, switches=True, arrangement=self._program.preset)
 
-    def keep(self, before: Moment, *, surely: bool = False) -> None:
-        """The change has been made, if it was one. `surely`: it was, or waits for the beat."""
-        if self._now_as(before) == before and not surely:
-            return
+    def keep(self, before: Moment) -> None:
+        """The change has been made, or waits for the beat."""
         with self._lock:
-            now = self._clock()
-            last = self._back[-1] if self._back else None
-            moving = now - self._kept_at < _ONE_MOVE_SECONDS and not self._forth
-            self._kept_at = now
-            if moving and last is not None and _concern_the_same(last, before):
-                return
+            self._kept_at = self._clock()
             self._back = [*self._of_preset(self._back), before][-_MOST:]
             self._forth = []
+
+    def is_change(self, before: Moment) -> bool:
+        """Whether it is another way now."""
+        return self._now_as(before) != before
 
     def undo(self) -> str:
         """Take the last change back; its label. Raises `UsageError`."""
@@ -112,7 +117,7 @@ class History:
         program, wanted = self._program, then.values
         if then.arrangement is not None:
             program.put_looks_back(then.arrangement, then.look)
-        if then.look != program.stats.snapshot().look:
+        if then.look != program.look:
             if then.switches:
                 program.select_look(then.look)
             else:  # a schedule has gone on, and what was changed of the look before is gone
@@ -126,13 +131,19 @@ class History:
         program = self._program
         now = program.values()
         found = {key: now[key] for key in keys if key in now}
-        return Moment(label, program.preset_name, program.stats.snapshot().look, found)
+        return Moment(label, program.preset_name, program.look, found)
 
     def _now_as(self, one: Moment) -> Moment:
         """How it is now, of what `one` concerns."""
         now = self._now(one.label, one.values)
         arrangement = self._program.preset if one.arrangement is not None else None
         return replace(now, switches=one.switches, arrangement=arrangement)
+
+    def _goes_on(self, last: Moment, keys: Collection[str]) -> bool:
+        here = (self._program.preset_name, self._program.look)
+        return (
+            not last.switches and (last.preset, last.look) == here and last.values.keys() == {*keys}
+        )
 
     def _of_preset(self, moments: list[Moment]) -> list[Moment]:
         return [one for one in moments if one.preset == self._program.preset_name]
@@ -147,13 +158,3 @@ _ALL_OF_LOOK = [
 
 def _of_look(key: str) -> bool:
     return value_of(key).scope is Scope.LOOK
-
-
-def _concern_the_same(one: Moment, other: Moment) -> bool:
-    same = (one.label, one.preset, one.look, one.values.keys()) == (
-        other.label,
-        other.preset,
-        other.look,
-        other.values.keys(),
-    )
-    return same and not (one.switches or other.switches)

@@ -56,6 +56,10 @@ class Controlled:
     def preset_names(self) -> list[str]:
         return preset_names()
 
+    @property
+    def look(self) -> str:
+        return self._running.playing.box.look
+
     def look_names(self) -> list[str]:
         """The preset's own look, then those of its [looks]."""
         preset = self.preset

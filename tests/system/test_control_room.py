@@ -173,9 +173,9 @@ def test_every_look_has_a_picture_of_now(page: Browser) -> None:
     page.until("document.querySelectorAll('#looks button.pictured').length === 4")
     assert page.run("""[...document.querySelectorAll('#looks img')].every((one) =>
         one.complete && one.naturalWidth === 256 && one.alt === '')""")
-    first = "document.querySelector('#looks img').src"
-    before = page.run(first)
-    page.until(f"{first} !== {json.dumps(before)}")  # the clip goes on
+    all_of_them = "[...document.querySelectorAll('#looks img')].map((one) => one.src).join()"
+    before = page.run(all_of_them)
+    page.until(f"{all_of_them} !== {json.dumps(before)}")  # the clip goes on
     keep(page, "pictured")
 
 

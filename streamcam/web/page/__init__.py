@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from io import BytesIO
 
 import segno
 from fastapi import FastAPI, Request
@@ -40,8 +41,10 @@ def add_page(app: FastAPI, token: str, phone: str) -> None:
     async def send_code() -> Response:
         if not phone:
             raise HTTPException(404)
-        svg = segno.make(phone).svg_inline(border=4, light="white", omitsize=True)
-        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+        svg = BytesIO()
+        segno.make(phone).save(svg, kind="svg", scale=8, border=4, light="white")
+        headers = {"Cache-Control": "no-store"}
+        return Response(svg.getvalue(), media_type="image/svg+xml", headers=headers)
 
 
 def _policy(host: str) -> str:

@@ -1,7 +1,7 @@
 // Looks, presets and the curtain: one of each is on.
 
 import { announce, byId, failed, make } from "./elements.js";
-import { ask } from "./program.js";
+import { ask, letGo } from "./program.js";
 
 /** Buttons in the element `id`, one a name. `press(name)` is called for one that is pressed. */
 export function buttons(id, names, chosen, press, keys = () => "") {
@@ -51,9 +51,11 @@ export async function drawCurtain(name, drawn) {
 }
 
 export async function undo() {
+  letGo();
   announce(`undone: ${(await ask("/api/undo", {})).undone}`);
 }
 
 export async function redo() {
+  letGo();
   announce(`done again: ${(await ask("/api/redo", {})).undone}`);
 }

@@ -9,7 +9,7 @@ import * as looks from "./looks.js";
 import * as midi from "./midi.js";
 import * as picture from "./picture.js";
 import * as previews from "./previews.js";
-import { ask, listen, onSettled } from "./program.js";
+import { ask, letGo, listen, onSettled } from "./program.js";
 import * as prompt from "./prompt.js";
 import * as save from "./save.js";
 import * as values from "./values.js";
@@ -24,6 +24,7 @@ let built = false;
 function hear(news) {
   const { stats, refused, values: changed, ...rest } = news;
   Object.assign(now, rest);
+  if ("look" in rest || "preset" in rest) letGo();
   if (changed) {
     for (const [key, value] of Object.entries(changed)) {
       if (value === null) delete now.values[key];

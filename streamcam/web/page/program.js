@@ -30,9 +30,9 @@ export function listen(hear, reached) {
   });
 }
 
-const SETTLING = 400;  // ms after a change in which the feed may still tell of what was before
+const SETTLING = 3000;  // ms after a change in which the feed may still tell of what was before
 const waiting = new Map();  // by key: the newest value, and who hears what became of it
-const touched = new Map();  // by key: when it was changed here
+const touched = new Map();  // by key: when it was changed here, and to what
 let sent = new Map();
 let changing = false;
 let settled = () => {};
@@ -42,14 +42,22 @@ let settled = () => {};
 export function change(values, heard = () => {}) {
   for (const [key, value] of Object.entries(values)) {
     waiting.set(key, { value, heard });
-    touched.set(key, Date.now());
+    touched.set(key, { at: Date.now(), value });
   }
   if (!changing) send();
 }
 
-/** Whether somebody is changing that key here: what the feed says of it may be older. */
-export const isChanging = (key) =>
-  waiting.has(key) || sent.has(key) || Date.now() - (touched.get(key) ?? 0) < SETTLING;
+/** Whether that key is being changed here, and `told`, from the feed, may be what it was before. */
+export function isChanging(key, told) {
+  const last = touched.get(key);
+  const settling = last !== undefined && last.value !== told && Date.now() - last.at < SETTLING;
+  return waiting.has(key) || sent.has(key) || settling;
+}
+
+/** What the feed tells from now on is what was asked for: another look, an undo. */
+export function letGo() {
+  touched.clear();
+}
 
 /** Call `act` a moment after the last change. */
 export function onSettled(act) {
@@ -64,7 +72,7 @@ async function send() {
     const why = await refusal(sent);
     if (why === "" || sent.size === 1) tell(sent, why);
     else for (const one of sent) tell([one], await refusal([one]));  // one of them was wrong
-    for (const key of sent.keys()) touched.set(key, Date.now());
+    for (const [key, one] of sent) if (touched.has(key)) touched.set(key, { at: Date.now(), value: one.value });
     sent = new Map();
   }
   changing = false;
@@ -82,5 +90,8 @@ async function refusal(changes) {
 }
 
 function tell(changes, why) {
-  for (const [key, one] of changes) one.heard(key, why);
+  for (const [key, one] of changes) {
+    if (why) touched.delete(key);  // it is as the feed says
+    one.heard(key, why);
+  }
 }

@@ -14,7 +14,7 @@ export function begin() {
 export function show(values) {
   for (const key of FIELDS) {
     const text = byId(key);
-    if (values[key] === undefined || text.dataset.typed || isChanging(key)) continue;
+    if (values[key] === undefined || text.dataset.typed || isChanging(key, values[key])) continue;
     if (text.value !== values[key]) text.value = values[key];
     fit(text);
   }

@@ -31,7 +31,7 @@ export function build(settings, learn) {
 export function show(values) {
   for (const [key, value] of Object.entries(values)) {
     const control = controls.get(key);
-    if (control && !isChanging(key)) control.show(value);
+    if (control && !isChanging(key, value)) control.show(value);
   }
 }
 

@@ -94,7 +94,7 @@ def test_state_tells_what_can_be_chosen(http):
         "scenes": {"Be right back": "card"},
         "keys": {key: f"look {key}" for key in "0123456789"}
         | {"f": "curtain freeze", "c": "curtain card", "o": "curtain off"}
-        | {"t": "tap", "u": "undo", "r": "redo"},
+        | {"t": "tap", "u": "undo", "r": "redo", "p": "plate"},
     }
 
 

@@ -228,7 +228,7 @@ def test_a_number_that_is_no_port_is_refused(program, folder, port):
 
 
 def test_only_this_machine_can_connect(web):
-    assert web._socket.getsockname()[0] == "127.0.0.1"
+    assert [one.getsockname()[0] for one in web._sockets] == ["127.0.0.1"]
 
 
 def test_the_runtime_folder_is_there_and_private():

@@ -23,6 +23,7 @@ _LEAST, _MOST = 14.0, 40.0  # levels of difference, in a window: none of the per
 _WINDOW = (5, 5)
 _GAINS = (0.5, 2.0)  # by which the light may have changed since
 _MOVED = 0.85  # share of the picture that differs where the camera was moved, or the light went
+_SPREAD = np.ones((3, 3), np.uint8)  # by which windows reach beyond the person
 _HOLES = np.ones((7, 7), np.uint8)  # of a person as bright as the wall, which are filled
 
 
@@ -89,9 +90,8 @@ class Plate:
         apart = np.abs(now - self._empty * self._light(now)).max(axis=2)
         apart = np.asarray(cv2.blur(apart, _WINDOW), np.float32)
         share: Plane = (apart - np.float32(_LEAST)) / np.float32(_MOST - _LEAST)
-        mask = np.asarray(
-            cv2.morphologyEx(np.clip(share, 0.0, 1.0), cv2.MORPH_CLOSE, _HOLES), np.float32
-        )
+        closed = cv2.morphologyEx(np.clip(share, 0.0, 1.0), cv2.MORPH_CLOSE, _HOLES)
+        mask = np.asarray(cv2.erode(closed, _SPREAD), np.float32)
         if float(mask.mean()) > _MOVED:
             self._person = None
             raise NoMask(

@@ -90,6 +90,10 @@ class Pipeline:
         self.curtain = name
         log(f"curtain {name}")
 
+    def take_plate(self) -> str:
+        log("plate")
+        return "/home/me/plate.png"
+
     def keep_time(self, tempo) -> None:
         log(f"tempo {tempo.bpm:.0f}")
 

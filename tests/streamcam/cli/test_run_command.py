@@ -85,6 +85,17 @@ def test_keys_draw_the_curtain_and_open_it_again(start) -> None:
     assert run.end()[0] == 0
 
 
+def test_a_key_takes_the_empty_room(start) -> None:
+    run = start("--preset", "anime", *DEMO, tty=True)
+    run.until("started")
+    run.screen(until="quit")
+    run.type("p")
+    run.until("plate")
+    run.screen(until="empty room: kept in /home/me/plate.png")
+    run.type("q")
+    assert run.end()[0] == 0
+
+
 def test_number_keys_switch_looks_and_q_quits(start, tmp_path) -> None:
     looks = 'sunset = "b"\nmoonlight = "c"'
     (tmp_path / "anime.toml").write_text(f'prompt = "a"\n[looks]\n{looks}')

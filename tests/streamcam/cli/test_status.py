@@ -76,6 +76,13 @@ def test_the_base_look_is_the_preset() -> None:
     assert drawn(replace(NOW, look="anime"), 60).startswith("── ● anime ───")
 
 
+@pytest.mark.parametrize("width", [40, 60, 120])
+def test_what_is_shown_as_it_is_is_said_on_any_terminal(width: int) -> None:
+    label = "person AS IT IS, background picture"
+    assert f"mask {label}" in drawn(replace(NOW, mask=label), width)
+    assert f"resolve guided, mask {label}, partial" in plain_line(replace(NOW, mask=label))
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_on_any_terminal_everything_is_shown(width: int) -> None:
     text = drawn(replace(NOW, notice="camera 0 is gone; trying again in 2 s"), width)

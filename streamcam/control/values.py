@@ -30,7 +30,7 @@ class Takes(Enum):
     FRAME   the next frame
     ENGINE  another engine, which a saved preset builds beside the running one
     START   another start
-    FILE    the preset's file: it is more than one value
+    FILE    the preset's file: it is more than one value, or names a picture that viewers would see
     """
 
     FRAME = "frame"
@@ -71,6 +71,8 @@ _AT_THE_START = {
     "control.midi",
     "control.link",
 }
+# What a door names must not put any picture of this machine before viewers.
+_IN_A_FILE = {"mask.picture", "mask.plate"}
 _WITH_AN_ENGINE = {
     "steps",
     "guidance_mode",
@@ -89,7 +91,7 @@ _REASONS = {
     Takes.ENGINE: "needs another engine: save it in the preset file, and one is built beside the "
     "running one.",
     Takes.START: "needs a new start: save it in the preset file.",
-    Takes.FILE: "is more than one value: save it in the preset file, which takes effect at once.",
+    Takes.FILE: "is set in the preset file alone: save it there, which takes effect at once.",
 }
 
 
@@ -229,6 +231,8 @@ def _value(
 def _takes(key: str) -> Takes:
     if key in _AT_THE_START:
         return Takes.START
+    if key in _IN_A_FILE:
+        return Takes.FILE
     if key in _AT_ONCE or key.startswith((BLEND, *_TABLES_AT_ONCE)):
         return Takes.FRAME
     return Takes.ENGINE if key in _WITH_AN_ENGINE else Takes.FILE

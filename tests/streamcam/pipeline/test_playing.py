@@ -76,7 +76,7 @@ def test_a_value_is_shown_with_the_next_frame_and_nothing_is_built(world, runnin
         ({"strength": 0.3, "stregth": 1}, "unknown value 'stregth'. Did you mean 'strength'?"),
         ({"strength": 0.3, "steps": 2}, "steps needs another engine: save it in the preset file"),
         ({"strength": 0.3, "output.fps": 60.0}, "output.fps needs a new start"),
-        ({"strength": 0.3, "looks": {}}, "looks is more than one value"),
+        ({"strength": 0.3, "looks": {}}, "looks is set in the preset file alone"),
         ({"strength": 0.3, "blend.2": 0.5}, "blend.2 = 0.5 is not allowed: the prompt that plays"),
         ({"strength": 0.3, "modulation.delta": "sin"}, "modulation.delta = "),
         ({"gate.threshold": 0.5, "gate.max_skip": -1}, "gate.max_skip = -1 is not allowed: must"),

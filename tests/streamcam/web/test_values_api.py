@@ -135,8 +135,9 @@ def test_the_registry_knows_every_setting_of_the_schema():
     takes = {kind: {key for key, one in values().items() if one.takes is kind} for kind in Takes}
     doors = {"control.osc", "control.midi", "control.link"}
     output = {"output.size", "output.fps", "output.quality", "output.audio"}
+    pictures = {"mask.picture", "mask.plate"}
     assert takes[Takes.START] == output | doors
-    assert takes[Takes.FILE] == {"t_index", "looks", "schedule", "obs.scenes"}
+    assert takes[Takes.FILE] == {"t_index", "looks", "schedule", "obs.scenes", *pictures}
     assert takes[Takes.ENGINE] == {
         "steps", "guidance_mode", "model", "family", "autoencoder", "loras", "size", "backend",
         "precision", "batching", "execution", "half_accumulation",

@@ -102,7 +102,8 @@ def serve(root):
 class Clip:
     """A Source."""
 
-    rate, notice, sound, label = None, "", False, "frames from memory"
+    rate, notice, label = None, "", "frames from memory"
+    sound, film = False, None  # of a checkout from before and from after films had sound
 
     def __init__(self, frames):
         from threading import Event

@@ -178,7 +178,7 @@ class Camera:
     small machine. On a busy one that would be as long as it likes.
     """
 
-    label, fps, rate, notice, sound = "a light", float(FPS), None, "", False
+    label, fps, rate, notice, film = "a light", float(FPS), None, "", None
     width, height = SIZE
 
     def __init__(self):

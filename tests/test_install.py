@@ -57,7 +57,8 @@ def test_the_wheel_holds_presets_model_demo_and_page(wheel):
     for file in (ROOT / "engines" / "nano").rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts and "training" not in file.parts:
             assert file.relative_to(ROOT).as_posix() in names
-    assert {"streamcam/capture/demo.mp4", "streamcam/web/page.html"} <= names
+    page = {f"streamcam/web/page/{name}" for name in ("page.html", "page.css", "main.js")}
+    assert {"streamcam/capture/demo.mp4"} | page <= names
     assert {"streamcam/py.typed", "engines/py.typed"} <= names, "mypy gives callers the types"
     assert not [name for name in names if name.startswith(("tests/", "presets/"))]
     assert wheel.stat().st_size < 45_000_000

@@ -35,6 +35,7 @@ def request(*sources, outputs=("out/",), **more):
         "backend": None,
         "device": None,
         "port": None,
+        "listen": None,
         "web": True,
         "audio": None,
         "osc": None,

@@ -51,6 +51,13 @@ class Program:
     def look_names(self):
         return ["anime", "noir"]
 
+    @property
+    def look(self):
+        return self.shown[-1] if self.shown else "anime"
+
+    def values(self):
+        return {"prompt": self.look}  # what undo remembers
+
     def select_look(self, name):
         if name not in self.look_names():
             raise UnknownChoice("look", name, self.look_names())

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.system
 
 NAME = "Clapper"
 RATE = 48_000
+TRIES = 3  # a busy machine may hold the sound up
 _PRESET = """
 prompt = "anime style, cel shading"
 [output]
@@ -78,16 +79,26 @@ def run(session: Session, tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 @pytest.mark.parametrize("audio", ["microphone", "clap"])
 def test_what_is_said_is_in_the_recording(claps, run, tmp_path, audio) -> None:
-    command = run(audio)
+    for left in reversed(range(TRIES)):
+        heard = recorded(run(audio), tmp_path)
+        assert len(heard) >= 2
+        even = pytest.approx([1.0] * (len(heard) - 1), abs=0.02)
+        if not left or np.diff(heard) == even:
+            break
+    assert np.diff(heard) == even
+
+
+def recorded(command: Command, folder: Path) -> list[float]:
+    """Seconds of the claps in some seconds of film."""
     assert f"; sound: {NAME}, as AAC)" in command.until("output:")
     command.live()
-    part = tmp_path / "out.mp4.part"
+    part = folder / "out.mp4.part"
     wait_until(lambda: part.exists() and part.stat().st_size > 150_000, "some seconds of film")
     assert command.stop() == 0
     assert command.errors == []
-    heard = clicks(tmp_path / "out.mp4")
-    assert len(heard) >= 2
-    assert np.diff(heard) == pytest.approx([1.0] * (len(heard) - 1), abs=0.02)
+    heard = clicks(folder / "out.mp4")
+    (folder / "out.mp4").unlink()
+    return heard
 
 
 def test_a_session_without_a_microphone_records_the_picture(session, run, tmp_path) -> None:

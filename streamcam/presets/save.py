@@ -46,7 +46,7 @@ def save_preset(running: Preset, look: Look, name: str) -> Preset:
     table = _in_its_place(running, look) if own else _as_base(running, look, path.stem)
     preset = Preset.from_table(_rounded(table), path)  # before anything is written
     text = _text(preset, [path, running.path])
-    _write(path, text)
+    write_text(path, text)
     return read_preset(path)
 
 
@@ -186,8 +186,8 @@ def _plain(item: Any) -> Any:  # noqa: ANN401  # of tomlkit, which gives a true 
     return item.unwrap() if hasattr(item, "unwrap") else item
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all. Raises `UsageError`."""
+def write_text(path: Path, text: str) -> None:
+    """Write a preset's file, whole or not at all. Raises `UsageError`."""
     path = path.resolve()  # of a link, what it leads to
     draft = path.with_name(f"{path.name}.part")
     try:

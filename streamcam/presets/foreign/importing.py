@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engines.errors import EngineError
-from engines.whole import whole_file
 from streamcam.config import display
-from streamcam.errors import StreamcamError, UsageError, reason
+from streamcam.errors import StreamcamError, UsageError
 from streamcam.presets.find import SUFFIX, preset_names, user_presets
 from streamcam.presets.foreign import Foreign, picture, styles
 from streamcam.presets.model import Preset
+from streamcam.presets.save import write_text
 
 _NAME_MAX = 40  # characters
 _NOT_IN_A_NAME = re.compile(r"[^\w .+-]+")
@@ -69,13 +69,7 @@ def _import(name: str, look: Foreign, file: Path, check: Callable[[Preset], obje
         check(Preset.from_table(look.table, path))
     except (StreamcamError, EngineError) as error:
         return Imported(name, None, (f"not written: {_without_path(str(error), path)}",))
-    text = _text(look, file)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as draft:
-            draft.write_text(text, "utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"{display(path)} cannot be written: {reason(error)}.") from error
+    write_text(path, _text(look, file))
     return Imported(name, path, look.left_out)
 
 

@@ -55,12 +55,12 @@ def _kept(settings: dict[str, str]) -> Table:
     if seed.isdecimal() and int(seed) in range(int(SEED.most) + 1):
         table["seed"] = int(seed)
     # Of a second pass at a larger size it says nothing of what the look is.
-    if "Hires upscale" not in settings and (strength := strength_of(settings)):
+    if "Hires upscale" not in settings and (strength := _strength_of(settings)):
         table["strength"] = strength
     return table
 
 
-def strength_of(settings: dict[str, str]) -> float | None:
+def _strength_of(settings: dict[str, str]) -> float | None:
     """That of a picture which was made from another; None: it was not, or it is no number."""
     try:
         strength = float(settings["Denoising strength"])

@@ -94,3 +94,25 @@ def test_what_is_loaded_before_the_first_picture(start, folder: Path) -> None:
         loaded = set((folder / "modules").read_text().split())
         assert {"numpy", "openvino", "pydantic", "cv2", "av"} <= loaded
         assert LATER & loaded == set()
+
+
+# Ctrl-C arrives while this module is being loaded.
+INTERRUPTED = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from streamcam.__main__ import command
+command()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "streamcam.presets", "openvino"])
+def test_ctrl_c_while_it_loads_ends_it_quietly(launch, module: str) -> None:
+    command = launch(*DEMO, *SMALL, program=("-c", INTERRUPTED.format(module=module)))
+    assert command.end() in (0, 130)  # 0: a run that was asked to stop before its first picture
+    assert command.errors == []

@@ -12,12 +12,14 @@ from streamcam.errors import UnknownChoice, UsageError
 from streamcam.pipeline.auto import real_cameras
 from streamcam.sink.pipewire.presence import pipewire_obstacle
 from streamcam.sink.virtualcam.devices import list_devices
+from streamcam.webrtc import installed
 
 _OPEN_SECONDS = 20.0  # that another source may take to open, a question to the user included
 _T = TypeVar("_T")
 _OUTPUTS = (
     ("window", "a preview on this screen"),
     ("web", "a page on this machine"),
+    ("whep", "viewers over WebRTC"),
     ("ndi", "the local network, for OBS and vMix; ndi:NAME too"),
     ("FILE.mp4", "a recording; .mkv and .mov too"),
     ("null", "nowhere, to measure"),
@@ -49,6 +51,8 @@ def sources() -> tuple[list[Listed], dict[str, str]]:
             Listed(f"screen:{one.number}", f"{one.width}x{one.height}", f"at {one.x},{one.y}")
             for one in _listed("screen", visible_screens, missing)
         ]
+    if installed():
+        found.append(Listed("whip", "a browser, a phone or OBS", "that sends over WebRTC"))
     return [*found, Listed("demo", "the bundled clip")], missing
 
 

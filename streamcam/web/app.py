@@ -20,6 +20,7 @@ from streamcam.web.api import add_api
 from streamcam.web.feed import add_feed
 from streamcam.web.guard import Guard
 from streamcam.web.live import FRESH, LivePicture, Wrapping, film, multipart
+from streamcam.web.offers import add_offers
 from streamcam.web.page import add_page
 
 MOST_VIEWERS = 32  # each waits on a thread of its own
@@ -46,6 +47,7 @@ def create_app(
     app.add_exception_handler(Exception, _failed)
     add_api(app, doors, sink)
     add_feed(app, doors.desk, token)
+    add_offers(app)
     if page:
         add_page(app, token, phone)
         _add_picture(app, sink)

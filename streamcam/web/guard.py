@@ -24,8 +24,11 @@ from streamcam.errors import quoted
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 # A name in any case, with the dot that may end one, and a port; a browser leaves out port 80.
 _AUTHORITY = re.compile(r"([a-z0-9.]+?)\.?(?::([1-9][0-9]{0,4}))?|(\[::1\])(?::([1-9][0-9]{0,4}))?")
-_CHANGING = ("POST", "PATCH")
+_CHANGING = ("POST", "PATCH", "DELETE")
 _LARGEST_BODY = 16_384
+# Offers of WebRTC sessions, whose programs send their token as HTTP has it (RFC 9725, RFC 6750).
+_OFFERS = ("/whip", "/whep")
+_BEARER = "bearer "
 # No other page may embed our page or read our answers.
 _ISOLATION = {
     "X-Frame-Options": "DENY",
@@ -72,7 +75,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         refusal = self._refusal_of_foreign(scope)
         if refusal is None and scope["method"] in _CHANGING:
-            return self._refusal_of_change(Headers(scope=scope))
+            return self._refusal_of_change(scope, Headers(scope=scope))
         return refusal
 
     def _refusal_of_foreign(self, scope: Scope) -> tuple[int, str] | None:
@@ -97,7 +100,7 @@ class Guard:
     def _knows_token(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         cookie = cookie_parser(headers.get("cookie", "")).get(_cookie(scope), "")
-        given = (headers.get("x-streamcam-token", ""), cookie, _token_in_address(scope))
+        given = (*_tokens_in(headers), cookie, _token_in_address(scope))
         return any(is_token(one, self._token) for one in given)
 
     def _enters(self, scope: Scope) -> bool:
@@ -109,20 +112,38 @@ class Guard:
         answer.set_cookie(_cookie(scope), self._token, httponly=True, samesite="lax")
         return answer
 
-    def _refusal_of_change(self, headers: Headers) -> tuple[int, str] | None:
-        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return 415, "the body must be JSON (Content-Type: application/json)"
-        length = headers.get("content-length", "")
-        if not length.isdecimal() or int(length) > _LARGEST_BODY:
-            return 413, f"the body must have a length of at most {_LARGEST_BODY} bytes"
-        if not is_token(headers.get("x-streamcam-token", ""), self._token):
+    def _refusal_of_change(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        if scope["method"] != "DELETE":  # which has no body
+            refusal = _refusal_of_body(scope, headers)
+            if refusal is not None:
+                return refusal
+        if not any(is_token(one, self._token) for one in _tokens_in(headers)):
             return 403, "the token is not that of the running program; reload the page"
         return None
+
+
+def _refusal_of_body(scope: Scope, headers: Headers) -> tuple[int, str] | None:
+    kind, called = "application/json", "JSON"
+    if scope["path"] in _OFFERS:
+        kind, called = "application/sdp", "SDP"
+    if headers.get("content-type", "").partition(";")[0].strip() != kind:
+        return 415, f"the body must be {called} (Content-Type: {kind})"
+    length = headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > _LARGEST_BODY:
+        return 413, f"the body must have a length of at most {_LARGEST_BODY} bytes"
+    return None
 
 
 def is_token(given: str, token: str) -> bool:
     """Whether `given` is `token`; how much of it is right cannot be told by the time it takes."""
     return secrets.compare_digest(given.encode(errors="replace"), token.encode())
+
+
+def _tokens_in(headers: Headers) -> tuple[str, str]:
+    """As our page and programs send it, and as others do."""
+    given = headers.get("authorization", "")
+    bearer = given[len(_BEARER) :] if given.lower().startswith(_BEARER) else ""
+    return headers.get("x-streamcam-token", ""), bearer.strip()
 
 
 def _is_here(address: str) -> bool:

@@ -38,6 +38,7 @@ class Site:
     port      its port; another one if that is taken, unless `explicit`: the user asked for it
     preset    that the program starts with
     outputs   of the program, as they were asked for
+    offers    a camera or viewers come over WebRTC: the run is nothing without a port
     address   of this machine, where another device may use the page, which asks for the token then;
               "": none
     """
@@ -47,6 +48,7 @@ class Site:
     explicit: bool = False
     preset: str = ""
     outputs: tuple[str, ...] = ()
+    offers: bool = False
     address: str = ""
 
 
@@ -86,6 +88,11 @@ class WebServer:
         address = self._site.address
         return f"http://{address}:{self.port}/?token={self._token}" if address else ""
 
+    def offers(self, path: str) -> str:
+        """What a program over WebRTC is given: the address of /whip or /whep, and its token."""
+        address = self._site.address or "127.0.0.1"
+        return f"http://{address}:{self.port}{path} (bearer token {self._token})"
+
     def listen(self) -> None:
         """Take the port; clients that connect wait for `start`. Raises `UsageError` if it is
         taken."""
@@ -102,7 +109,10 @@ class WebServer:
 
     def _do_without(self, why: str) -> None:
         """This machine gives the program no port. Raises `UsageError` if the run needs one."""
-        if self._site.explicit or self._site.address or "web" in self._site.outputs:
+        site = self._site
+        if site.offers:
+            raise UsageError(f"WebRTC cannot be served on 127.0.0.1: {why}")
+        if site.explicit or site.address or "web" in site.outputs:
             raise UsageError(f"the page cannot be served on 127.0.0.1: {why}; use --no-web")
         self.notice = f"none, and streamcam switch and curtain will not find this program: {why}"
 

@@ -19,6 +19,22 @@ export async function ask(path, body, method = "POST") {
   return found;
 }
 
+/** Offer a WebRTC connection, with all its addresses in it, and take the answer. Throws an Error. */
+export async function offer(path, connection) {
+  await connection.setLocalDescription();
+  while (connection.iceGatheringState !== "complete") {
+    await new Promise((go) => connection.addEventListener("icegatheringstatechange", go, { once: true }));
+  }
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/sdp", "X-Streamcam-Token": TOKEN },
+    body: connection.localDescription.sdp,
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  if (!answer.ok) throw new Error((await answer.json()).error || answer.statusText);
+  await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+}
+
 /** Call `hear` with all that the feed tells, `reached` with whether the program is there. */
 export function listen(hear, reached) {
   const socket = new WebSocket(`ws://${location.host}/api/feed`);

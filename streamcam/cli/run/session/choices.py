@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamcam.pipeline import Options
     from streamcam.presets import Preset
 
-_LIVE_KINDS = ("camera", "screen")
+_LIVE_KINDS = ("camera", "screen", "whip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,10 +120,21 @@ class Run:
             server.start()
             if options.web or server.notice:
                 say(f"{'page' if options.web else 'control'}: {server.notice or server.url}")
+            for line in self._offered(server):
+                say(line)
             if server.phone:
                 where = f"{self.listen}:{server.port}"
                 say(f"phone: {where} answers who scans the code on the page")
         return pipeline, doors
+
+    def _offered(self, server: WebServer) -> list[str]:
+        """Where a camera or viewers come in over WebRTC, if they are to."""
+        lines = []
+        if self.options.source == "whip":
+            lines.append(f"camera: send it by WHIP to {server.offers('/whip')}")
+        if "whep" in self.options.outputs:
+            lines.append(f"viewers: play it by WHEP from {server.offers('/whep')}")
+        return lines
 
     def _microphone(self, closing: Closing) -> DelayedMicrophone | None:
         if self.audio is None:
@@ -146,6 +157,7 @@ class Run:
             explicit=options.port is not None,
             preset=options.preset.name,
             outputs=options.outputs,
+            offers=options.source == "whip" or "whep" in options.outputs,
             address=self.listen,
         )
         server = WebServer(doors, None, site)

@@ -35,7 +35,6 @@ class WhipSource:
     sender makes its pictures smaller where the network is slow.
     """
 
-    label = "a camera over WebRTC (WHIP)"
     film: FilmInfo | None = None
 
     def __init__(self, incoming: Incoming, wanted: Wanted, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -43,7 +42,9 @@ class WhipSource:
             raise SourceLost(_WAITING)
         incoming.missed = False
         self.width, self.height, self.fps = wanted.width, wanted.height, wanted.fps
-        self.notice = _WAITING
+        most = f"{wanted.width}x{wanted.height} at {wanted.fps:g} fps"
+        self.label = f"a camera over WebRTC (WHIP), {most} expected"
+        self.notice = "" if incoming.there else _WAITING
         self._incoming = incoming
         self._clock = clock
         self._conversion = Conversion()

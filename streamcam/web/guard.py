@@ -24,10 +24,11 @@ from streamcam.errors import quoted
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 # A name in any case, with the dot that may end one, and a port; a browser leaves out port 80.
 _AUTHORITY = re.compile(r"([a-z0-9.]+?)\.?(?::([1-9][0-9]{0,4}))?|(\[::1\])(?::([1-9][0-9]{0,4}))?")
-_CHANGING = ("POST", "PATCH", "DELETE")
+_CHANGING = ("POST", "PATCH")
 _LARGEST_BODY = 16_384
 # Offers of WebRTC sessions, whose programs send their token as HTTP has it (RFC 9725, RFC 6750).
 _OFFERS = ("/whip", "/whep")
+_SESSIONS = ("/whip/", "/whep/")  # which DELETE ends
 _BEARER = "bearer "
 # No other page may embed our page or read our answers.
 _ISOLATION = {
@@ -74,7 +75,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         refusal = self._refusal_of_foreign(scope)
-        if refusal is None and scope["method"] in _CHANGING:
+        ends = scope["method"] == "DELETE" and scope["path"].startswith(_SESSIONS)
+        if refusal is None and (ends or scope["method"] in _CHANGING):
             return self._refusal_of_change(scope, Headers(scope=scope))
         return refusal
 

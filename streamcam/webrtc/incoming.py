@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threading import Condition
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class Incoming:
         # Protected by _changed:
         self._camera = 0  # number of the newest one; those before have no say
         self._there = False
-        self._newest: tuple[VideoFrame, float] | None = None  # and when it had come, perf_counter
+        self._newest: tuple[VideoFrame, float] | None = None  # and when it had come
 
     @property
     def there(self) -> bool:
@@ -41,11 +40,11 @@ class Incoming:
             self._newest = None
             return self._camera
 
-    def put(self, camera: int, picture: VideoFrame) -> None:
-        """Its newest picture, in place of one that nobody took."""
+    def put(self, camera: int, picture: VideoFrame, came: float) -> None:
+        """Its newest picture, in place of one that nobody took. `came`: when, perf_counter."""
         with self._changed:
             if camera == self._camera:
-                self._newest = picture, perf_counter()
+                self._newest = picture, came
                 self._changed.notify_all()
 
     def leave(self, camera: int) -> None:

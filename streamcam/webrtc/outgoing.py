@@ -61,9 +61,10 @@ class Outgoing:
             viewer.offer(picture)
 
     @contextmanager
-    def watch(self) -> Iterator[Viewer]:
-        """Count as a viewer inside the `with` block. On an event loop. Raises `UsageError`."""
-        viewer = Viewer(asyncio.get_running_loop())
+    def watch(self, loop: asyncio.AbstractEventLoop) -> Iterator[Viewer]:
+        """Count as a viewer, who waits on that loop, inside the `with` block. Raises
+        `UsageError`."""
+        viewer = Viewer(loop)
         with self._lock:
             if not self._open:
                 raise UsageError("this run shows nothing over WebRTC: start it with --output whep")

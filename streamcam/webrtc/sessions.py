@@ -80,7 +80,7 @@ class Sessions:
 
     async def view(self, offer: str) -> Answer:
         """A viewer's offer. Raises `UsageError` for one that is none, and if there are too many."""
-        watching = self._outgoing.watch()
+        watching = self._outgoing.watch(asyncio.get_running_loop())
         viewer = watching.__enter__()
         try:
             answer = await self._connect(
@@ -136,7 +136,8 @@ class Sessions:
         camera = self._incoming.arrive()
         try:
             while True:
-                self._incoming.put(camera, cast(VideoFrame, await track.recv()))
+                picture = cast(VideoFrame, await track.recv())
+                self._incoming.put(camera, picture, perf_counter())
         except MediaStreamError:
             pass
         finally:

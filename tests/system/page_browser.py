@@ -156,11 +156,11 @@ class Firefox(Browser):
 
 
 @contextmanager
-def browser(name: str, folder: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own in `folder`."""
+def browser(name: str, folder: Path, *flags: str) -> Iterator[Browser]:
+    """A browser with a profile of its own in `folder`. `flags`: of Chromium."""
     flag = "--remote-debugging-port=0"
     if name == "chromium":
-        command = chromium(folder, flag, "--hide-scrollbars")
+        command = chromium(folder, flag, "--hide-scrollbars", *flags)
     else:
         command = [*firefox(folder), flag]
     with ExitStack() as closing:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from capture_fakes import RED, FakeDevice, FakeGrabber
 
 from streamcam.capture import Wanted
@@ -19,6 +20,8 @@ from streamcam.capture.image import ImageSource, read_picture
 from streamcam.capture.screen import ScreenSource
 from streamcam.capture.video import VideoSource
 from streamcam.capture.video.decoder import Decoder
+from streamcam.capture.whip import WhipSource
+from streamcam.webrtc.incoming import Incoming
 
 WANTED = Wanted(64, 48, 30.0)
 
@@ -53,6 +56,27 @@ def the_demo(_make_film, clock):
     return VideoSource(Decoder(str(CLIP)), WANTED, clock)
 
 
+class SteadyCamera(Incoming):
+    """Over WebRTC: a red picture for each thirtieth of a second, with a dot that moves."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self._clock = clock
+        self._sent = 0
+        self.arrive()
+
+    def take(self, seconds):
+        self._clock.sleep(1 / 30)
+        pixels = np.full((48, 64, 3), RED, np.uint8)
+        pixels[0, self._sent % 64] = RED[0] - 6, RED[1], RED[2]
+        self._sent += 1
+        return VideoFrame.from_ndarray(pixels, format="rgb24"), self._clock.now()
+
+
+def a_camera_over_webrtc(_make_film, clock):
+    return WhipSource(SteadyCamera(clock), WANTED, clock)
+
+
 SOURCES = {
     "video": a_video,
     "video, padded rows": lambda *to: a_video(
@@ -65,6 +89,7 @@ SOURCES = {
     "screen": a_screen,
     "camera": a_camera,
     "demo": the_demo,
+    "whip": a_camera_over_webrtc,
 }
 if sys.platform == "linux":  # where its D-Bus library is
     SOURCES["screen, shared"] = a_shared_screen

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from threading import Event
 from types import SimpleNamespace
@@ -22,7 +23,9 @@ from streamcam.sink.pipewire.camera_stream import CameraStream
 from streamcam.sink.record import open_sink as open_record
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import open_sink as open_web
+from streamcam.sink.whep import WhepSink
 from streamcam.sink.window import open_sink as open_window
+from streamcam.webrtc.outgoing import Outgoing
 
 FORM = Format(48, 32, 30)
 KINDS = [
@@ -34,6 +37,8 @@ KINDS = [
     "virtualcam",
     "web",
     "watched web",
+    "whep",
+    "watched whep",
     "window",
 ]
 
@@ -51,6 +56,8 @@ def sink(request, tmp_path, camera, gui, ndi, pipewire):
         "virtualcam": lambda: VirtualCamera(camera, "I420", FORM),
         "web": lambda: open_web("", FORM),
         "watched web": lambda: open_web("", FORM),
+        "whep": lambda: WhepSink(FORM, Outgoing()),
+        "watched whep": lambda: WhepSink(FORM, Outgoing()),
         "window": lambda: open_window("", FORM, gui),
     }
     made = openers[request.param]()
@@ -58,6 +65,10 @@ def sink(request, tmp_path, camera, gui, ndi, pipewire):
         pipewire.look()
     if request.param == "watched web":
         with made.watch():
+            yield made
+    elif request.param == "watched whep":
+        loop = asyncio.new_event_loop()
+        with closing(loop), made._outgoing.watch(loop):
             yield made
     else:
         yield made
@@ -99,7 +110,7 @@ def test_it_can_be_closed_without_a_picture(sink):
     sink.close()
 
 
-@pytest.mark.parametrize("choice", ["null:x", "web:8080", "window:big"])
+@pytest.mark.parametrize("choice", ["null:x", "web:8080", "whep:1", "window:big"])
 def test_an_argument_where_none_belongs_is_refused(choice):
     with pytest.raises(UsageError, match="takes no argument"):
         open_sink(choice, FORM)
@@ -148,6 +159,7 @@ BORDERS = {
     ),
     "virtualcam": (lambda sink: (sink._camera, "send"), lambda sink: (sink._camera, "close")),
     "web": (lambda sink: ("cv2", "imencode"), None),
+    "whep": (lambda sink: ("cv2", "cvtColor"), None),
     "window": (lambda sink: (sink._gui, "imshow"), lambda sink: (sink._gui, "destroyWindow")),
 }
 
@@ -179,7 +191,7 @@ def delivered(sink, frames):
 
 def test_whatever_its_library_raises_the_output_is_lost_and_closed(request, sink, frames):
     kind = kind_of(request)
-    if kind == "null" or request.node.callspec.params["sink"] == "web":  # no library is called
+    if kind == "null" or request.node.callspec.params["sink"] in ("web", "whep"):  # none is called
         delivered(sink, frames)
         return
     with broken(BORDERS[kind][0], sink), pytest.raises(SinkFailed) as caught:

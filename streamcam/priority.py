@@ -32,6 +32,13 @@ _ABOVE_NORMAL = 1  # THREAD_PRIORITY_ABOVE_NORMAL
 _USER_INTERACTIVE = 0x21  # QOS_CLASS_USER_INTERACTIVE
 
 
+def usable_cores() -> int:
+    """How many this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def giving_way(work: Callable[[], None]) -> Callable[[], None]:
     """`work` for a thread that goes, with all threads that it starts, after those that keep time.
     Only on Linux; see above. It cannot be undone, so the thread must end with `work`.

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from engines.memory import GIB
 from streamcam.doctor import Finding
+from streamcam.priority import usable_cores
 from streamcam.provision import limits
 
 _TOPIC = "machine"
@@ -22,8 +23,7 @@ def check() -> Iterator[Finding]:
     version = platform.python_version()
     yield Finding(_TOPIC, "Python", "ok", f"{version}, {sys.executable}")
     yield Finding(_TOPIC, "system", "ok", f"{platform.platform()}, {platform.machine()}")
-    usable = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    yield Finding(_TOPIC, "cores", "ok", f"{usable} of {os.cpu_count()} for this program")
+    yield Finding(_TOPIC, "cores", "ok", f"{usable_cores()} of {os.cpu_count()} for this program")
     slow = limits.processor()
     if slow is not None:
         yield Finding(_TOPIC, "processor", "note", slow.text, slow.fix)

@@ -16,7 +16,6 @@ from streamcam.pipeline.playing import Playing
 from streamcam.pipeline.room import Room
 from streamcam.pipeline.workers import Workers
 from streamcam.presets import Preset
-from streamcam.provision.growth import Growth
 from streamcam.provision.outage import Outage
 from streamcam.provision.pending import Pending
 from streamcam.provision.prompts import encode_looks, read_looks
@@ -24,6 +23,7 @@ from streamcam.provision.rate import Adjustable
 from streamcam.provision.rebuild import Wish
 from streamcam.provision.repair import Repair
 from streamcam.provision.shape import AutomaticSize
+from streamcam.provision.size.growth import Growth
 from streamcam.provision.spec import Specs, describe, same_but_size
 
 

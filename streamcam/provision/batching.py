@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from engines.api import Batching, Engine
 from engines.errors import EngineError
 from engines.recipe import Recipe
-from streamcam.provision.size import frame_seconds, holds
+from streamcam.provision.size import holds, taken_from
+from streamcam.provision.size.fitting import frame_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +20,18 @@ class BatchingChoice:
     reason: str
 
 
-def choose_batching(seconds: dict[Batching, float], steps: int, wanted_fps: float) -> Batching:
+def choose_batching(
+    seconds: dict[Batching, float], steps: int, wanted_fps: float, beside: float = 0.0
+) -> Batching:
     """The way with the lower latency among those that hold the rate; if none does, the faster.
 
     seconds  of one `Engine.run` in each way
+    beside   seconds of a tick that the engine will not have
 
     The stream batch shows a frame S − 1 frames later, each of which takes the longer of a tick
     and a run; steps one by one show it after one run (engines/README.md).
     """
-    holding = [way for way in seconds if holds(seconds[way], wanted_fps)]
+    holding = [way for way in seconds if holds(seconds[way], wanted_fps, beside)]
     if not holding:
         return min(seconds, key=lambda way: seconds[way])
     return min(holding, key=lambda way: latency(way, seconds[way], steps, wanted_fps))
@@ -40,7 +44,11 @@ def latency(batching: Batching, seconds: float, steps: int, wanted_fps: float) -
 
 
 def build_batched(
-    build: Callable[[Recipe], Engine], engine: Engine, recipe: Recipe, wanted_fps: float
+    build: Callable[[Recipe], Engine],
+    engine: Engine,
+    recipe: Recipe,
+    wanted_fps: float,
+    beside: float = 0.0,
 ) -> tuple[Engine, BatchingChoice | None]:
     """`engine`, or one that runs its steps one by one if that is better; the other is closed.
 
@@ -62,7 +70,8 @@ def build_batched(
         "stream": frame_seconds(engine),
         "sequential": frame_seconds(other),
     }
-    chosen = choose_batching(seconds, spec.steps, wanted_fps)
+    taken = taken_from(engine.spec.device, beside)
+    chosen = choose_batching(seconds, spec.steps, wanted_fps, taken)
     kept, spent = (other, engine) if chosen == "sequential" else (engine, other)
     spent.close()
     return kept, BatchingChoice(chosen, _reason(chosen, seconds, spec.steps, wanted_fps))

@@ -9,7 +9,9 @@ from engines.api import Engine
 from engines.recipe import Recipe
 from streamcam.options import Options
 from streamcam.provision.batching import build_batched
-from streamcam.provision.size import build_fitting, build_ready, candidates, default_size
+from streamcam.provision.size import candidates, default_size
+from streamcam.provision.size.beside import beside_seconds
+from streamcam.provision.size.fitting import build_fitting, build_ready
 from streamcam.provision.spec import describe, spec_for
 
 
@@ -35,12 +37,13 @@ def open_engine(
     """
     preset, fps = options.preset, options.format.fps
     recipe = Recipe(spec_for(preset, options))
+    beside = beside_seconds(options)
     automatic = not (options.size or preset.size)
     if automatic and options.realtime:
         shape = aspect()
         ready = recipe.ready_sizes(candidates(shape))
-        engine, size = build_ready(build, recipe, ready, fps) or build_fitting(
-            build, recipe, fps, shape
+        engine, size = build_ready(build, recipe, ready, fps, beside) or build_fitting(
+            build, recipe, fps, shape, beside
         )
         recipe = recipe.at(size.width, size.height)
         line = f"engine: {engine.label}, {size.reason}"
@@ -49,7 +52,7 @@ def open_engine(
         engine = build(recipe)
         line = describe(engine)
     if preset.batching == "auto" and options.realtime:
-        engine, batching = build_batched(build, engine, recipe, fps)
+        engine, batching = build_batched(build, engine, recipe, fps, beside)
         recipe = recipe.with_spec(replace(recipe.spec, batching=engine.spec.batching))
         line += f"; {batching.reason}" if batching else ""
     return Provided(engine, recipe, line)

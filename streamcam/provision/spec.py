@@ -8,6 +8,7 @@ from engines.api import Batching, Engine, EngineSpec
 from engines.errors import EngineError, InvalidPrompt
 from engines.recipe import Recipe
 from streamcam.errors import UsageError
+from streamcam.frames.geometry import fills
 from streamcam.options import Options
 from streamcam.presets import Preset
 from streamcam.provision.prompts import with_room
@@ -80,10 +81,15 @@ class Specs:
         return self._repair.instead(spec)
 
     def of_shape(self, aspect: float, preset: Preset, recipe: Recipe) -> Recipe:
-        """`recipe` for a picture that has another width / height now; as it is if the size of
-        `preset` is not the program's choice."""
+        """`recipe` for a picture that has another width / height now. As it is if it has that
+        shape, also where its size was chosen for the rate and is still being built, and if the
+        size of `preset` is not the program's choice."""
         self.automatic.follow(aspect)
-        return recipe.at(*self.automatic.size) if self.has_automatic_size(preset) else recipe
+        if not self.has_automatic_size(preset):
+            return recipe
+        if fills((recipe.spec.width, recipe.spec.height), aspect):
+            return recipe
+        return recipe.at(*self.automatic.size)
 
     def adjustable(self, preset: Preset, running: EngineSpec) -> Adjustable | None:
         """The running engine, if its size for `preset` is the program's choice."""

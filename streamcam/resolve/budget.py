@@ -7,10 +7,10 @@ that takes too much is left, and tried again later, ever less often.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from time import perf_counter
 
+from streamcam.priority import usable_cores
 from streamcam.resolve import Level
 from streamcam.resolve.trial import Rate, Trial
 
@@ -55,7 +55,7 @@ class Budget:
         self._highest = highest
         self._rate = rate
         self._fps = fps
-        self._cores = cores or _usable_cores()
+        self._cores = cores or usable_cores()
         self._clock = clock
         self._trial: Trial | None = None
         self._looked_at: float | None = None
@@ -140,9 +140,3 @@ class Budget:
         self.level = self.fits = level
         self._behind = self._changed = 0
         self._usual = 0.0
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

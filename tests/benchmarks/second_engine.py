@@ -48,7 +48,7 @@ def measure(model: str, backend: str) -> list[dict[str, float]]:
     from engines.api import EngineSpec
     from engines.bench.random_model import SD_TURBO, SDXS, random_model
     from engines.build import build
-    from streamcam.provision.size import frame_seconds
+    from streamcam.provision.size.fitting import frame_seconds
 
     known = {"sd-turbo-random": SD_TURBO, "sdxs-random": SDXS}
     if model in known:

@@ -51,8 +51,8 @@ def pictures_of(path: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--duration", "1"),
-        ("--duration", "1", "--size", "448x256"),
+        ("--duration", "3"),
+        ("--duration", "3", "--size", "448x256"),
         ("--realtime", "off"),
         ("--realtime", "off", "--size", "448x256"),
     ],

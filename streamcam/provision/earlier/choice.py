@@ -26,7 +26,7 @@ from streamcam.provision.size import candidates
 from streamcam.provision.spec import describe
 
 _KIND = "choices"  # of artifact
-_FORMAT = 1
+_FORMAT = 2
 _LIMIT = 64 * 1024  # bytes that are kept: some hundred choices
 _LONGEST = 300  # characters of a reason
 
@@ -147,7 +147,7 @@ def _parts(options: Options, spec: EngineSpec, aspect: float) -> dict[str, objec
         "outputs": sorted({_kind(sink.parse, output) for output in options.outputs}),
         "page": options.web,
         "form": [form.width, form.height, form.fps],
-        "shown": [preset.resolve.mode, preset.output.fit],
+        "shown": [preset.resolve.mode, preset.output.fit, preset.mask.source],
         "machine": machine(),
     }
 

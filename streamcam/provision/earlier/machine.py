@@ -7,14 +7,21 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
+from streamcam.priority import usable_cores
+
 _PROCESSOR = Path("/proc/cpuinfo")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container
 
 
 def machine() -> list[object]:
     """Its name, its processor, and how much of that this program may have."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return [platform.node(), platform.machine(), cores, _processor(), _text(_QUOTA).strip()]
+    return [
+        platform.node(),
+        platform.machine(),
+        usable_cores(),
+        _processor(),
+        _text(_QUOTA).strip(),
+    ]
 
 
 def _processor() -> str:

@@ -39,7 +39,7 @@ def start(world, monkeypatch):
 
     world.build = build
     monkeypatch.setattr("engines.outages._synchronise", lambda device: None)  # it answers
-    for module in ("size", "growth"):
+    for module in ("size.fitting", "size.growth"):
         name = f"streamcam.provision.{module}.frame_seconds"
         monkeypatch.setattr(name, lambda engine: engine.measured)
 

@@ -22,7 +22,7 @@ CARD = int(card((128, 128), "The picture is being prepared")[0, 0, 0])  # no gre
 @pytest.fixture
 def run(world, monkeypatch):
     """Call with options: a live run, stopped; what it said of its engine. All engines are fast."""
-    for module in ("size", "batching"):
+    for module in ("size.fitting", "batching"):
         monkeypatch.setattr(f"streamcam.provision.{module}.frame_seconds", lambda engine: 0.001)
 
     def once(**options):

@@ -1,6 +1,7 @@
 """In a run: a size that does not hold the rate gives way to one that does; a fixed one stays."""
 
 from dataclasses import replace
+from time import sleep
 
 import pytest
 from fake_world import FakeEngine, FakeSink, FakeSource, make_preset
@@ -24,7 +25,8 @@ def start(world, monkeypatch):
     """A live run at 30 fps whose measurement said that 448x256 would do."""
     monkeypatch.setattr(rate, "_SAMPLE_SECONDS", 0.4)
     monkeypatch.setattr(rate, "_SETTLE_SECONDS", 0.2)
-    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: 0.028)
+    monkeypatch.setattr("streamcam.provision.size.fitting.frame_seconds", lambda engine: 0.028)
+    monkeypatch.setattr("streamcam.provision.build.beside_seconds", lambda options: 0.0)
     world.make_engine = Slow
 
     def go(**options):
@@ -78,3 +80,21 @@ def test_a_remembered_size_that_is_too_slow_by_now_gives_way_for_good(world, sta
     assert "remembered" in first
     assert "takes its place" in change
     assert f"{width}x{height}: what held the rate (remembered" in said(start())[0]
+
+
+def test_an_engine_of_another_size_that_takes_its_time_to_build_is_waited_for(
+    world, start, monkeypatch
+):
+    """The shape, which is looked at all the while, is right as it is: no reason to begin anew."""
+    monkeypatch.setattr("streamcam.provision.shape._LASTS_SECONDS", 0.2)
+
+    def slowly(spec):
+        if world.engines:
+            sleep(1.0)  # ten looks of the watchdog
+        return Slow(spec)
+
+    world.make_engine = slowly
+    start()
+    wait_until(lambda: len(world.engines) > 1 and world.engines[-1].runs > 2)
+    assert [line for line in world.said if "takes its place" in line] != []
+    assert len(world.engines) == 2

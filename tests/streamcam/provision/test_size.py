@@ -1,6 +1,7 @@
 """The automatic size: holds the wanted rate, costs at most one build more, says why."""
 
 from dataclasses import replace
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -12,13 +13,11 @@ from engines.backends.null import NullEngine
 from engines.errors import BackendUnavailable, EngineFailed
 from engines.ranges import SIZE_MAX, SIZE_MIN
 from engines.recipe import Recipe
-from streamcam.provision.size import (
-    build_fitting,
-    build_ready,
-    candidates,
-    choose_size,
-    frame_seconds,
-)
+from streamcam.options import Options
+from streamcam.presets import Preset
+from streamcam.provision.size import candidates, choose_size, taken_from
+from streamcam.provision.size.beside import beside_seconds
+from streamcam.provision.size.fitting import build_fitting, build_ready, frame_seconds
 
 DEFAULT = (448, 256)
 RECIPE = Recipe(EngineSpec())
@@ -150,7 +149,7 @@ class Timed(NullEngine):
 def test_the_engine_that_was_measured_is_the_one_that_runs(monkeypatch):
     log = []
     monkeypatch.setattr(
-        "streamcam.provision.size.frame_seconds",
+        "streamcam.provision.size.fitting.frame_seconds",
         lambda engine: Machine(0.0367)(engine.spec.width, 256),
     )
     engine, choice = build_fitting(lambda recipe: Timed(recipe, log), RECIPE, 30, 16 / 9)
@@ -160,7 +159,7 @@ def test_the_engine_that_was_measured_is_the_one_that_runs(monkeypatch):
 
 @pytest.mark.parametrize(("device", "width"), [("CPU", 512), ("cpu", 512), ("cuda:0", 768)])
 def test_only_other_devices_than_the_cpu_go_beyond_512(monkeypatch, device, width):
-    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: 0.001)
+    monkeypatch.setattr("streamcam.provision.size.fitting.frame_seconds", lambda engine: 0.001)
 
     def build(recipe):
         engine = NullEngine(recipe.spec)
@@ -174,7 +173,7 @@ def test_only_other_devices_than_the_cpu_go_beyond_512(monkeypatch, device, widt
 def test_a_second_build_that_fails_leaves_the_first(monkeypatch, seconds):
     """A smaller and a larger one: a card may hold one engine and not two."""
     log = []
-    monkeypatch.setattr("streamcam.provision.size.frame_seconds", lambda engine: seconds)
+    monkeypatch.setattr("streamcam.provision.size.fitting.frame_seconds", lambda engine: seconds)
 
     def build(recipe):
         if recipe.spec.width != 448:
@@ -203,7 +202,7 @@ def test_a_measurement_that_fails_leaves_nothing_open(monkeypatch, error):
     def fail(_engine):
         raise error
 
-    monkeypatch.setattr("streamcam.provision.size.frame_seconds", fail)
+    monkeypatch.setattr("streamcam.provision.size.fitting.frame_seconds", fail)
     with pytest.raises(type(error)):
         build_fitting(lambda recipe: Timed(recipe, log), RECIPE, 30, 16 / 9)
     assert log == [("built", 448), ("closed", 448)]
@@ -225,3 +224,36 @@ def test_measuring_leaves_the_engine_as_new():
     engine = Restarted(replace(EngineSpec(), steps=4, width=128, height=128))
     assert frame_seconds(engine) > 0
     assert engine.restarts == 1
+
+
+def test_what_the_rest_of_the_program_takes_is_left_out():
+    """16.7 ms hold 30 fps beside 13 ms of other work, with the margin of 15 %; 20 ms do not."""
+    machine = Machine(0.028)
+    choice = choose_size(machine, 30, beside=0.013)
+    assert (choice.width, choice.height) == (320, 176)
+    assert choice.reason == (
+        "320x176: engine 14 ms, 73 fps, enough for 30 beside 13 ms of other work"
+    )
+    assert choose_size(Machine(0.1), 30, beside=0.04).reason.endswith(
+        "too slow for 30 beside 40 ms of other work"
+    )
+
+
+def test_what_the_rest_takes_goes_by_outputs_cores_and_pixels(monkeypatch):
+    def beside(cores, *outputs, **fields):
+        monkeypatch.setattr("streamcam.provision.size.beside.usable_cores", lambda: cores)
+        preset = Preset.from_table({"prompt": "anime", **fields}, Path("anime.toml"))
+        return beside_seconds(Options(preset=preset, source="demo", outputs=outputs))
+
+    recorded = beside(2, "out.mp4")
+    assert recorded == pytest.approx(0.013)
+    assert beside(16, "out.mp4") == pytest.approx(recorded / 8)
+    assert beside(2, "null") < recorded < beside(2, "out.mp4", "virtualcam")
+    assert beside(2, "out.mp4", resolve={"mode": "off"}) < recorded
+    assert beside(2, "out.mp4", mask={"source": "person"}) > recorded
+    assert beside(2, "out.mp4", output={"size": "640x360"}) == pytest.approx(recorded / 4)
+
+
+def test_a_card_gives_nothing_to_what_runs_on_the_processor():
+    assert taken_from("CPU", 0.013) == 0.013
+    assert taken_from("cuda", 0.013) == 0.0

@@ -6,7 +6,8 @@ from engines.api import Engine
 from engines.errors import EngineFailed
 from streamcam.frames.geometry import Size
 from streamcam.provision.pending import Pending
-from streamcam.provision.size import frame_seconds, holds, larger_size
+from streamcam.provision.size import holds, larger_size
+from streamcam.provision.size.fitting import frame_seconds
 from streamcam.provision.spec import Specs
 
 

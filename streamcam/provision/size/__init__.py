@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
-from time import perf_counter
-
-import numpy as np
 
 from engines.api import Engine
 from engines.errors import EngineError
 from engines.ranges import nearest_side
-from engines.recipe import Recipe
-from streamcam.looks.aim import encoded
-from streamcam.looks.look import Look
 
 # Widths of the 16:9 sizes on offer; other shapes get sizes of the same areas.
 _WIDTHS = (256, 320, 384, 448, 512, 576, 640, 768)
@@ -23,8 +17,6 @@ _WIDEST_ON_CPU = 512
 _WIDEST_ELSEWHERE = 768
 _MARGIN = 1.15  # engine time that must remain for the rest of the program and for a busy moment
 _RELIEF = 0.9  # of a size's work is what the one below may have at most, or it is no relief
-_MEASURE_SECONDS = 0.15
-_MEASURE_RUNS = (4, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ def candidates(aspect: float = 16 / 9) -> list[tuple[int, int]]:
 def smaller_size(width: int, height: int) -> tuple[int, int] | None:
     """The size on offer below, for the same shape; None if there is none."""
     enough = _RELIEF * width * height
-    smaller = [size for size in candidates(width / height) if _area(size) <= enough]
+    smaller = [size for size in candidates(width / height) if area_of(size) <= enough]
     return smaller[-1] if smaller else None
 
 
@@ -62,7 +54,7 @@ def default_size(aspect: float = 16 / 9) -> tuple[int, int]:
 
 def size_of_shape(area: int, aspect: float) -> tuple[int, int]:
     """The size on offer for another shape whose work is nearest to that of so many pixels."""
-    return min(candidates(aspect), key=lambda size: abs(_area(size) - area))
+    return min(candidates(aspect), key=lambda size: abs(area_of(size) - area))
 
 
 def choose_size(
@@ -70,6 +62,7 @@ def choose_size(
     wanted_fps: float,
     aspect: float = 16 / 9,
     widest: int = _WIDEST_ON_CPU,
+    beside: float = 0.0,
 ) -> SizeChoice:
     """The largest size that holds `wanted_fps` with a margin of 15 %, or the smallest there is.
 
@@ -77,22 +70,23 @@ def choose_size(
              one more, since the time grows with the area. One more that raises `EngineError`, as
              two engines may not fit a card beside each other, is not taken
     widest   width of the largest 16:9 size that may be chosen
+    beside   seconds of a tick that the engine will not have; see `beside_seconds`
     """
     start = default_size(aspect)
     seconds = measure(*start)
     sizes = _up_to(widest, aspect)
-    guess = _affordable(seconds, start, sizes, wanted_fps) or sizes[0]
+    guess = _affordable(seconds, start, sizes, wanted_fps, beside) or sizes[0]
     if guess == start:
-        return _choice(start, seconds, wanted_fps)
+        return choice_of(start, seconds, wanted_fps, beside)
     try:
         guess_seconds = measure(*guess)
     except EngineError as error:
-        kept = _choice(start, seconds, wanted_fps)
+        kept = choice_of(start, seconds, wanted_fps, beside)
         tried = f"{guess[0]}x{guess[1]} cannot be had: {error}"
         return replace(kept, reason=f"{kept.reason}; {tried}")
-    if _area(guess) > _area(start) and not holds(guess_seconds, wanted_fps):
-        return _choice(start, seconds, wanted_fps)
-    return _choice(guess, guess_seconds, wanted_fps)
+    if area_of(guess) > area_of(start) and not holds(guess_seconds, wanted_fps, beside):
+        return choice_of(start, seconds, wanted_fps, beside)
+    return choice_of(guess, guess_seconds, wanted_fps, beside)
 
 
 def larger_size(
@@ -104,7 +98,7 @@ def larger_size(
     if engine.spec.device.lower() == "cpu":
         return None
     size = _affordable(seconds, own, _up_to(_WIDEST_ELSEWHERE, aspect), wanted_fps)
-    return size if size is not None and _area(size) > _area(own) else None
+    return size if size is not None and area_of(size) > area_of(own) else None
 
 
 def smaller_that_holds(
@@ -112,8 +106,8 @@ def smaller_that_holds(
 ) -> tuple[int, int] | None:
     """The largest size below `own`, for a shape, that holds the rate without a margin where
     a frame of `own` takes `seconds`, or the smallest there is; None if there is none below."""
-    smaller = [size for size in candidates(aspect) if _area(size) <= _RELIEF * _area(own)]
-    holding = [size for size in smaller if seconds * _area(size) * wanted_fps <= _area(own)]
+    smaller = [size for size in candidates(aspect) if area_of(size) <= _RELIEF * area_of(own)]
+    holding = [size for size in smaller if seconds * area_of(size) * wanted_fps <= area_of(own)]
     best = holding or smaller[:1]
     return best[-1] if best else None
 
@@ -124,8 +118,8 @@ def next_larger(
     """The next size above `own`, for a shape, if it holds the rate without a margin where a
     frame of `own` takes `seconds`; None if not, or if the device has its largest already."""
     sizes = _up_to(widest_on(device), aspect)
-    larger = next((size for size in sizes if _area(own) <= _RELIEF * _area(size)), None)
-    if larger is None or seconds * _area(larger) * wanted_fps > _area(own):
+    larger = next((size for size in sizes if area_of(own) <= _RELIEF * area_of(size)), None)
+    if larger is None or seconds * area_of(larger) * wanted_fps > area_of(own):
         return None
     return larger
 
@@ -136,102 +130,46 @@ def widest_on(device: str) -> int:
 
 
 def _affordable(
-    seconds: float, at: tuple[int, int], sizes: list[tuple[int, int]], wanted_fps: float
+    seconds: float,
+    at: tuple[int, int],
+    sizes: list[tuple[int, int]],
+    wanted_fps: float,
+    beside: float = 0.0,
 ) -> tuple[int, int] | None:
     """The largest of `sizes` that holds the rate where a frame takes `seconds` at another one."""
-    affordable = [size for size in sizes if holds(seconds * _area(size) / _area(at), wanted_fps)]
+
+    def fits(size: tuple[int, int]) -> bool:
+        return holds(seconds * area_of(size) / area_of(at), wanted_fps, beside)
+
+    affordable = [size for size in sizes if fits(size)]
     return affordable[-1] if affordable else None
 
 
-def build_fitting(
-    build: Callable[[Recipe], Engine], recipe: Recipe, wanted_fps: float, aspect: float
-) -> tuple[Engine, SizeChoice]:
-    """The engine of the size that `choose_size` takes; the other one is closed again.
-
-    Raises what `build` raises for the default size, with everything closed.
-    """
-    built: dict[tuple[int, int], Engine] = {}
-
-    def built_at(size: tuple[int, int]) -> Engine:
-        if size not in built:
-            built[size] = build(recipe.at(*size))
-        return built[size]
-
-    chosen: tuple[int, int] | None = None
-    try:
-        device = built_at(default_size(aspect)).spec.device
-        choice = choose_size(
-            lambda width, height: frame_seconds(built_at((width, height))),
-            wanted_fps,
-            aspect,
-            widest_on(device),
-        )
-        chosen = (choice.width, choice.height)
-        return built[chosen], choice
-    finally:
-        for size, engine in built.items():
-            if size != chosen:
-                engine.close()
-
-
-def build_ready(
-    build: Callable[[Recipe], Engine],
-    recipe: Recipe,
-    sizes: list[tuple[int, int]],
-    fps: float,
-) -> tuple[Engine, SizeChoice] | None:
-    """The engine of the largest of `sizes`, if it holds the rate; else None, and it is closed.
-
-    sizes  those that are there already, so that nothing is measured or built in vain
-    """
-    if not sizes:
-        return None
-    size = max(sizes, key=_area)
-    engine = build(recipe.at(*size))
-    kept = False
-    try:
-        seconds = frame_seconds(engine)
-        kept = holds(seconds, fps)
-        return (engine, _choice(size, seconds, fps)) if kept else None
-    finally:
-        if not kept:
-            engine.close()
-
-
-def frame_seconds(engine: Engine) -> float:
-    """Time of one `Engine.run`: the lower quartile of a few, which is least disturbed by the
-    program's own start. Takes a sixth of a second or four runs. Restarts the engine."""
-    shape = (engine.spec.height, engine.spec.width, 3)
-    frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    picture = np.empty(shape, np.uint8)
-    params = encoded(Look("measurement", ""), engine.encode)
-    engine.run(frame, params, picture)
-    fewest, most = _MEASURE_RUNS
-    runs: list[float] = []
-    while len(runs) < fewest or (sum(runs) < _MEASURE_SECONDS and len(runs) < most):
-        began = perf_counter()
-        engine.run(frame, params, picture)
-        runs.append(perf_counter() - began)
-    engine.restart()
-    return sorted(runs)[len(runs) // 4]
-
-
-def _choice(size: tuple[int, int], seconds: float, wanted_fps: float) -> SizeChoice:
+def choice_of(
+    size: tuple[int, int], seconds: float, wanted_fps: float, beside: float
+) -> SizeChoice:
     fps = 1.0 / max(seconds, 1e-6)
     speed = f"engine {seconds * 1e3:.0f} ms, {fps:.0f} fps"
-    verdict = "enough" if holds(seconds, wanted_fps) else "too slow"
-    return SizeChoice(*size, f"{size[0]}x{size[1]}: {speed}, {verdict} for {wanted_fps:g}")
+    verdict = "enough" if holds(seconds, wanted_fps, beside) else "too slow"
+    rest = f" beside {beside * 1e3:.0f} ms of other work" if beside >= 1e-3 else ""
+    return SizeChoice(*size, f"{size[0]}x{size[1]}: {speed}, {verdict} for {wanted_fps:g}{rest}")
 
 
-def holds(seconds: float, wanted_fps: float) -> bool:
-    """Whether an engine of this frame time keeps the rate, with a margin of 15 %."""
-    return seconds * _MARGIN * wanted_fps <= 1.0
+def holds(seconds: float, wanted_fps: float, beside: float = 0.0) -> bool:
+    """Whether an engine of this frame time keeps the rate, with a margin of 15 %, where it does not
+    have `beside` seconds of a tick."""
+    return seconds * _MARGIN <= 1.0 / wanted_fps - beside
+
+
+def taken_from(device: str, beside: float) -> float:
+    """What the rest of the program takes away from an engine there."""
+    return beside if device.lower() == "cpu" else 0.0
 
 
 def _of_width(nominal: int, sizes: list[tuple[int, int]]) -> tuple[int, int]:
     """The size whose area is nearest to that of the 16:9 size of a width."""
     area = nominal * nearest_side(nominal * 9 / 16)
-    return min(sizes, key=lambda size: abs(_area(size) - area))
+    return min(sizes, key=lambda size: abs(area_of(size) - area))
 
 
 def _up_to(nominal: int, aspect: float) -> list[tuple[int, int]]:
@@ -240,5 +178,5 @@ def _up_to(nominal: int, aspect: float) -> list[tuple[int, int]]:
     return sizes[: sizes.index(_of_width(nominal, sizes)) + 1]
 
 
-def _area(size: tuple[int, int]) -> int:
+def area_of(size: tuple[int, int]) -> int:
     return size[0] * size[1]

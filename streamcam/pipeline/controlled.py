@@ -50,6 +50,11 @@ class Controlled:
         return self._live.preset if self._live else self._options.preset
 
     @property
+    def written(self) -> Preset | None:
+        """What this run wrote last to the file of the preset that plays; None: nothing."""
+        return self._live.playing.written if self._live else None
+
+    @property
     def preset_name(self) -> str:
         return self.preset.name
 

@@ -34,6 +34,7 @@ class Playing:
     preset  that plays: as its file says, but for values of the preset that were changed
     box     what the engine reads
     chosen  a look was chosen by hand, which a schedule leaves alone
+    written  what was saved last under the name of the preset that plays; None: nothing
     check   raises `UsageError` for a preset that `follow` could not take over
     """
 
@@ -49,6 +50,7 @@ class Playing:
         engine runs."""
         self.preset, self.box = preset, box
         self.chosen = False
+        self.written: Preset | None = None
         self._lock = lock
         self._follow = follow
         self.check: Callable[[Preset], None] = lambda _: None
@@ -119,6 +121,7 @@ class Playing:
             assert saved.path is not None
             with self._lock:
                 if saved.name == self.preset.name:
+                    self.written = saved
                     self._renew(saved)
             return saved.path
 

@@ -22,6 +22,7 @@ def watch_preset(
     on_change: Callable[[Preset], None],
     on_error: Callable[[StreamcamError], None],
     stop: Event,
+    written: Callable[[], Preset | None] = lambda: None,
 ) -> None:
     """Read the file of `running` again whenever it is saved, until `stop` is set. Blocks: a
     thread's work. What was saved since `running` was read counts too.
@@ -29,9 +30,10 @@ def watch_preset(
     on_change  gets each preset that loads and differs from the one before
     on_error   gets the error of a file that does not load, once for each different error;
                also if the folder cannot be watched, which ends the watch
+    written    what this program wrote to the file last, which plays already; None: nothing yet
     Both are called on the calling thread; what they raise is raised.
     """
-    reload = _Reload(running, on_change, on_error)
+    reload = _Reload(running, on_change, on_error, written)
     for _ in _saves(reload.path, on_error, stop):
         reload()
 
@@ -77,15 +79,20 @@ class _Reload:
         running: Preset,
         on_change: Callable[[Preset], None],
         on_error: Callable[[StreamcamError], None],
+        written: Callable[[], Preset | None],
     ) -> None:
         assert running.path is not None, "only a preset that came from a file can be watched"
         self.path = running.path
         self._on_change = on_change
         self._on_error = on_error
+        self._written = written
+        self._own: Preset | None = None
         self._last: Preset | str = running
 
     def __call__(self) -> None:
-        found = self._read()
+        found, own = self._read(), self._written()
+        if own is not None and own is not self._own and own.path == self.path:
+            self._own = self._last = own  # newer than what was read last
         if found == self._last:
             return
         self._last = found

@@ -19,9 +19,11 @@ class Watched:
         self.path = path
         self.told: Queue[Preset | Exception] = Queue()
         self.stop = Event()
+        self.written: Preset | None = None
         running = load_preset(path)
         self.thread = Thread(
-            target=watch_preset, args=(running, self.told.put, self.told.put, self.stop)
+            target=watch_preset,
+            args=(running, self.told.put, self.told.put, self.stop, lambda: self.written),
         )
 
     def save(self, text: str) -> None:
@@ -154,3 +156,20 @@ def test_a_folder_that_cannot_be_watched_is_told(tmp_path: Path) -> None:
     gone.thread.start()
     gone.thread.join(timeout=SOON)
     assert "cannot be watched" in str(gone.next())
+
+
+def test_a_file_as_it_was_before_the_program_saved_it_is_a_change(watched: Watched) -> None:
+    """Both within the moment in which saves are taken together: only the second one is read."""
+    watched.save('prompt = "before"')
+    before = watched.next()
+    watched.save('prompt = "by the program"')
+    watched.written = load_preset(watched.path)
+    watched.save('prompt = "before"')
+    assert watched.next() == before
+
+
+def test_what_the_program_saved_is_no_change(watched: Watched) -> None:
+    watched.save('prompt = "by the program"')
+    watched.written = load_preset(watched.path)
+    watched.save('prompt = "later"')
+    assert watched.next() == load_preset(watched.path)

@@ -20,11 +20,13 @@ class Watcher:
         running: Callable[[], Preset],
         apply: Callable[[Preset], None],
         say: Callable[[str], None],
+        written: Callable[[], Preset | None] = lambda: None,
     ) -> None:
-        """`running`: the preset that plays, which the program itself may have saved."""
+        """`running`: the preset that plays. `written`: what the program itself saved last."""
         self._running = running
         self._apply = apply
         self._say = say
+        self._written = written
         self._path: Path | None = None
         self._stop = Event()
         self._stage: Stage | None = None
@@ -43,7 +45,9 @@ class Watcher:
             return
         stop = self._stop = Event()
         self._stage = Stage(
-            "presets", lambda: watch_preset(running, self._changed, self._failed, stop), ends=()
+            "presets",
+            lambda: watch_preset(running, self._changed, self._failed, stop, self._written),
+            ends=(),
         )
         self._stage.start()
 

@@ -71,7 +71,12 @@ class Control:
     def run(self) -> None:
         """Until the pipeline ends, which may raise what ended it, or a stop is asked for."""
         pipeline = self._pipeline
-        watcher = Watcher(lambda: pipeline.preset, pipeline.apply_preset, self._terminal.say)
+        watcher = Watcher(
+            lambda: pipeline.preset,
+            pipeline.apply_preset,
+            self._terminal.say,
+            lambda: pipeline.written,
+        )
         try:
             with Keys() as keys, self._status(with_keys=keys.active) as status:
                 while not self._ended():

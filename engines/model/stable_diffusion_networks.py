@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
 
 from engines.model import Model, read_config
+from engines.model.lora.live import LiveWeights, make_live
 from engines.model.reading import reading, variant_of
 from engines.model.text_encoder import TextEncoder, TwoTextEncoders, load_text_encoder
 from engines.step.frame_step import ALWAYS_PASS_SIZES, Networks
@@ -29,6 +30,7 @@ class StableDiffusionNetworks(Networks):
         prediction_type: str,
         *,
         pooled: bool,
+        adapters: int = 0,
     ) -> None:
         super().__init__()
         config = autoencoder.config
@@ -41,6 +43,8 @@ class StableDiffusionNetworks(Networks):
         self.wide = self.variational and bool(config.get("force_upcast"))
         self.prediction_type = prediction_type
         self.pooled = pooled
+        self.adapters = adapters
+        self.live = LiveWeights()  # of the UNet's live LoRAs
 
     def to(self, *args: Any, **kwargs: Any) -> StableDiffusionNetworks:  # noqa: ANN401  # torch's
         """An autoencoder that overflows in float16 stays float32."""
@@ -60,6 +64,8 @@ class StableDiffusionNetworks(Networks):
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
+        if self.adapters:
+            *added, self.live.rows_RN = added  # type: ignore[assignment]  # a list will do
         # float32 beside the float32 embedding of the ids, which the UNet joins it with: exported
         # graphs know no mixed types.
         conditions = {"text_embeds": added[0].float(), "time_ids": added[1]} if added else None
@@ -80,7 +86,7 @@ class StableDiffusionNetworks(Networks):
 
 
 def load(model: Model) -> tuple[StableDiffusionNetworks, TextEncoder | TwoTextEncoders]:
-    """Read a model's modules, LoRAs fused; float32, on the CPU, in eval mode.
+    """Read a model's modules, LoRAs fused or beside; float32, on the CPU, in eval mode.
 
     Raises `ModelUnavailable` for weights that cannot be read or LoRAs that fit nothing.
     """
@@ -96,8 +102,15 @@ def load(model: Model) -> tuple[StableDiffusionNetworks, TextEncoder | TwoTextEn
 
         fuse(unet, text_encoder.encoders, model.loras)
     networks = StableDiffusionNetworks(
-        unet, autoencoder, model.schedule.prediction_type, pooled=bool(model.pooled)
+        unet,
+        autoencoder,
+        model.schedule.prediction_type,
+        pooled=bool(model.pooled),
+        adapters=len(model.live_loras),
     )
+    if model.live_loras:
+        networks.live, of_text = make_live(unet, text_encoder.encoders, model.live_loras)
+        text_encoder.live = of_text if model.text_is_live else None
     return networks.eval().requires_grad_(requires_grad=False), text_encoder
 
 

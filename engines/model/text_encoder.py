@@ -1,6 +1,7 @@
 """Text encoders as torch modules: tokens of one chunk → its embedding.
 
-Only the torch backend and the export use this file. Names: N text encoders, T tokens, D width.
+Only the torch backend and the export use this file. Names: N text encoders, T tokens, D width; in
+lora_N, live LoRAs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from engines.model import Model
+from engines.model.lora.live import LiveWeights
 from engines.model.reading import reading, variant_of
 
 
@@ -19,7 +21,10 @@ class TextEncoder(nn.Module):
     """tokens_NT, N = 1 → (tokens_TD,): the last hidden state, after the final layer norm.
 
     encoders  CLIP models, in the order of the rows
+    live      weights of live LoRAs that change them, which then are the second input: lora_N
     """
+
+    live: LiveWeights | None = None
 
     def __init__(self, text_model: CLIPTextModel) -> None:
         super().__init__()
@@ -27,7 +32,7 @@ class TextEncoder(nn.Module):
         self.encoders = [text_model]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (tokens_NT,) = inputs
+        tokens_NT = _taken(inputs, self.live, self.text_model.dtype)
         return (self.text_model(tokens_NT).last_hidden_state[0],)
 
 
@@ -35,8 +40,10 @@ class TwoTextEncoders(nn.Module):
     """tokens_NT, N = 2 → (tokens_TD, pooled_P), as SDXL reads prompts (arXiv 2307.01952).
 
     tokens_TD are the hidden states before the last layer of both, side by side; pooled_P is the
-    projection of the second.
+    projection of the second. `encoders` and `live` are as above.
     """
+
+    live: LiveWeights | None = None
 
     def __init__(self, text_model: CLIPTextModel, second: CLIPTextModelWithProjection) -> None:
         super().__init__()
@@ -45,11 +52,19 @@ class TwoTextEncoders(nn.Module):
         self.encoders = [text_model, second]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (tokens_NT,) = inputs
+        tokens_NT = _taken(inputs, self.live, self.text_model.dtype)
         one = self.text_model(tokens_NT[:1], output_hidden_states=True)
         two = self.second(tokens_NT[1:], output_hidden_states=True)
         words = [one.hidden_states[-2][0], two.hidden_states[-2][0]]
         return torch.cat(words, dim=-1), two.text_embeds[0]
+
+
+def _taken(inputs: tuple[Tensor, ...], live: LiveWeights | None, dtype: torch.dtype) -> Tensor:
+    """tokens_NT, once the weights of live LoRAs are where the layers read them."""
+    tokens_NT, *loras = inputs
+    if live is not None:
+        live.rows_RN = loras[0][None].to(dtype)
+    return tokens_NT
 
 
 def load_text_encoder(model: Model) -> TextEncoder | TwoTextEncoders:

@@ -92,7 +92,7 @@ def changes_text(path: Path) -> bool:
             length = int.from_bytes(file.read(8), "little")
             names = json.loads(file.read(length if length < path.stat().st_size else 0))
         keys = [parse_key(name) for name in names if name != "__metadata__"]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(path) from error
     return any(key is not None and key.network != UNET for key in keys)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +12,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
 
 from engines.model import Model, read_config
-from engines.model.lora.live import LiveWeights, make_live
+from engines.model.lora.live import make_live, with_weights
 from engines.model.reading import reading, variant_of
 from engines.model.text_encoder import TextEncoder, TwoTextEncoders, load_text_encoder
 from engines.step.frame_step import ALWAYS_PASS_SIZES, Networks
@@ -44,7 +46,6 @@ class StableDiffusionNetworks(Networks):
         self.prediction_type = prediction_type
         self.pooled = pooled
         self.adapters = adapters
-        self.live = LiveWeights()  # of the UNet's live LoRAs
 
     def to(self, *args: Any, **kwargs: Any) -> StableDiffusionNetworks:  # noqa: ANN401  # torch's
         """An autoencoder that overflows in float16 stays float32."""
@@ -64,12 +65,14 @@ class StableDiffusionNetworks(Networks):
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
+        run: Callable[..., Any] = self.unet
         if self.adapters:
-            *added, self.live.rows_RN = added  # type: ignore[assignment]  # a list will do
+            *rest, lora_RN = added
+            run, added = partial(with_weights, self.unet, lora_RN), tuple(rest)
         # float32 beside the float32 embedding of the ids, which the UNet joins it with: exported
         # graphs know no mixed types.
         conditions = {"text_embeds": added[0].float(), "time_ids": added[1]} if added else None
-        prediction = self.unet(
+        prediction = run(
             latent_RChw,
             timestep_R,
             prompt_RTD,
@@ -109,8 +112,7 @@ def load(model: Model) -> tuple[StableDiffusionNetworks, TextEncoder | TwoTextEn
         adapters=len(model.live_loras),
     )
     if model.live_loras:
-        networks.live, of_text = make_live(unet, text_encoder.encoders, model.live_loras)
-        text_encoder.live = of_text if model.text_is_live else None
+        make_live(unet, text_encoder.encoders, model.live_loras)
     return networks.eval().requires_grad_(requires_grad=False), text_encoder
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from engines.errors import ModelUnavailable
@@ -24,16 +25,26 @@ from engines.model.lora import placed_changes
 from engines.model.lora.file import Change
 
 Network = TypeVar("Network", bound=nn.Module)
+_WEIGHTS = "live_lora_weights"  # of a network, beside its parts
 
 
-class LiveWeights:
-    """lora_RN for the layers of one network, set before it computes. Of one thread at a time: who
-    shares modules with others takes an `own_copy`, which has weights of its own."""
+class LiveWeights(nn.Module):
+    """lora_RN for the layers of one network, itself a part of that; `with_weights` sets it for a
+    call. Of one thread at a time: who shares a network with others takes an `own_copy`."""
 
-    rows_RN: Tensor | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.lora_RN: Tensor
+        self.register_buffer("lora_RN", torch.zeros(1, 1), persistent=False)
 
-    def __deepcopy__(self, memo: dict[int, object]) -> LiveWeights:
-        return LiveWeights()
+
+def with_weights(network: nn.Module, lora_RN: Tensor, *inputs: Tensor, **options: object) -> Any:  # noqa: ANN401  # whatever it gives
+    """`network` with these weights of the LoRAs that `make_live` put into it.
+
+    torch.func's way of setting it is the only one that torch allows in the body of a Scan.
+    """
+    given = {f"{_WEIGHTS}.lora_RN": lora_RN}
+    return functional_call(network, given, inputs, options, tie_weights=False)
 
 
 class LiveLayer(nn.Module):
@@ -57,12 +68,11 @@ class LiveLayer(nn.Module):
                  for _ in range(len(down))]  # fmt: skip
         self.adapter_r: Tensor
         self.register_buffer("adapter_r", torch.tensor(ranks), persistent=False)
-        self._weights = weights
+        self._weights = [weights]  # in a list: a part of the network, not of this layer
 
     def forward(self, x: Tensor) -> Tensor:
-        rows_RN = self._weights.rows_RN
-        assert rows_RN is not None
-        weight_Rr = rows_RN[:, self.adapter_r]
+        (weights,) = self._weights
+        weight_Rr = weights.lora_RN[:, self.adapter_r]
         layer = self.layer
         if isinstance(layer, nn.Conv2d):
             narrow = functional.conv2d(
@@ -76,11 +86,9 @@ class LiveLayer(nn.Module):
         return cast(Tensor, layer(x)) + wide
 
 
-def make_live(
-    unet: nn.Module, text_encoders: Sequence[nn.Module], files: Sequence[Path]
-) -> tuple[LiveWeights, LiveWeights]:
-    """Put LoRAs beside the layers that they change, in place; the weights of the UNet's and of the
-    text encoders'. Arguments as `fuse` takes them; LoRA n of `files` is column n of the weights.
+def make_live(unet: nn.Module, text_encoders: Sequence[nn.Module], files: Sequence[Path]) -> None:
+    """Put LoRAs beside the layers that they change, in place: these networks then run
+    `with_weights`. Arguments as `fuse` takes them; LoRA n of `files` is column n of lora_RN.
 
     All of it is checked before a module is touched. Raises `ModelUnavailable` as `fuse` does, and
     for a layer that no LoRA can be put beside.
@@ -95,14 +103,14 @@ def make_live(
                     "fused_loras."
                 )
             found.setdefault(place, []).append((number, change))
-    of_unet, of_text = LiveWeights(), LiveWeights()
-    _replace([unet], found, of_unet)
-    _replace(text_encoders, found, of_text)
-    return of_unet, of_text
+    for network in (unet, *text_encoders):
+        weights = LiveWeights()
+        _replace(network, found, weights)
+        network.add_module(_WEIGHTS, weights)
 
 
 def own_copy(network: Network) -> Network:
-    """The same network, on the same weights, with live weights of its own."""
+    """The same network, on the same tensors, for another thread to call."""
     shared = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
     return copy.deepcopy(network, cast("dict[int, object]", shared))
 
@@ -114,16 +122,15 @@ def _can_be_live(place: nn.Module) -> bool:
 
 
 def _replace(
-    networks: Iterable[nn.Module],
+    network: nn.Module,
     found: dict[nn.Module, list[tuple[int, Change]]],
     weights: LiveWeights,
 ) -> None:
-    for network in networks:
-        for name, layer in list(network.named_modules()):
-            if layer in found:
-                parent, _, child = name.rpartition(".")
-                live = LiveLayer(cast("nn.Linear | nn.Conv2d", layer), found[layer], weights)
-                setattr(network.get_submodule(parent), child, live)
+    for name, layer in list(network.named_modules()):
+        if layer in found:
+            parent, _, child = name.rpartition(".")
+            live = LiveLayer(cast("nn.Linear | nn.Conv2d", layer), found[layer], weights)
+            setattr(network.get_submodule(parent), child, live)
 
 
 def _balanced(down: Tensor, up: Tensor) -> tuple[Tensor, Tensor]:

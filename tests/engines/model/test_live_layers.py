@@ -14,7 +14,7 @@ from engines.errors import ModelUnavailable
 from engines.model.lora import fuse
 from engines.model.lora.file import Change, changes_text
 from engines.model.lora.keys import Key
-from engines.model.lora.live import LiveLayer, LiveWeights, make_live, own_copy
+from engines.model.lora.live import LiveLayer, LiveWeights, make_live, own_copy, with_weights
 from tests.engines.lora_files import (
     ALPHA,
     RANK,
@@ -40,8 +40,15 @@ def unet():
     return tiny_unet().double()
 
 
-def at(live, *weights):
-    live.rows_RN = torch.tensor([weights], dtype=torch.float64)
+class At:
+    """A network at fixed weights, for `predict` and `read_text`."""
+
+    def __init__(self, network, *weights):
+        self._network, self._lora_RN = network, torch.tensor([weights], dtype=torch.float64)
+        self.dtype, self.config = network.dtype, network.config
+
+    def __call__(self, *inputs, **options):
+        return with_weights(self._network, self._lora_RN, *inputs, **options)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -49,15 +56,14 @@ def test_every_layer_of_a_unet(tmp_path, unet, form):
     """Linear layers and convolutions, with strides and without, at 0, 1 and another weight."""
     path = written(tmp_path, FORMS[form][0](random_factors(changeable(unet))))
     network = copy.deepcopy(unet)
-    live, _ = make_live(network, (), [path])
+    make_live(network, (), [path])
     assert sum(isinstance(one, LiveLayer) for one in network.modules()) == len(changeable(unet))
     for weight in (0.0, 1.0, -0.6):
         fused = copy.deepcopy(unet)
         fuse(fused, (), [(path, weight)])
-        at(live, weight)
-        torch.testing.assert_close(predict(network), predict(fused), rtol=0, atol=1e-9)
-    at(live, 0.0)
-    assert torch.equal(predict(network), predict(unet))
+        found = predict(At(network, weight))
+        torch.testing.assert_close(found, predict(fused), rtol=0, atol=1e-9)
+    assert torch.equal(predict(At(network, 0.0)), predict(unet))
 
 
 def test_two_beside_one_fused(tmp_path, unet):
@@ -69,9 +75,9 @@ def test_two_beside_one_fused(tmp_path, unet):
     expected, network = copy.deepcopy(unet), copy.deepcopy(unet)
     fuse(expected, (), list(zip(paths, (0.5, 1.5, -1.0), strict=True)))
     fuse(network, (), [(paths[1], 1.5)])
-    live, _ = make_live(network, (), [paths[0], paths[2]])
-    at(live, 0.5, -1.0)
-    torch.testing.assert_close(predict(network), predict(expected), rtol=0, atol=1e-9)
+    make_live(network, (), [paths[0], paths[2]])
+    found = predict(At(network, 0.5, -1.0))
+    torch.testing.assert_close(found, predict(expected), rtol=0, atol=1e-9)
 
 
 def test_text_encoders(tmp_path, unet):
@@ -81,10 +87,9 @@ def test_text_encoders(tmp_path, unet):
     path = written(tmp_path, kohya(named, "lora_te_"))
     expected = copy.deepcopy(encoder)
     fuse(unet, [expected], [(path, 0.7)])
-    of_unet, of_text = make_live(copy.deepcopy(unet), [encoder], [path])
-    at(of_text, 0.7)
-    torch.testing.assert_close(read_text(encoder), read_text(expected), rtol=0, atol=1e-9)
-    assert of_unet.rows_RN is None
+    make_live(copy.deepcopy(unet), [encoder], [path])
+    found = read_text(At(encoder, 0.7))
+    torch.testing.assert_close(found, read_text(expected), rtol=0, atol=1e-9)
     assert changes_text(path)
     assert not changes_text(
         written(tmp_path, kohya(random_factors(changeable(unet, only="attn2"))))
@@ -115,7 +120,7 @@ def test_a_layer_is_linear_in_its_weight(kind, one, other):
     beside = LiveLayer(layer, [(0, change)], live)
 
     def added(*weights):
-        live.rows_RN = torch.tensor(weights, dtype=torch.float64)[:, None]
+        live.lora_RN = torch.tensor(weights, dtype=torch.float64)[:, None]
         return beside(x) - layer(x)
 
     whole = added(1.0, 1.0)
@@ -135,25 +140,21 @@ def test_float16_holds_whatever_alpha(alpha):
     """A trainer's small alpha makes one factor too small for float16, and a large one too large."""
     layer, x, change = one_layer("linear")
     change = Change(change.key, change.down * 1e3 / alpha, change.up, None, alpha * 1e-3)
-    live = LiveWeights()
-    beside = LiveLayer(layer, [(0, change)], live).half()
-    live.rows_RN = torch.ones(2, 1, dtype=torch.float16)
+    beside = LiveLayer(layer, [(0, change)], LiveWeights()).half()
     exact = functional.linear(x, change.delta(layer.weight.double()))
     found = functional.linear(functional.linear(x.half(), beside.down), beside.up)
     torch.testing.assert_close(found.double(), exact, rtol=0, atol=0.01 * float(exact.abs().max()))
 
 
-def test_copies_share_weights_and_no_dial(tmp_path, unet):
+def test_copies_share_tensors_and_are_run_at_once(tmp_path, unet):
     """Two engines of a process read one set of weights, at the same time, each at its own."""
     network = copy.deepcopy(unet)
     path = written(tmp_path, kohya(random_factors(changeable(unet))))
-    network.live, _ = make_live(network, (), [path])
-    networks = [own_copy(network) for _ in range(2)]
-    for one, weight in zip(networks, (0.0, 1.0), strict=True):
-        assert {p.data_ptr() for p in one.parameters()} == {
-            p.data_ptr() for p in network.parameters()
-        }
-        at(one.live, weight)
+    make_live(network, (), [path])
+    tensors = {one.data_ptr() for one in network.parameters()}
+    copies = [own_copy(network) for _ in range(2)]
+    assert all({one.data_ptr() for one in other.parameters()} == tensors for other in copies)
+    networks = [At(one, weight) for one, weight in zip(copies, (0.0, 1.0), strict=True)]
     alone = [predict(one) for one in networks]
     differed = []
 
@@ -167,7 +168,6 @@ def test_copies_share_weights_and_no_dial(tmp_path, unet):
     for thread in threads:
         thread.join()
     assert differed == [False] * 10
-    assert network.live.rows_RN is None
 
 
 def refused(path, unet, *encoders):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.errors import InvalidSpec, quoted
 from engines.patches import Area as Area  # `start` takes one
-from engines.ranges import CHUNKS, DELTA, GUIDANCE, SEED, STEPS, STRENGTH, why_not_size
+from engines.ranges import CHUNKS, DELTA, GUIDANCE, LORA, SEED, STEPS, STRENGTH, why_not_size
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
@@ -38,6 +38,7 @@ class EngineSpec:
     family         a file name of engines/families; "auto" reads it from the model's configuration
     autoencoder    "auto" (the family's tiny one, else the model's own), "own", a folder or a hub id
     loras          (source, scale) pairs, fused into the weights; source: see engines.model.lora
+    live_loras     sources of LoRAs beside the weights; `Params.loras` says how much of each
     prompt_chunks  how many times the text encoder's limit a prompt may be long, 1 to 4
     width, height  of the frames, pixels; multiples of 16 from 128 to 1280
     steps          S, denoising steps, 1 to 8
@@ -58,6 +59,7 @@ class EngineSpec:
     family: str = "auto"
     autoencoder: str = "auto"
     loras: tuple[tuple[str, float], ...] = ()
+    live_loras: tuple[str, ...] = ()
     prompt_chunks: int = 1
     width: int = 448
     height: int = 256
@@ -109,6 +111,7 @@ class Params:
     seed            of the noise, which stays the same on every frame
     seed_mix        seeds with weights instead of `seed`: their noises are added up, so the squares
                     of the weights must add up to 1; None takes `seed`
+    loras           a weight for each of the spec's `live_loras`; none at all stands for 1 each
     t_index         S indices into the 50-entry LCM table instead of `strength`, strongest
                     (smallest) first; None takes `strength`
     """
@@ -120,6 +123,7 @@ class Params:
     delta: float = 1.0
     seed: int = 2
     seed_mix: tuple[tuple[int, float], ...] | None = None
+    loras: tuple[float, ...] = ()
     t_index: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -127,6 +131,8 @@ class Params:
         GUIDANCE.check("guidance", self.guidance_scale)
         DELTA.check("delta", self.delta)
         SEED.check("seed", self.seed)
+        for weight in self.loras:
+            LORA.check("loras", weight)
         for seed, _ in self.seed_mix or ():
             SEED.check("seed", seed)
         if self.seed_mix is not None:
@@ -170,8 +176,10 @@ class Engine(Protocol):
     label: str
     patched: bool
 
-    def encode(self, prompt: str) -> Embedding:
+    def encode(self, prompt: str, loras: tuple[float, ...] = ()) -> Embedding:
         """A prompt for `Params`, in the syntax of engines/prompts/syntax; cached.
+
+        loras  as `Params` has them: live LoRAs may change the text encoder as well
 
         Takes milliseconds. Raises `InvalidPrompt`, for one that needs more than the spec's
         `prompt_chunks` as well.

@@ -44,6 +44,7 @@ STRENGTH = Range(0, 1, open_below=True)
 GUIDANCE = Range(0, 20)
 DELTA = Range(0, 2)
 SEED = Range(0, 2**32 - 1)
+LORA = Range(-4, 4)
 LCM_INDEX = Range(0, LCM_TABLE - 1)
 
 

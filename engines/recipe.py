@@ -23,7 +23,14 @@ from engines.stream import StreamEngine
 
 logger = logging.getLogger("engines.recipe")
 
-_MODEL = ("model", "family", "autoencoder", "loras", "steps")  # what a model is opened for
+_MODEL = (
+    "model",
+    "family",
+    "autoencoder",
+    "loras",
+    "live_loras",
+    "steps",
+)  # what a model is opened for
 
 
 class Recipe:

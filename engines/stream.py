@@ -66,8 +66,9 @@ class StreamEngine:
         self._in_flight: StepCoefficients | None = None
         self._wanted: StepCoefficients | None = None
 
-    def encode(self, prompt: str) -> Embedding:
-        return self._prompts.encode(prompt)
+    def encode(self, prompt: str, loras: tuple[float, ...] = ()) -> Embedding:
+        weights = self._lora_weights(loras) if self._model.text_is_live else ()
+        return self._prompts.encode(prompt, weights)
 
     def run(
         self,
@@ -166,10 +167,21 @@ class StreamEngine:
             now["delta"] = np.array([params.delta], np.float32)
         if before is None or _mix(params) != _mix(before):
             now["noise_SChw"] = self._noise(_mix(params))
+        if self.spec.live_loras and (before is None or params.loras != before.loras):
+            now["lora_N"] = np.array(self._lora_weights(params.loras), np.float32)
         level = (params.strength, params.t_index)
         if before is None or level != (before.strength, before.t_index):
             self._wanted = self._coefficients(params)
         self._params = params
+
+    def _lora_weights(self, given: tuple[float, ...]) -> tuple[float, ...]:
+        """One for each live LoRA. Raises `InvalidSpec`."""
+        wanted = len(self.spec.live_loras)
+        if given and len(given) != wanted:
+            raise InvalidSpec(
+                f"loras {given}: {len(given)} weights given to an engine with {wanted} live LoRAs."
+            )
+        return given or (1.0,) * wanted
 
     def _coefficients(self, params: Params) -> StepCoefficients:
         steps = self.spec.steps

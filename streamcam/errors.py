@@ -52,7 +52,8 @@ class UnknownChoice(UsageError):
         known = sorted(choices)
         near = get_close_matches(value, known, n=1, cutoff=0.5)
         hint = f" Did you mean {quoted(near[0])}?" if near else ""
-        super().__init__(f"unknown {kind} {quoted(value)}.{hint} Known: {', '.join(known)}.")
+        listed = ", ".join(known) or "none"
+        super().__init__(f"unknown {kind} {quoted(value)}.{hint} Known: {listed}.")
 
 
 class SourceRefused(UsageError):

@@ -46,8 +46,13 @@ class Runner(Protocol):
     execution: str
     patches: Sequence[Size]
 
-    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
-        """The text encoders: one chunk of a prompt, with a row of tokens for each of the N."""
+    def encode_tokens(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
+    ) -> Embedding:
+        """The text encoders: one chunk of a prompt, with a row of tokens for each of the N.
+
+        lora_N  weights of the live LoRAs, for a model of whom one changes a text encoder
+        """
         ...
 
     def start(

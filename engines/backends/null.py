@@ -28,7 +28,7 @@ class NullEngine:
         self._flight: list[NDArray[np.uint8]] = []
         self._pictures: deque[NDArray[np.uint8]] = deque()
 
-    def encode(self, prompt: str) -> Embedding:
+    def encode(self, prompt: str, loras: tuple[float, ...] = ()) -> Embedding:
         """A constant that depends on the prompt. Any length will do."""
         parse(prompt)
         value = float(sum(prompt.encode()) % 97) / 97.0

@@ -52,8 +52,9 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
 
 def open_model(spec: EngineSpec, folder: Path) -> Model:
     """Read the configuration and check that every file is there. Raises `ModelUnavailable`."""
-    if spec.loras or spec.autoencoder not in ("auto", "own"):
-        wrong = "LoRAs" if spec.loras else f"the autoencoder {quoted(spec.autoencoder)}"
+    loras = spec.loras or spec.live_loras
+    if loras or spec.autoencoder not in ("auto", "own"):
+        wrong = "LoRAs" if loras else f"the autoencoder {quoted(spec.autoencoder)}"
         raise InvalidSpec(f"model {quoted(spec.model)} of the family nano takes no {wrong}.")
     unet = read_config(folder, "unet/config.json")
     vae = read_config(folder, "vae/config.json")

@@ -96,8 +96,10 @@ def _check_memory(model: Model) -> None:
 
 def graphs_key(model: Model) -> str:
     """Of everything that shapes a model's graphs and the weights that they point into."""
+    live = {"live_loras": [file_sha256(file) for file in model.live_loras]}
     return key_of(
         {
+            **(live if model.live_loras else {}),
             "format": _FORMAT,
             "family": model.family,
             "prediction": model.schedule.prediction_type,

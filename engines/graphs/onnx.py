@@ -62,7 +62,8 @@ class Sizes:
             return self._rows(name)
         if name.endswith("_TD"):
             return self.prompt(())
-        vectors = {"pooled_P": model.pooled, "negative_pooled_P": model.pooled, "time_ids_6": 6}
+        vectors = {"pooled_P": model.pooled, "negative_pooled_P": model.pooled, "time_ids_6": 6,
+                   "lora_N": len(model.live_loras)}  # fmt: skip
         return torch.rand(vectors.get(name, 1)), {}
 
     def prompt(self, leading: tuple[int, ...]) -> tuple[Tensor, FreeDims]:
@@ -208,12 +209,18 @@ def part_to_onnx(model: Model, networks: Networks, name: PartName) -> ir.Model:
     if model.pooled:
         rows["pooled_RP"] = (torch.rand(3, model.pooled), {0: sizes.rows})
         rows["time_ids_R6"] = (torch.rand(3, 6), {0: sizes.rows})
+    if model.live_loras:
+        rows["lora_RN"] = (torch.rand(3, len(model.live_loras)), {0: sizes.rows})
     return to_onnx(NetworkAlone(networks, name), rows, ["prediction"])
 
 
 def text_encoder_to_onnx(model: Model, text_encoder: nn.Module) -> ir.Model:
-    """tokens_NT (int64) → tokens_TD, and pooled_P for families that have it."""
+    """tokens_NT (int64), and lora_N if live LoRAs change it → tokens_TD, and pooled_P for families
+    that have it."""
     rows = len(model.tokenizer_files)
     tokens = torch.zeros(rows, model.tokens, dtype=torch.int64)
     outputs = ["tokens_TD", "pooled_P"] if model.pooled else ["tokens_TD"]
-    return to_onnx(TextEncoderAlone(text_encoder), {"tokens_NT": (tokens, {})}, outputs)
+    inputs: dict[str, tuple[Tensor, FreeDims]] = {"tokens_NT": (tokens, {})}
+    if model.text_is_live:
+        inputs["lora_N"] = (torch.rand(len(model.live_loras)), {})
+    return to_onnx(TextEncoderAlone(text_encoder), inputs, outputs)

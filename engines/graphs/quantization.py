@@ -128,8 +128,11 @@ def rounded(networks: Networks, scales: Scales) -> Iterator[None]:
 def _inputs(
     model: Model, networks: Networks, text_encoder: nn.Module
 ) -> Iterator[tuple[Tensor, ...]]:
+    whole_N = torch.ones(len(model.live_loras))
+    of_text = (whole_N,) if model.text_is_live else ()
+
     def encode(tokens_NT: NDArray[np.int64]) -> Embedding:
-        parts = text_encoder(torch.from_numpy(tokens_NT))
+        parts = text_encoder(torch.from_numpy(tokens_NT), *of_text)
         return Embedding(*(part.float().numpy() for part in parts))
 
     prompts = PromptEncoder(model.tokenizer_files, encode, model.tokens)
@@ -140,6 +143,8 @@ def _inputs(
         if embedding.pooled_P is not None:
             sizes = torch.tensor([[_SIDE, _SIDE, 0, 0, _SIDE, _SIDE]], dtype=torch.float32)
             added = (torch.tensor(embedding.pooled_P)[None], sizes)
+        if model.live_loras:
+            added = (*added, whole_N[None])
         for strength in _STRENGTHS:
             latent, _ = networks.encode(_picture(random))
             level = model.schedule.coefficients(model.timesteps(strength, 1))

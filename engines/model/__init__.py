@@ -36,6 +36,7 @@ class Model:
     graphs           folder of its ONNX graphs and of the weights that they point into
     autoencoder      folder of the autoencoder's configuration and weights
     loras            (file, scale) pairs to fuse into the weights
+    live_loras       files of those that stay beside them; text_is_live: one changes a text encoder
     plans            for backend "tensorrt": see its `plans.py`
     tokenizer_files  for `tokenizers.Tokenizer.from_file`; one for each text encoder
     latent_channels  C; downscale: frame pixels per latent pixel
@@ -62,6 +63,8 @@ class Model:
     schedule: NoiseSchedule
     timesteps: Timesteps
     loras: tuple[tuple[Path, float], ...] = ()
+    live_loras: tuple[Path, ...] = ()
+    text_is_live: bool = False
     plans: Plans | None = None
     patches: PatchRule | None = None
 

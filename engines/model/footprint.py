@@ -30,7 +30,7 @@ def parameters(model: Model) -> tuple[int, int]:
             text += count
         else:
             networks += count
-    return networks, text
+    return networks + sum(map(_elements, model.live_loras)), text
 
 
 def working_bytes(model: Model, spec: EngineSpec, item: int) -> int:

@@ -23,6 +23,7 @@ def frame_step_signature(model: Model, spec: EngineSpec) -> Signature:
         batching=spec.batching,
         features=len(model.features),
         pooled=bool(model.pooled),
+        adapters=len(model.live_loras),
     )
 
 
@@ -34,6 +35,7 @@ def input_shapes(step: Signature, model: Model, spec: EngineSpec) -> dict[str, S
         "TD": (model.tokens * spec.prompt_chunks, model.width),
         "P": (model.pooled,),
         "6": (6,),
+        "N": (len(model.live_loras),),
         **{axis: (count,) for axis, count in rows.items()},
         **{f"{axis}Chw": latent_shape(model, spec, count) for axis, count in rows.items()},
     }

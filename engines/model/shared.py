@@ -47,12 +47,13 @@ class Shared(Generic[Value]):
 
 def weights_key(model: Model) -> Hashable:
     """Of everything that shapes a model's weights in this process: which files, of which size and
-    date, and the LoRAs fused into them. Reads no weights, unlike `graphs_key`."""
+    date, and the LoRAs fused into them or beside them. Reads no weights, unlike `graphs_key`."""
     return (
         model.family,
         model.schedule.prediction_type,
         tuple(_state(file) for file in model.files()),
         tuple(sorted((_state(file), scale) for file, scale in model.loras)),
+        tuple(_state(file) for file in model.live_loras),
     )
 
 

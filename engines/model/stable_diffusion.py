@@ -12,6 +12,7 @@ from engines import hub
 from engines.api import EngineSpec
 from engines.errors import InvalidSpec, ModelUnavailable, quoted
 from engines.model import Model, read_config, require
+from engines.model.lora.file import changes_text
 from engines.ranges import LCM_TABLE, STEPS_MAX
 from engines.step.schedule import LCM_SPACING, NoiseSchedule
 
@@ -71,6 +72,7 @@ class StableDiffusion:
             )
         text = [read_config(folder, f"{part}/config.json") for part in encoders]
         pooled = cast(int, text[-1]["projection_dim"]) if len(text) > 1 else 0
+        live = tuple(map(self._lora, spec.live_loras))
         blocks = vae.get("encoder_block_out_channels") or vae["block_out_channels"]
         return Model(
             name=_short(spec.model, autoencoder, folder),
@@ -88,6 +90,8 @@ class StableDiffusion:
             schedule=NoiseSchedule(read_config(folder, "scheduler/scheduler_config.json")),
             timesteps=timesteps,
             loras=tuple((self._lora(source), scale) for source, scale in spec.loras),
+            live_loras=live,
+            text_is_live=any(map(changes_text, live)),
         )
 
     def _autoencoder(self, spec: EngineSpec, folder: Path) -> Path:

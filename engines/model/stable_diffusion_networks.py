@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +12,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
 
 from engines.model import Model, read_config
+from engines.model.lora.live import make_live, with_weights
 from engines.model.reading import reading, variant_of
 from engines.model.text_encoder import TextEncoder, TwoTextEncoders, load_text_encoder
 from engines.step.frame_step import ALWAYS_PASS_SIZES, Networks
@@ -29,6 +32,7 @@ class StableDiffusionNetworks(Networks):
         prediction_type: str,
         *,
         pooled: bool,
+        adapters: int = 0,
     ) -> None:
         super().__init__()
         config = autoencoder.config
@@ -41,6 +45,7 @@ class StableDiffusionNetworks(Networks):
         self.wide = self.variational and bool(config.get("force_upcast"))
         self.prediction_type = prediction_type
         self.pooled = pooled
+        self.adapters = adapters
 
     def to(self, *args: Any, **kwargs: Any) -> StableDiffusionNetworks:  # noqa: ANN401  # torch's
         """An autoencoder that overflows in float16 stays float32."""
@@ -60,10 +65,14 @@ class StableDiffusionNetworks(Networks):
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
+        run: Callable[..., Any] = self.unet
+        if self.adapters:
+            *rest, lora_RN = added
+            run, added = partial(with_weights, self.unet, lora_RN), tuple(rest)
         # float32 beside the float32 embedding of the ids, which the UNet joins it with: exported
         # graphs know no mixed types.
         conditions = {"text_embeds": added[0].float(), "time_ids": added[1]} if added else None
-        prediction = self.unet(
+        prediction = run(
             latent_RChw,
             timestep_R,
             prompt_RTD,
@@ -80,7 +89,7 @@ class StableDiffusionNetworks(Networks):
 
 
 def load(model: Model) -> tuple[StableDiffusionNetworks, TextEncoder | TwoTextEncoders]:
-    """Read a model's modules, LoRAs fused; float32, on the CPU, in eval mode.
+    """Read a model's modules, LoRAs fused or beside; float32, on the CPU, in eval mode.
 
     Raises `ModelUnavailable` for weights that cannot be read or LoRAs that fit nothing.
     """
@@ -96,8 +105,14 @@ def load(model: Model) -> tuple[StableDiffusionNetworks, TextEncoder | TwoTextEn
 
         fuse(unet, text_encoder.encoders, model.loras)
     networks = StableDiffusionNetworks(
-        unet, autoencoder, model.schedule.prediction_type, pooled=bool(model.pooled)
+        unet,
+        autoencoder,
+        model.schedule.prediction_type,
+        pooled=bool(model.pooled),
+        adapters=len(model.live_loras),
     )
+    if model.live_loras:
+        make_live(unet, text_encoder.encoders, model.live_loras)
     return networks.eval().requires_grad_(requires_grad=False), text_encoder
 
 

@@ -1,10 +1,12 @@
 """Text encoders as torch modules: tokens of one chunk → its embedding.
 
-Only the torch backend and the export use this file. Names: N text encoders, T tokens, D width.
+Only the torch backend and the export use this file. Names: N text encoders, T tokens, D width; in
+lora_N, live LoRAs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from engines.model import Model
+from engines.model.lora.live import with_weights
 from engines.model.reading import reading, variant_of
 
 
@@ -19,6 +22,7 @@ class TextEncoder(nn.Module):
     """tokens_NT, N = 1 → (tokens_TD,): the last hidden state, after the final layer norm.
 
     encoders  CLIP models, in the order of the rows
+    lora_N, the weights of live LoRAs that change them, is a second input where there are any.
     """
 
     def __init__(self, text_model: CLIPTextModel) -> None:
@@ -27,15 +31,15 @@ class TextEncoder(nn.Module):
         self.encoders = [text_model]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (tokens_NT,) = inputs
-        return (self.text_model(tokens_NT).last_hidden_state[0],)
+        tokens_NT, *loras = inputs
+        return (_read_text(self.text_model, tokens_NT, loras).last_hidden_state[0],)
 
 
 class TwoTextEncoders(nn.Module):
     """tokens_NT, N = 2 → (tokens_TD, pooled_P), as SDXL reads prompts (arXiv 2307.01952).
 
     tokens_TD are the hidden states before the last layer of both, side by side; pooled_P is the
-    projection of the second.
+    projection of the second. `encoders` and lora_N are as above.
     """
 
     def __init__(self, text_model: CLIPTextModel, second: CLIPTextModelWithProjection) -> None:
@@ -45,11 +49,18 @@ class TwoTextEncoders(nn.Module):
         self.encoders = [text_model, second]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        (tokens_NT,) = inputs
-        one = self.text_model(tokens_NT[:1], output_hidden_states=True)
-        two = self.second(tokens_NT[1:], output_hidden_states=True)
+        tokens_NT, *loras = inputs
+        one = _read_text(self.text_model, tokens_NT[:1], loras, output_hidden_states=True)
+        two = _read_text(self.second, tokens_NT[1:], loras, output_hidden_states=True)
         words = [one.hidden_states[-2][0], two.hidden_states[-2][0]]
         return torch.cat(words, dim=-1), two.text_embeds[0]
+
+
+def _read_text(encoder: Any, tokens_1T: Tensor, loras: Sequence[Tensor], **options: bool) -> Any:  # noqa: ANN401  # of transformers
+    """`loras`: lora_N, if there are live ones."""
+    if not loras:
+        return encoder(tokens_1T, **options)
+    return with_weights(encoder, loras[0][None].to(encoder.dtype), tokens_1T, **options)
 
 
 def load_text_encoder(model: Model) -> TextEncoder | TwoTextEncoders:

@@ -24,6 +24,8 @@ from engines.prompts.tokens import Chunk, PromptTokens
 _CACHED = 64  # embeddings; a look and its crossfade partners, many times over
 _PARALLEL = 0.9995  # cosine above which the arc is a straight line
 
+Loras = tuple[float, ...]
+
 
 class PromptEncoder:
     """Prompt → Embedding, encoded once and cached. `encode` may be called from any thread."""
@@ -31,11 +33,12 @@ class PromptEncoder:
     def __init__(
         self,
         tokenizer_files: Sequence[Path],
-        encode_tokens: Callable[[NDArray[np.int64]], Embedding],
+        encode_tokens: Callable[..., Embedding],
         tokens: int,
         chunks: int = 1,
     ) -> None:
-        """`encode_tokens` encodes one chunk, tokens_NT; it is called by one thread at a time.
+        """`encode_tokens` encodes one chunk, tokens_NT, with the weights of live LoRAs, lora_N, if
+        there are any that change it; it is called by one thread at a time.
 
         chunks  the capacity: the embeddings have chunks·tokens rows
         """
@@ -44,64 +47,76 @@ class PromptEncoder:
         self._capacity = chunks
         self._lock = Lock()
         # Protected by _lock: what is kept, and the text encoder behind _encode_tokens.
-        self._cache: OrderedDict[str, Embedding] = OrderedDict()
-        self._parts: OrderedDict[tuple[Span, ...], Embedding] = OrderedDict()
-        self._empty: Embedding | None = None
+        self._cache: OrderedDict[tuple[str, Loras], Embedding] = OrderedDict()
+        self._parts: OrderedDict[tuple[tuple[Span, ...], Loras], Embedding] = OrderedDict()
+        self._empty: tuple[Loras, Embedding] | None = None
 
-    def encode(self, prompt: str) -> Embedding:
-        """Its arrays are read-only; the same object for the same prompt. Raises `InvalidPrompt`.
+    def encode(self, prompt: str, loras: Loras = ()) -> Embedding:
+        """Its arrays are read-only; the same object for the same prompt and `loras`, the weights of
+        live LoRAs that change the text encoder. Raises `InvalidPrompt`.
 
         A prompt shorter than the capacity is repeated until that is full: attention over keys
         that are all there n times is attention over them once.
         """
         with self._lock:
-            cached = self._cache.get(prompt)
+            key = (prompt, loras)
+            cached = self._cache.get(key)
             if cached is None:
-                cached = self._cache[prompt] = self._encode(prompt)
+                cached = self._cache[key] = self._encode(prompt, loras)
                 if len(self._cache) > _CACHED:
                     self._cache.popitem(last=False)
-            self._cache.move_to_end(prompt)
+            self._cache.move_to_end(key)
             return cached
 
-    def _encode(self, prompt: str) -> Embedding:
+    def _encode(self, prompt: str, loras: Loras) -> Embedding:
         parts = parse(prompt)
-        embedding = blend([(self._part(part), part.share) for part in parts])
+        embedding = blend([(self._part(part, loras), part.share) for part in parts])
         embedding.tokens_TD.flags.writeable = False
         if embedding.pooled_P is not None:
             embedding.pooled_P.flags.writeable = False
         return embedding
 
-    def _part(self, part: BlendPart) -> Embedding:
+    def _part(self, part: BlendPart, loras: Loras) -> Embedding:
         """Encoded once whatever its share, so that a blend's shares can be played."""
-        encoded = self._parts.get(part.spans)
+        key = (part.spans, loras)
+        encoded = self._parts.get(key)
         if encoded is None:
-            encoded = self._parts[part.spans] = self._encode_part(part)
+            encoded = self._parts[key] = self._encode_part(part, loras)
             if len(self._parts) > _CACHED:
                 self._parts.popitem(last=False)
-        self._parts.move_to_end(part.spans)
+        self._parts.move_to_end(key)
         return encoded
 
-    def _encode_part(self, part: BlendPart) -> Embedding:
+    def _encode_part(self, part: BlendPart, loras: Loras) -> Embedding:
         chunks = self._reader.chunks(part.text, self._capacity)
-        encoded = [self._encode_tokens(chunk.tokens_NT) for chunk in chunks]
+        encoded = [self._encode_chunk(chunk, loras) for chunk in chunks]
         tokens = [one.tokens_TD for one in encoded]
         if any(span.weight != 1.0 for span in part.spans):
+            empty_TD = self._empty_for(loras).tokens_TD
             tokens = [
-                self._weighted(tokens_TD, _weights(part, chunk, len(tokens_TD)))
+                _weighted(tokens_TD, empty_TD, _weights(part, chunk, len(tokens_TD)))
                 for tokens_TD, chunk in zip(tokens, chunks, strict=True)
             ]
         rows = np.concatenate(tokens * (self._capacity // len(chunks)))
         # The pooled part is that of the first chunk without its weights, as in ComfyUI.
         return Embedding(rows, encoded[0].pooled_P)
 
-    def _weighted(
-        self, tokens_TD: NDArray[np.float32], weights_T: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        if self._empty is None:
-            self._empty = self._encode_tokens(self._reader.chunks("", 1)[0].tokens_NT)
-        from_empty_TD = tokens_TD - self._empty.tokens_TD
-        # The same as in the formula above, and exactly z where w is 1.
-        return tokens_TD + (weights_T[:, None] - 1.0) * from_empty_TD
+    def _encode_chunk(self, chunk: Chunk, loras: Loras) -> Embedding:
+        lora_N = (np.array(loras, np.float32),) if loras else ()
+        return self._encode_tokens(chunk.tokens_NT, *lora_N)
+
+    def _empty_for(self, loras: Loras) -> Embedding:
+        """The empty prompt's."""
+        if self._empty is None or self._empty[0] != loras:
+            self._empty = (loras, self._encode_chunk(self._reader.chunks("", 1)[0], loras))
+        return self._empty[1]
+
+
+def _weighted(
+    tokens_TD: NDArray[np.float32], empty_TD: NDArray[np.float32], weights_T: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    # The same as in the formula above, and exactly z where w is 1.
+    return tokens_TD + (weights_T[:, None] - 1.0) * (tokens_TD - empty_TD)
 
 
 def _weights(part: BlendPart, chunk: Chunk, tokens: int) -> NDArray[np.float32]:

@@ -5,8 +5,8 @@ directly, `engines.graphs.export` writes it to ONNX for OpenVINO and TensorRT. e
 derives the mathematics.
 
 Names: S denoising steps, K = S − 1 frames in flight, H×W frame, C latent channels, h×w = H/8×W/8
-latent, T×D prompt, P pooled prompt, R rows of the UNet's batch. All float32 but the pictures,
-which are uint8 RGB.
+latent, T×D prompt, P pooled prompt, N live LoRAs, R rows of the UNet's batch. All float32 but the
+pictures, which are uint8 RGB.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class Networks(nn.Module):
                empty for models without one
     prediction_type  "epsilon" or "v_prediction"
     pooled     the UNet also takes pooled_RP and time_ids_R6 (SDXL)
+    adapters   number of live LoRAs; with any the UNet also takes their weights, lora_RN
     """
 
     features: tuple[tuple[int, int], ...] = ()
     prediction_type: str
     pooled: bool = False
+    adapters: int = 0
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Image in [−1, 1] → scaled latent_BChw (the mode, no sample) and the feature maps."""
@@ -48,7 +50,7 @@ class Networks(nn.Module):
     def denoise(
         self, latent_RChw: Tensor, timestep_R: Tensor, prompt_RTD: Tensor, *added: Tensor
     ) -> Tensor:
-        """The UNet's raw prediction. `added`: pooled_RP and time_ids_R6, if the family is so."""
+        """The UNet's raw prediction. `added`: pooled_RP and time_ids_R6, lora_RN, if there are."""
         raise NotImplementedError
 
     def decode(self, latent_BChw: Tensor, features: list[Tensor]) -> Tensor:
@@ -83,6 +85,7 @@ class FrameStep(nn.Module):
             batching=batching,
             features=len(networks.features),
             pooled=networks.pooled,
+            adapters=networks.adapters,
         )
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -204,14 +207,16 @@ class FrameStep(nn.Module):
         scale, delta = given.get("guidance_scale", one), given.get("delta", one)
         return guidance.combine(noise_RChw, residual_SChw, scale, delta)
 
-    def _added(self, guidance: NoGuidance, given: Given, steps: int) -> tuple[Tensor, ...]:
-        """pooled_RP and time_ids_R6 for families that have them."""
-        if not self.networks.pooled:
-            return ()
-        pooled_P, time_ids_6 = given["pooled_P"], given["time_ids_6"]
-        pooled_RP = guidance.prompts(steps, pooled_P, given.get("negative_pooled_P", pooled_P))
-        time_ids_R6 = guidance.prompts(steps, time_ids_6, time_ids_6)
-        return pooled_RP.to(self.dtype), time_ids_R6.to(self.dtype)
+    def _added(self, guidance: NoGuidance, given: Given, steps: int) -> list[Tensor]:
+        """pooled_RP and time_ids_R6 for families that have them; lora_RN for live LoRAs."""
+        pairs: list[tuple[Tensor, Tensor]] = []
+        if self.networks.pooled:
+            pooled_P, time_ids_6 = given["pooled_P"], given["time_ids_6"]
+            pairs.append((pooled_P, given.get("negative_pooled_P", pooled_P)))
+            pairs.append((time_ids_6, time_ids_6))
+        if self.networks.adapters:
+            pairs.append((given["lora_N"], given["lora_N"]))
+        return [guidance.prompts(steps, *pair).to(self.dtype) for pair in pairs]
 
 
 def _denoise(level: Given, latent_SChw: Tensor, noise_SChw: Tensor) -> Tensor:

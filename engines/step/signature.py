@@ -1,7 +1,7 @@
 """What a frame step reads and writes, by name, without loading torch.
 
 Names: S denoising steps, K = S − 1 frames in flight, H×W frame, C latent channels, h×w latent,
-T×D prompt, P pooled prompt.
+T×D prompt, P pooled prompt, N live LoRAs.
 """
 
 from __future__ import annotations
@@ -49,11 +49,13 @@ def signature(
     batching: Batching,
     features: int,
     pooled: bool = False,
+    adapters: int = 0,
 ) -> Signature:
     """What a frame step of this shape reads and writes; a step without use for an input has none.
 
     features  number of feature maps of the model's detail path
     pooled    the UNet also takes a pooled prompt and the added time ids (SDXL)
+    adapters  number of live LoRAs
     """
     uses_residual = guidance_mode in ("self", "onetime")
     uses_negative = guidance_mode in ("onetime", "full")
@@ -70,6 +72,7 @@ def signature(
             *(("pooled_P",) if pooled else ()),
             *(("negative_pooled_P",) if pooled and uses_negative else ()),
             *(("time_ids_6",) if pooled else ()),
+            *(("lora_N",) if adapters else ()),
             *LEVELS,
             *(("next_a_K", "next_b_K", "cold") if stream else ()),
             "noise_SChw",

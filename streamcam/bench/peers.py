@@ -174,7 +174,7 @@ def request_for(
 
     Raises `PeerUnavailable` for a model that the peers cannot run as we do.
     """
-    if model.pooled or model.loras:
+    if model.pooled or model.loras or model.live_loras:
         raise PeerUnavailable(
             f"model {model.name}: a peer runs no LoRAs and no SDXL. Choose another model, "
             "for example --model nano or --model sd-turbo-random."

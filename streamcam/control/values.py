@@ -1,7 +1,8 @@
 """Values: every setting there is, made from the preset's schema, and which of them can be played.
 
 A value's key is what a preset writes: "strength", "gate.threshold". Beside them stand the shares of
-a blend, "blend.1" and so on, which a preset writes into the prompt.
+a blend, "blend.1" and so on, which a preset writes into the prompt, and the weights of live LoRAs,
+"loras.1" and so on, in the order in which the preset lists those.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.course import SWINGS
 from streamcam.looks.wave import WAVE_PATTERN
 from streamcam.presets import Preset
-from streamcam.presets.fields import PARTS_PLAYED, Share, WaveText
+from streamcam.presets.fields import LORAS_PLAYED, PARTS_PLAYED, LoraWeight, Share, WaveText
 
 
 class Takes(Enum):
@@ -47,6 +48,9 @@ class Scope(Enum):
 
 
 BLEND = "blend."  # and the number of a part of the prompt
+LORAS = "loras."  # and the number of a live LoRA
+NUMBERED = (BLEND, LORAS)  # of which there are as many as the look has
+_PARTS = {f"modulation.{name}".rstrip(".") for name in NUMBERED}
 _KNOB = 127  # steps that a knob has
 _USUAL = SWINGS | {"gate.rest": 60.0}  # the highest that is usually played, where more is allowed
 
@@ -80,6 +84,7 @@ _WITH_AN_ENGINE = {
     "family",
     "autoencoder",
     "loras",
+    "fused_loras",
     "size",
     "backend",
     "precision",
@@ -174,6 +179,12 @@ def values() -> Mapping[str, Value]:
         of = f"part {number} of the prompt's blend"
         found[share] = _value(share, Share, {"description": f"Share of {of}, beside the others'."})
         found[wave] = _value(wave, WaveText, {"description": f"What the share of {of} swings by."})
+    for number in range(1, LORAS_PLAYED + 1):
+        weight, wave = f"{LORAS}{number}", f"modulation.{LORAS}{number}"
+        of = f"live LoRA {number}, in the order of [loras]"
+        said = {"description": f"Weight of {of}: 0 is without, 1 as it was trained."}
+        found[weight] = _value(weight, LoraWeight, said)
+        found[wave] = _value(wave, WaveText, {"description": f"What the weight of {of} swings by."})
     return found
 
 
@@ -198,7 +209,7 @@ def _of_table(table: type[BaseModel], schema: Mapping[str, Any], within: str) ->
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from _of_table(inner, inner.model_json_schema(), f"{key}.")
-        elif key != "modulation.blend":  # whose parts are values of their own
+        elif key not in _PARTS:  # whose parts are values of their own
             kind = Annotated[inner, *field.metadata] if field.metadata else inner
             yield _value(key, kind, part, field.default)
 
@@ -217,7 +228,7 @@ def _value(
         kind=_kind(part),
         description=" ".join(part.get("description", "").split()),
         takes=_takes(key),
-        scope=Scope.LOOK if key in _OF_THE_LOOK or key.startswith(BLEND) else Scope.PRESET,
+        scope=Scope.LOOK if key in _OF_THE_LOOK or key.startswith(NUMBERED) else Scope.PRESET,
         default=None if default is PydanticUndefined else default,
         type=kind,
         unit=part.get("unit", ""),
@@ -233,7 +244,7 @@ def _takes(key: str) -> Takes:
         return Takes.START
     if key in _IN_A_FILE:
         return Takes.FILE
-    if key in _AT_ONCE or key.startswith((BLEND, *_TABLES_AT_ONCE)):
+    if key in _AT_ONCE or key.startswith((*NUMBERED, *_TABLES_AT_ONCE)):
         return Takes.FRAME
     return Takes.ENGINE if key in _WITH_AN_ENGINE else Takes.FILE
 

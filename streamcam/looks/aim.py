@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from engines.api import Embedding, Params
 from engines.prompts import blend
@@ -11,7 +12,7 @@ from engines.prompts.syntax.shares import with_shares, written_parts
 from streamcam.looks.look import Look
 from streamcam.looks.noise import mix_of, strongest, weights
 
-Encode = Callable[[str], Embedding]
+Encode = Callable[..., Embedding]  # `Engine.encode`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +50,14 @@ class Aim:
 def aimed(look: Look, encode: Encode) -> Aim:
     """`look`, encoded on the calling thread. Raises `EngineError`."""
     params = encoded(look, encode)
-    return Aim(look, params, _mixture(look.prompt, params.prompt, encode))
+    return Aim(look, params, _mixture(look.prompt, params.prompt, _encoder(look, encode)))
 
 
 def encoded(look: Look, encode: Encode) -> Params:
     """The look as an engine reads it. Raises `EngineError`."""
     mix = mix_of(look)
     mixed = weights(mix)
+    encode = _encoder(look, encode)
     return Params(
         prompt=encode(look.prompt),
         negative=encode(look.negative_prompt),
@@ -64,8 +66,14 @@ def encoded(look: Look, encode: Encode) -> Params:
         delta=look.delta,
         seed=look.seed if mixed else strongest(mix),
         seed_mix=mixed,
+        loras=look.lora_weights,
         t_index=look.t_index,
     )
+
+
+def _encoder(look: Look, encode: Encode) -> Encode:
+    """Live LoRAs may change the text encoder as well."""
+    return partial(encode, loras=look.lora_weights) if look.loras else encode
 
 
 def shares_in(prompt: str) -> list[float]:

@@ -14,7 +14,7 @@ from streamcam.looks.wave import Waves
 # The numbers, and how far each may go in the seconds of a slew: as far as it is played, which for
 # guidance is not as far as it can be set.
 SWINGS = {"strength": 1.0, "guidance": 4.0, "delta": 2.0, "variation": 1.0}
-_SHARE_SWING = 1.0
+_SHARE_SWING = _LORA_SWING = 1.0
 _LEAST_STRENGTH = 0.01  # that a wave leads to; 0 is none
 _LONGEST = 0.1  # seconds between two frames that count, after a pause
 
@@ -34,6 +34,7 @@ class Course:
         self._seen: float | None = None  # when that was
         self._numbers = {name: Line(getattr(look, name)) for name in SWINGS}
         self._shares = [Line(share) for share in aim.prompt.shares]
+        self._loras = [Line(weight) for weight in look.lora_weights]
         # Each from what was shown to what is aimed at, with the share of the way:
         self._from: tuple[Embedding, Embedding, SeedMix] = self._now()
         self._prompt, self._negative, self._noise = (Line(1.0) for _ in range(3))
@@ -43,6 +44,8 @@ class Course:
         self._begin(aim, now, aim.look.crossfade)
         for name, line in self._numbers.items():
             line.go(getattr(aim.look, name), now, aim.look.crossfade)
+        for line, weight in zip(self._loras, aim.look.lora_weights, strict=True):
+            line.go(weight, now, aim.look.crossfade)
         self._mix_anew(aim.prompt)
 
     def follow(self, aim: Aim, now: float, slew: float) -> None:
@@ -54,10 +57,15 @@ class Course:
         seconds, last = aim.look.crossfade, self._now()
         for name, swing in SWINGS.items():
             _lead(self._numbers[name], getattr(aim.look, name), began, slew / swing)
+        for line, weight in zip(self._loras, aim.look.lora_weights, strict=True):
+            _lead(line, weight, began, slew / _LORA_SWING)
         prompt, negative, noise = self._from
         if aim.prompt.texts == before.prompt.texts:
             for line, share in zip(self._shares, aim.prompt.shares, strict=True):
                 _lead(line, share, began, slew / _SHARE_SWING)
+            if _reads_words_anew(aim, before):
+                prompt = last[0]
+                _start(self._prompt, began, slew)
         else:
             prompt = last[0]
             _start(self._prompt, began, seconds)
@@ -79,11 +87,13 @@ class Course:
         centres = {name: line.at(now) for name, line in self._numbers.items()}
         offsets = {name: waves.offset(name, now, tempo) for name in centres}
         shares = self._shares_at(now, waves, tempo)
+        loras = self._loras_at(now, waves, tempo)
         prompt, negative, noise = (
             line.at(now) for line in (self._prompt, self._negative, self._noise)
         )
         params = self._aim.params
-        if self._settled and shares is None and not any(offsets.values()):
+        plain = shares is None and loras == params.loras and not any(offsets.values())
+        if self._settled and plain:
             self._shown = params
             return params
         values = {name: centre + offsets[name] for name, centre in centres.items()}
@@ -99,6 +109,7 @@ class Course:
             delta=_within(values["delta"], ranges.DELTA),
             seed=params.seed if mixed else strongest(mix),
             seed_mix=mixed,
+            loras=loras,
             t_index=params.t_index,
         )
         return self._shown
@@ -109,7 +120,7 @@ class Course:
         return (
             arcs
             and all(line.settled for line in self._numbers.values())
-            and all(line.settled for line in self._shares)
+            and all(line.settled for line in (*self._shares, *self._loras))
         )
 
     def _begin(self, aim: Aim, now: float, seconds: float) -> None:
@@ -133,6 +144,19 @@ class Course:
         if not any(offsets) and tuple(centres) == self._aim.prompt.shares:
             return None
         return [max(centre + o, 0.0) for centre, o in zip(centres, offsets, strict=True)]
+
+    def _loras_at(self, now: float, waves: Waves, tempo: Tempo) -> tuple[float, ...]:
+        """The weight of each live LoRA."""
+        return tuple(
+            _within(line.at(now) + waves.offset(f"loras.{number}", now, tempo), ranges.LORA)
+            for number, line in enumerate(self._loras, 1)
+        )
+
+
+def _reads_words_anew(aim: Aim, before: Aim) -> bool:
+    """Live LoRAs change the text encoder, and have other weights."""
+    pairs = zip(aim.prompt.parts, before.prompt.parts, strict=True)
+    return aim.look.loras != before.look.loras and any(one is not other for one, other in pairs)
 
 
 def _start(line: Line, began: float, seconds: float) -> None:

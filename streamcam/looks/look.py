@@ -12,6 +12,7 @@ class Look:
     name            shown in the status line
     variation_seed  of the noise that `variation` turns to
     variation       0 … 1: how far the noise is on its way from `seed` to `variation_seed`
+    loras           live LoRAs, each with its weight, in the order of the engine's
     crossfade       seconds over which the picture moves from the look before to this one
     The other fields are those of `engines.api.Params`, with prompts as text.
     """
@@ -25,8 +26,14 @@ class Look:
     seed: int = 2
     variation_seed: int = 3
     variation: float = 0.0
+    loras: tuple[tuple[str, float], ...] = ()
     t_index: tuple[int, ...] | None = None
     crossfade: float = 0.6
+
+    @property
+    def lora_weights(self) -> tuple[float, ...]:
+        """As `engines.api.Params` has them."""
+        return tuple(weight for _, weight in self.loras)
 
 
 @dataclass(frozen=True, slots=True)

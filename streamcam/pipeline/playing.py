@@ -12,8 +12,8 @@ from typing import Any
 from engines.api import Engine
 from engines.errors import EngineError
 from streamcam.clock.tempo import Tempo
-from streamcam.control.places import prompt_with, values_in, with_values
-from streamcam.control.values import BLEND, Scope, checked_all, value_of
+from streamcam.control.places import loras_with, prompt_with, values_in, with_values
+from streamcam.control.values import BLEND, LORAS, Scope, checked_all, value_of
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
 from streamcam.presets import Preset, save_preset
@@ -203,11 +203,16 @@ class Playing:
     def _of_look(self, box: ParamsBox, found: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of the look that `found` changes. Raises `EngineError`."""
         changed, played = {}, {}
+        loras: dict[str, float] = {}
         for key, one in found.items():
             if key.startswith(BLEND):
                 played[key] = one
+            elif key.startswith(LORAS):
+                loras[key] = one
             elif key == _BOTH or value_of(key).scope is Scope.LOOK:
                 changed[key] = one
+        if loras:
+            changed["loras"] = loras_with(box.playing, loras)
         if played:
             changed["prompt"] = prompt_with(changed.get("prompt", box.playing.prompt), played)
         return changed

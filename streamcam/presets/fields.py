@@ -21,6 +21,7 @@ from streamcam.looks.wave import WAVE_EXAMPLES, WAVE_PATTERN, wave_of
 PROMPT_MAX = 2000  # characters; an engine reads at most 300 tokens, less than this
 SCHEDULE_MAX = 64  # entries
 PARTS_PLAYED = 4  # of a blend, whose shares can be played
+LORAS_PLAYED = 8  # live LoRAs, whose weights can
 _SLOWEST, _FASTEST = 1, 240  # pictures a second
 _ENGINE_EXAMPLE, _PICTURE_EXAMPLE = "448x256", "1280x720"
 _Finite = Field(allow_inf_nan=False)
@@ -41,7 +42,8 @@ Delta = Annotated[float, _within(ranges.DELTA), _Finite]
 Share = Annotated[float, Field(ge=0, le=1), _Finite]
 Seconds = Annotated[float, Field(ge=0.1, le=86_400, json_schema_extra=_SECONDS), _Finite]
 Fade = Annotated[float, Field(ge=0, le=10, json_schema_extra=_SECONDS)]
-LoraScale = Annotated[float, Field(ge=-4, le=4), _Finite]
+LoraScale = Annotated[float, _within(ranges.LORA), _Finite]
+LoraWeight = Annotated[float, Field(ge=-2, le=2), _Finite]  # as it is played
 Seed = Annotated[int, _within(ranges.SEED)]
 LcmIndex = Annotated[int, _within(ranges.LCM_INDEX)]
 
@@ -76,10 +78,16 @@ WaveText = Annotated[
     AfterValidator(_wave),
     WithJsonSchema({"type": "string", "pattern": WAVE_PATTERN, "examples": list(WAVE_EXAMPLES)}),
 ]
+_PART_PATTERN, _LORA_PATTERN = f"^[1-{PARTS_PLAYED}]$", f"^[1-{LORAS_PLAYED}]$"
 PartNumber = Annotated[
     str,
-    StringConstraints(pattern=f"^[1-{PARTS_PLAYED}]$"),
-    WithJsonSchema({"type": "string", "pattern": f"^[1-{PARTS_PLAYED}]$", "examples": ["1"]}),
+    StringConstraints(pattern=_PART_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": _PART_PATTERN, "examples": ["1"]}),
+]
+LoraNumber = Annotated[
+    str,
+    StringConstraints(pattern=_LORA_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": _LORA_PATTERN, "examples": ["1"]}),
 ]
 
 
@@ -180,6 +188,7 @@ PictureRate = Annotated[
     ),
     Field(json_schema_extra={"default": "auto", "unit": "1/s"}),
 ]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
 TableIndices = Annotated[tuple[LcmIndex, ...] | None, BeforeValidator(_as_tuple)]
 Entry = TypeVar("Entry")
 Entries = Annotated[

@@ -18,6 +18,7 @@ from streamcam.looks.curtains import CURTAINS
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.looks.wave import Wave, wave_of
 from streamcam.presets.fields import (
+    LORAS_PLAYED,
     Delta,
     EngineSize,
     Entries,
@@ -26,6 +27,7 @@ from streamcam.presets.fields import (
     LookName,
     LoraScale,
     Name,
+    Names,
     Prompt,
     Seed,
     Share,
@@ -45,6 +47,8 @@ from streamcam.presets.tables import (
     ScheduleEntry,
     Table,
 )
+
+_LCM = "lcm"  # makes few steps possible: without it there is no picture
 
 
 class Preset(Table):
@@ -82,7 +86,11 @@ class Preset(Table):
     autoencoder: Name = "auto"
     """auto (the family's small and fast one), own (the model's), a folder or a hub id."""
     loras: dict[Name, LoraScale] = Field(default_factory=dict)
-    """Files or hub ids of LoRAs, each with its scale, which are fused into the model."""
+    """Files or hub ids of LoRAs, each with its scale, 1 as it was trained. The scale can be played
+    live, but for lcm and those in fused_loras."""
+    fused_loras: Names = ()
+    """Those of [loras] that are fused into the model: they cost nothing a frame, and another scale
+    needs another engine."""
     size: EngineSize = None
     """The size the engine renders at: auto or WIDTHxHEIGHT, multiples of 16 from 128 to 1280."""
     backend: Name = "auto"
@@ -145,6 +153,7 @@ class Preset(Table):
                 unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
                 raise UsageError(f"{display(path)}: schedule[{number}].look: {unknown}")
         preset._check_scenes(display(path))
+        preset._check_loras(display(path))
         return preset
 
     def _check_scenes(self, file: str) -> None:
@@ -160,6 +169,30 @@ class Preset(Table):
                 raise UsageError(
                     f"{where}: {UnknownChoice('look or curtain', shown, [*looks, *CURTAINS])}"
                 )
+
+    def _check_loras(self, file: str) -> None:
+        for source in self.fused_loras:
+            if source not in self.loras:
+                raise UsageError(
+                    f"{file}: fused_loras: {UnknownChoice('LoRA', source, self.loras)}"
+                )
+        live = self.live_loras
+        if len(live) > LORAS_PLAYED:
+            raise UsageError(
+                f"{file}: [loras] has {len(live)} live ones, and {LORAS_PLAYED} can be played. "
+                f"Name the others in fused_loras, {quoted(list(live)[LORAS_PLAYED])} for one."
+            )
+        for look, change in self.looks.items():
+            for source in change.loras or ():
+                if source not in live:
+                    unknown = UnknownChoice("live LoRA", source, live)
+                    raise UsageError(f"{file}: looks.{look}.loras: {unknown}")
+
+    @property
+    def live_loras(self) -> dict[str, float]:
+        """Those of `loras` whose scale can be played."""
+        fused = {_LCM, *self.fused_loras}
+        return {source: scale for source, scale in self.loras.items() if source not in fused}
 
     @property
     def name(self) -> str:
@@ -196,6 +229,7 @@ class Preset(Table):
             seed=self.seed,
             variation_seed=self.variation_seed,
             variation=self.variation,
+            loras=tuple(self.live_loras.items()),
             t_index=self.t_index,
             crossfade=self.crossfade,
         )
@@ -204,6 +238,8 @@ class Preset(Table):
         if name not in self.looks:
             raise UnknownChoice(f"look of preset {self.name}", name, [self.name, *self.looks])
         changes = self.looks[name].model_dump(exclude_none=True)
+        if "loras" in changes:
+            changes["loras"] = tuple((dict(base.loras) | changes["loras"]).items())
         if "strength" in changes:
             changes["t_index"] = None  # the preset's t_index would win over it
         return replace(base, name=name, **changes)
@@ -212,8 +248,9 @@ class Preset(Table):
     def waves(self) -> dict[str, Wave]:
         """What [modulation] swings, by the key of the value: "strength", "blend.1"."""
         texts = self.modulation.model_dump()
-        parts = texts.pop("blend")
-        texts |= {f"blend.{number}": text for number, text in parts.items()}
+        for table in ("blend", "loras"):
+            parts = texts.pop(table)
+            texts |= {f"{table}.{number}": text for number, text in parts.items()}
         waves = {key: wave_of(text) for key, text in texts.items()}
         return {key: wave for key, wave in waves.items() if wave is not None}
 

@@ -76,7 +76,10 @@ def _in_its_place(running: Preset, look: Look) -> Table:
     if look.name not in running.looks:
         return table | _base_keys(running, look)
     stated = table["looks"][look.name]
-    table["looks"][look.name] = {**stated, **apart(look, running.look(look.name))}
+    changed = apart(look, running.look(look.name))
+    if "loras" in changed:
+        changed["loras"] = stated.get("loras", {}) | changed["loras"]
+    table["looks"][look.name] = {**stated, **changed}
     return table
 
 
@@ -97,14 +100,17 @@ def _as_base(running: Preset, look: Look, name: str) -> Table:
 
 def _base_keys(running: Preset, look: Look) -> Table:
     kept = running.t_index if look.t_index else None
-    return {key: getattr(look, key) for key in _OF_A_LOOK} | {"t_index": kept and list(kept)}
+    plain = {key: getattr(look, key) for key in _OF_A_LOOK}
+    return plain | {"t_index": kept and list(kept), "loras": running.loras | dict(look.loras)}
 
 
 def apart(look: Look, other: Look) -> Table:
     """What `look` says that `other` does not."""
-    return {
+    found: Table = {
         key: getattr(look, key) for key in _OF_A_LOOK if getattr(look, key) != getattr(other, key)
     }
+    loras = {source: weight for source, weight in look.loras if (source, weight) not in other.loras}
+    return found | ({"loras": loras} if loras else {})
 
 
 def _table_of(preset: Preset) -> Table:

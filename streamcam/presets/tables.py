@@ -19,6 +19,8 @@ from streamcam.presets.fields import (
     Guidance,
     Listening,
     LookName,
+    LoraNumber,
+    LoraScale,
     Name,
     PartNumber,
     PictureRate,
@@ -80,6 +82,8 @@ class LookChange(Table):
     seed: Seed | None = None
     variation_seed: Seed | None = None
     variation: Share | None = None
+    loras: dict[Name, LoraScale] | None = None
+    """The weights of live ones of [loras] in this look."""
 
     @model_validator(mode="before")
     @classmethod
@@ -181,6 +185,8 @@ class Modulation(Table):
     """What variation swings by."""
     blend: dict[PartNumber, WaveText] = Field(default_factory=dict)
     """By the number of the prompt's part: its share."""
+    loras: dict[LoraNumber, WaveText] = Field(default_factory=dict)
+    """By the number of the live LoRA, as [loras] lists them: its weight."""
 
 
 class ControlChoice(Table):

@@ -28,11 +28,13 @@ def spec_for(
 
     Raises `EngineError`: `InvalidSpec`, `InvalidPrompt`, `ModelUnavailable`.
     """
+    live = preset.live_loras
     spec = EngineSpec(
         model=options.model or preset.model,
         family=preset.family,
         autoencoder=preset.autoencoder,
-        loras=tuple(preset.loras.items()),
+        loras=tuple((name, preset.loras[name]) for name in preset.loras if name not in live),
+        live_loras=tuple(live),
         steps=preset.steps,
         guidance_mode=preset.guidance_mode,
         batching=batching if preset.batching == "auto" else preset.batching,

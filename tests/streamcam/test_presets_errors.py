@@ -42,6 +42,9 @@ BAD = {
     "steps = 2\nt_index = [45, 40]": "t_index = [45, 40] is not allowed: it must rise: the "
     "strongest noise comes first.",
     'model = ""': 'model = "" is not allowed: must be text of 1 to 200 characters.',
+    'fused_loras = ["c"]\n[loras]\n"a" = 1': "fused_loras: unknown LoRA 'c'. Known: a.",
+    "[loras]\nlcm = 1\n[looks.b]\nloras = {lcm = 0}": "looks.b.loras: unknown live LoRA 'lcm'. "
+    "Known: none.",
     "[loras]\n'a/b' = 9": "loras.'a/b' = 9 is not allowed: must be a number from -4 to 4.",
     "[loras]\n'C:\\a' = 9": "loras.'C:\\a' = 9 is not allowed: must be a number from -4 to 4.",
     "size = 'C:\\a.toml'": "size = 'C:\\a.toml' is not allowed: must be auto or WIDTHxHEIGHT "
@@ -84,7 +87,8 @@ BAD = {
     "[looks.b]\nstrength = 9": "looks.b.strength = 9 is not allowed: must be a number above 0 and "
     "at most 1.",
     "[looks.b]\nstregth = 1": "in [looks.b]: unknown key 'stregth'. Did you mean 'strength'? "
-    "Known: delta, guidance, negative_prompt, prompt, seed, strength, variation, variation_seed.",
+    "Known: delta, guidance, loras, negative_prompt, prompt, seed, strength, variation, "
+    "variation_seed.",
     '[looks]\n"" = "b"': 'the name "" in [looks] must be one line of 1 to 40 characters.',
     '[looks]\n"a\\nb" = "b"': r'the name "a\nb" in [looks] must be one line of 1 to 40 characters.',
     '[looks]\n"a b" = 3': "looks.'a b' = 3 is not allowed: must be text of at most 2000 characters "

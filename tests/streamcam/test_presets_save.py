@@ -188,6 +188,9 @@ def test_what_is_saved_reads_as_it_played(tmp_path_factory, table, changes, data
     preset = Preset.from_table(table, Path(folder / "mine.toml"))
     name = data.draw(st.sampled_from([preset.name, *preset.looks]))
     playing = replace(preset.look(name), **changes)
+    weights = st.floats(-2, 2)
+    loras = {source: data.draw(weights) for source, _ in playing.loras}
+    playing = replace(playing, loras=tuple(loras.items()))
     target = data.draw(st.sampled_from(["mine", "other"]))
     with pytest.MonkeyPatch.context() as patch:
         for module in (find, save):
@@ -198,6 +201,7 @@ def test_what_is_saved_reads_as_it_played(tmp_path_factory, table, changes, data
     for key, value in vars_of(playing).items():
         found = getattr(shown, key)
         assert found == (pytest.approx(value, abs=1e-4) if isinstance(value, float) else value), key
+    assert dict(shown.loras) == pytest.approx(loras, abs=1e-4)
     assert again.model_dump() == saved.model_dump()
 
 

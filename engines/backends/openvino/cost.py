@@ -29,12 +29,14 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
     features = feature_shapes(model, spec)
     named = {f"feature{i}": shape for i, shape in enumerate(features)}
     rows = unet_rows(spec)
+    loras: Shapes = {"lora_RN": (rows, len(model.live_loras))} if model.live_loras else {}
     shapes: dict[str, Shapes] = {
         "encoder": {"image_1CHW": (1, 3, spec.height, spec.width)},
         "unet": {
             "latent_RChw": latent_shape(model, spec, rows),
             "timestep_R": (rows,),
             "prompt_RTD": (rows, model.tokens * spec.prompt_chunks, model.width),
+            **loras,
         },
         "decoder": {"latent_1Chw": latent_shape(model, spec, 1), **named},
     }

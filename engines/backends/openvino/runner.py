@@ -99,10 +99,13 @@ class OpenVinoRunner:
         self._text: ov.CompiledModel | None = _text_encoder(core, model, spec, device)
         self._text_request: ov.InferRequest | None = self._text.create_infer_request()
 
-    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+    def encode_tokens(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
+    ) -> Embedding:
         if self._text_request is None:
             raise EngineFailed(_CLOSED)
-        result = self._text_request.infer({0: tokens_NT})
+        given = [tokens_NT] if lora_N is None else [tokens_NT, lora_N]
+        result = self._text_request.infer(dict(enumerate(given)))
         tokens_TD, *pooled = (np.array(result[i], np.float32) for i in range(len(result)))
         return Embedding(tokens_TD, *pooled)
 

@@ -47,6 +47,8 @@ def _parts(model: Model, spec: EngineSpec) -> dict[str, tuple[Shapes, Shapes]]:
     added: Shapes = (
         {"pooled_RP": (rows, model.pooled), "time_ids_R6": (rows, 6)} if model.pooled else {}
     )
+    if model.live_loras:
+        added = {**added, "lora_RN": (rows, len(model.live_loras))}
     prompt = (rows, model.tokens * spec.prompt_chunks, model.width)
     given: Shapes = {"latent_RChw": latents, "timestep_R": (rows,), "prompt_RTD": prompt, **added}
     return {

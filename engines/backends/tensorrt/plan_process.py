@@ -161,7 +161,8 @@ def main() -> None:
 def _build(request: Message, tell: Any) -> str:  # noqa: ANN401
     tell("reading the model")
     spec = request["spec"]
-    spec = EngineSpec(**{**spec, "loras": tuple(map(tuple, spec["loras"]))})
+    lists = {"loras": tuple(map(tuple, spec["loras"])), "live_loras": tuple(spec["live_loras"])}
+    spec = EngineSpec(**{**spec, **lists})
     flavour = open_flavour(request["flavour"])
     plans = write_plans(open_model(spec), spec, flavour, request["architecture"], tell)
     return str(plans.frame_step.parent)

@@ -32,15 +32,19 @@ class PlannedText:
             if model.pooled:
                 found["pooled_P"] = torch.zeros(model.pooled, device=device)
             self._found = found
-            self._run = plan.bind({"tokens_NT": self._tokens_NT, **found})
+            self._lora_N = torch.ones(len(model.live_loras), device=device)
+            live = {"lora_N": self._lora_N} if model.text_is_live else {}
+            self._run = plan.bind({"tokens_NT": self._tokens_NT, **live, **found})
             warm_up([partial(self._run, stream.handle)], stream)
         plan.keep_kernels()
 
     @torch.inference_mode()
-    def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+    def encode(self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None) -> Embedding:
         """The caller waits, for this stream alone."""
         with self._lock, self._stream.current():
             self._tokens_NT.copy_(torch.from_numpy(tokens_NT))
+            if lora_N is not None:
+                self._lora_N.copy_(torch.from_numpy(lora_N))
             self._run(self._stream.handle)
             arrays = [tensor.cpu().numpy().copy() for tensor in self._found.values()]
         return Embedding(*arrays)

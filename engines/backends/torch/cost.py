@@ -39,6 +39,8 @@ def networks_alone(model: Model, spec: EngineSpec) -> dict[str, Callable[[], Non
     timestep = torch.full((rows,), 39.0, device=device)
     prompt = random(rows, model.tokens * spec.prompt_chunks, model.width)
     added = (random(rows, model.pooled), random(rows, 6)) if model.pooled else ()
+    if model.live_loras:
+        added = (*added, random(rows, len(model.live_loras)))
     features = [
         random(1, channels, spec.height // shrink, spec.width // shrink)
         for channels, shrink in model.features

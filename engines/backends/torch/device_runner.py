@@ -26,7 +26,9 @@ _CLOSED = "the engine is closed; build another one"
 class TextEncoders(Protocol):
     """A model's text encoders, ready on the device. `encode` from any thread."""
 
-    def encode(self, tokens_NT: NDArray[np.int64]) -> Embedding: ...
+    def encode(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None
+    ) -> Embedding: ...
 
     def close(self) -> None:
         """No more prompts come."""
@@ -70,12 +72,14 @@ class DeviceRunner:
     def add_patch(self, size: Size) -> None:
         """Plans have none: where they run, a frame takes a few milliseconds."""
 
-    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+    def encode_tokens(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
+    ) -> Embedding:
         text = self._text
         if text is None:
             raise EngineFailed(_CLOSED)
         with failures_as(EngineFailed, self._placement):
-            return text.encode(tokens_NT)
+            return text.encode(tokens_NT, lora_N)
 
     @torch.inference_mode()
     def start(

@@ -32,6 +32,7 @@ from engines.backends.torch.text import TextNetwork
 from engines.backends.torch.weights import load_weights
 from engines.errors import BackendUnavailable
 from engines.model import Model
+from engines.model.lora.live import own_copy
 from engines.model.shapes import Shapes, input_shapes, patch_shapes
 from engines.patches import Size
 from engines.step.frame_step import FrameStep, Networks
@@ -57,9 +58,10 @@ def build_runner(model: Model, spec: EngineSpec) -> TorchRunner:
     with failures_as(BackendUnavailable, placement):
         limit_to_free(placement.device)
         weights = load_weights(model, placement)
-        networks = keeping_statistics(weights.networks) if patched else weights.networks
+        networks = own_copy(weights.networks) if model.live_loras else weights.networks
+        networks = keeping_statistics(networks) if patched else networks
         step = _step(networks, spec, placement)
-        text = TextNetwork(weights, open_stream(placement.device))
+        text = TextNetwork(weights, open_stream(placement.device), live=model.text_is_live)
     shapes = input_shapes(step.signature, model, spec)
     part = None
     if patched:

@@ -1,7 +1,8 @@
 """LoRAs: small files that change a model's style, fused into its weights before it runs.
 
 A LoRA holds two thin matrices a layer. Fusing adds their product to the layer's own weights,
-W ← W + scale·(alpha/rank)·up·down (arXiv 2106.09685), so it costs nothing per frame.
+W ← W + scale·(alpha/rank)·up·down (arXiv 2106.09685), so it costs nothing per frame. `live.py`
+leaves the two beside the layer instead, with a weight that may change from frame to frame.
 """
 
 from __future__ import annotations
@@ -78,20 +79,27 @@ def fuse(
     weights) and rounded once, so the order of `loras` does not matter. Raises `ModelUnavailable`
     for a file that is damaged, of an unknown kind, or made for another family of models.
     """
+    found: dict[nn.Module, list[tuple[Change, float]]] = {}
+    for path, scale in sorted(loras, key=lambda pair: (str(pair[0]), pair[1])):
+        for change, place in placed_changes(path, unet, text_encoders):
+            if scale != 0.0:
+                found.setdefault(place, []).append((change, scale))
+    for module, parts in found.items():
+        _add(cast("Tensor", module.weight), parts)
+
+
+def placed_changes(
+    path: Path, unet: nn.Module, text_encoders: Sequence[nn.Module]
+) -> list[tuple[Change, nn.Module]]:
+    """What a LoRA changes, each with the layer that it is for. Raises `ModelUnavailable`."""
     networks = dict(zip((TEXT_ENCODER, TEXT_ENCODER_2), text_encoders, strict=False))
     layers = {name: _layers(network) for name, network in {UNET: unet, **networks}.items()}
     per_block = getattr(getattr(unet, "config", None), "layers_per_block", 2)
-    found: dict[nn.Module, list[tuple[Change, float]]] = {}
-    for path, scale in sorted(loras, key=lambda pair: (str(pair[0]), pair[1])):
-        changes = read_lora(path)
-        places = [_place(change, layers, per_block) for change in changes]
-        if None in places:
-            raise _misfit(path, changes, places, unet)
-        for change, place in zip(changes, places, strict=True):
-            if scale != 0.0:
-                found.setdefault(cast("nn.Module", place), []).append((change, scale))
-    for module, parts in found.items():
-        _add(cast("Tensor", module.weight), parts)
+    changes = read_lora(path)
+    places = [_place(change, layers, per_block) for change in changes]
+    if None in places:
+        raise _misfit(path, changes, places, unet)
+    return list(zip(changes, cast("list[nn.Module]", places), strict=True))
 
 
 def _layers(network: nn.Module) -> dict[str, nn.Module]:

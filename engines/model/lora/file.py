@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engines.errors import ModelUnavailable, quoted
-from engines.model.lora.keys import Key, is_written_by_peft, parse_key
+from engines.model.lora.keys import UNET, Key, is_written_by_peft, parse_key
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,14 +46,21 @@ class Change:
         square = mine + (1,) * (4 - len(mine))
         return self.up.shape[1] == self.down.shape[0] and square == (*shape, 1, 1)[:4]
 
-    def delta(self, weight: Tensor) -> Tensor:
-        """What to add to `weight` at scale 1, of its shape, dtype and device."""
-        down, up = self.down.to(weight), self.up.to(weight).flatten(1)
+    def factors(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """(rank, inputs[, h, w]) and (outputs, rank[, 1, 1]) whose product is `delta`, of the dtype
+        and device of `weight`; two axes for a linear layer, four for a convolution."""
+        down, up = self.down.to(weight), self.up.to(weight).flatten(1) * self.strength
         if self.mid is not None:
             # (ranks, ranks·h·w) by (rank, inputs): down acts before mid, on its second rank
             mid = self.mid.to(weight)
             down = (mid.movedim(1, -1) @ down.flatten(1)).movedim(-1, 1)
-        return (up @ down.flatten(1)).reshape(weight.shape) * self.strength
+        ones = (1,) * (weight.dim() - 2)
+        return down.reshape(len(down), *weight.shape[1:]), up.reshape(*up.shape, *ones)
+
+    def delta(self, weight: Tensor) -> Tensor:
+        """What to add to `weight` at scale 1, of its shape, dtype and device."""
+        down, up = self.factors(weight)
+        return (up.flatten(1) @ down.flatten(1)).reshape(weight.shape)
 
 
 def read_lora(path: Path) -> list[Change]:
@@ -77,6 +84,25 @@ def read_lora(path: Path) -> list[Change]:
     ]
 
 
+def changes_text(path: Path) -> bool:
+    """Whether a LoRA changes a text encoder, by the names in its header alone. Raises
+    `ModelUnavailable` for a file that is none."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            names = json.loads(file.read(length if length < path.stat().st_size else 0))
+        keys = [parse_key(name) for name in names if name != "__metadata__"]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path) from error
+    return any(key is not None and key.network != UNET for key in keys)
+
+
+def _damaged(path: Path) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"LoRA {path} cannot be read: damaged, or no safetensors file. Download it again."
+    )
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, object]]:
     """The tensors of a file, and the configuration that diffusers keeps in its header."""
     from safetensors import SafetensorError, safe_open
@@ -86,9 +112,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Mapping[str, object]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             packed = json.loads((file.metadata() or {}).get(_DIFFUSERS_CONFIG, "{}"))
     except (OSError, SafetensorError, ValueError) as error:
-        raise ModelUnavailable(
-            f"LoRA {path} cannot be read: damaged, or no safetensors file. Download it again."
-        ) from error
+        raise _damaged(path) from error
     return tensors, cast("Mapping[str, object]", packed)
 
 

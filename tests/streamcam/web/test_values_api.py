@@ -139,7 +139,8 @@ def test_the_registry_knows_every_setting_of_the_schema():
     assert takes[Takes.START] == output | doors
     assert takes[Takes.FILE] == {"t_index", "looks", "schedule", "obs.scenes", *pictures}
     assert takes[Takes.ENGINE] == {
-        "steps", "guidance_mode", "model", "family", "autoencoder", "loras", "size", "backend",
+        "steps", "guidance_mode", "model", "family", "autoencoder", "loras", "fused_loras",
+        "size", "backend",
         "precision", "batching", "execution", "half_accumulation",
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamcam.errors import UsageError, quoted
-from streamcam.mask import AS_IT_IS, STYLED, MaskSettings, MaskSource
+from streamcam.mask import AS_IT_IS, LOOK, STYLED, MaskSettings, MaskSource
 from streamcam.mask.background import Background
 from streamcam.mask.background.blur import BlurredBackground
 from streamcam.mask.background.camera import CameraBackground
@@ -23,12 +23,14 @@ class Masking:
     raw_person  the person is shown as the camera has it
     background  None: the styled picture
     label       for people: 'person as it is, background styled'
+    two_looks   the engine is to show the room in another look; the rest of this is for its pictures
     """
 
     source: MaskSource
     raw_person: bool
     background: Background | None
     label: str
+    two_looks: bool = False
 
     @property
     def raw_background(self) -> bool:
@@ -61,14 +63,20 @@ def open_masking(
             f"mask: person and background are both {quoted(AS_IT_IS)}, so nothing would be styled. "
             "Change one of them."
         )
+    if settings.background == LOOK and settings.person != STYLED:
+        raise UsageError(
+            f"mask: the background in a look of its own is for a person who is {quoted(STYLED)}. "
+            f"Choose that look for all, with mask.background = {quoted(STYLED)}."
+        )
     source = open_source(settings)
     background = _background(settings, open_picture)
-    shown = {AS_IT_IS: AS_IT_IS.upper()}
+    shown = {AS_IT_IS: AS_IT_IS.upper(), LOOK: f"in {settings.look}"}
     label = ", ".join(
         f"{part} {shown.get(how, how)}"
         for part, how in (("person", settings.person), ("background", settings.background))
     )
-    return Masking(source, settings.person == AS_IT_IS, background, label)
+    two_looks = settings.background == LOOK
+    return Masking(source, settings.person == AS_IT_IS, background, label, two_looks)
 
 
 def _background(

@@ -15,7 +15,7 @@ from streamcam.frames import Pixels
 
 Plane = NDArray[np.float32]  # (height, width), 0 … 1: how much of a pixel is the person
 
-STYLED, AS_IT_IS, LOOK = "styled", "as it is", "look"
+STYLED, AS_IT_IS, LOOK, TRANSPARENT = "styled", "as it is", "look", "transparent"
 
 
 class MaskSettings(Protocol):
@@ -23,7 +23,7 @@ class MaskSettings(Protocol):
 
     source      "off", "person", "green", "plate" or a network's file
     person      "styled" or "as it is"
-    background  "styled", "as it is", "look", "blur", "colour" or "picture"
+    background  "styled", "as it is", "look", "blur", "colour", "picture" or "transparent"
     look        the name of a look, for the background "look"
     colour      "#rrggbb"
     picture     a file, for the background "picture"

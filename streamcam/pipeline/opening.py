@@ -21,7 +21,7 @@ from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
 from streamcam.options import Options, view_for
-from streamcam.pipeline.announcing import announce
+from streamcam.pipeline.announcing import announce, instead
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
@@ -181,7 +181,7 @@ class Opening:
             if isinstance(opened, WebSink):
                 self.web_sink = opened
             if name in self._options.outputs:
-                self._say(f"output: {opened.label}")
+                self._say(f"output: {opened.label}{instead(opened, self._options)}")
         return sinks
 
     def _watched(self) -> bool:

@@ -19,7 +19,8 @@ _OUTPUTS = (
     ("window", "a preview on this screen"),
     ("web", "a page on this machine"),
     ("ndi", "the local network, for OBS and vMix; ndi:NAME too"),
-    ("FILE.mp4", "a recording; .mkv and .mov too"),
+    ("FILE.mp4", "a recording; .mkv, .mov and .webm too"),
+    ("FOLDER/%06d.png", "a picture a file"),
     ("null", "nowhere, to measure"),
 )
 

@@ -58,7 +58,7 @@ class Masked:
             self._stats.took("mask", perf_counter() - began)
         again = frame.repeat and pixels is self._shown
         self._shown = pixels
-        return replace(frame, pixels=pixels, repeat=again)
+        return replace(frame, pixels=pixels, repeat=again, cut_out=self._composer.cut_out)
 
     def _leave(self) -> None:
         if self._composer is not None:

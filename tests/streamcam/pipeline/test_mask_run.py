@@ -63,12 +63,13 @@ class Viewer(FakeSink):
 
     def __init__(self):
         super().__init__()
-        self.marked, self.last = [], None
+        self.marked, self.last, self.alpha = [], None, None
 
     def write(self, frame):
         if not frame.repeat:
             self.marked.append(bool((frame.pixels == MARK).all(2).any()))
             self.last = frame.pixels.copy()
+            self.alpha = None if frame.cut_out is None else frame.cut_out[:, :, 3].copy()
         super().write(frame)
 
     def new(self, count=6):
@@ -239,6 +240,23 @@ def test_the_look_behind_follows_its_name(world):
     pipeline.arrange_looks([Place("one", "one")])
     assert pipeline.values()["mask.background"] == "styled"
     wait_until(lambda: _hues(viewer) == (person, person))
+    pipeline.stop()
+
+
+def test_outputs_with_alpha_get_the_person_alone_and_others_the_colour(world):
+    preset = _preset("guided", background="transparent", colour="#0a141e")
+    pipeline, viewer = _run(world, preset)
+    wait_until(lambda: len(viewer.marked) > 5)
+    assert viewer.last[5, 5].tolist() == [10, 20, 30]
+    assert viewer.alpha[5, 5] == 0
+    assert viewer.alpha[200, 220] == 255
+    assert any("behind the person it shows #0a141e" in line for line in world.said)
+    pipeline.draw_curtain("card")
+    wait_until(lambda: viewer.alpha is None)
+    pipeline.draw_curtain("live")
+    wait_until(lambda: viewer.alpha is not None)
+    pipeline.change_values({"mask.background": "blur"})
+    wait_until(lambda: viewer.alpha is None)
     pipeline.stop()
 
 

@@ -68,13 +68,20 @@ class Options:
             quality=quality,
             tracks=film.tracks,
             microphone="" if not self.realtime or audio in ("auto", "off") else audio,
+            alpha=cuts_out(self.preset),
         )
 
     def unmet(self, preset: Preset) -> str:
         """What of another preset the outputs cannot follow, for people; "" if there is nothing."""
         form = self.format
-        if replace(self, preset=preset).format == form:
-            return ""
+        if replace(self, preset=preset).format == replace(form, alpha=cuts_out(preset)):
+            kept = [name for name in self.outputs if name.lower().endswith((".mov", ".webm"))]
+            if not kept or form.alpha or not cuts_out(preset):
+                return ""
+            return (
+                f"preset {preset.name}: {kept[0]} was begun without alpha and shows mask.colour; "
+                "transparent files need a new start"
+            )
         return (
             f"preset {preset.name}: another output size or rate needs a new start; "
             f"the outputs keep {form.width}x{form.height} at {form.fps:g} fps"
@@ -93,6 +100,11 @@ class Options:
             sound=not self.realtime and self.preset.output.audio != "off",
             most=self.fps or self.preset.output.fps,
         )
+
+
+def cuts_out(preset: Preset) -> bool:
+    """Whether there is to be nothing behind the person, where an output can show that."""
+    return preset.mask.source != "off" and preset.mask.background == "transparent"
 
 
 def view_for(preset: Preset, options: Options) -> View:

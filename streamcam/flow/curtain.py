@@ -46,7 +46,7 @@ class Curtain:
             raise UnknownChoice("curtain", name, CURTAINS)
         self._name = name
 
-    def cover(self, frame: Frame, shown: Pixels | None) -> Frame:
+    def cover(self, frame: Frame, shown: Frame | None) -> Frame:
         """What to show instead of `frame`: itself, or other pixels at its time.
 
         `shown` is what was shown last; with nothing yet, a frozen output is black.
@@ -55,8 +55,8 @@ class Curtain:
         if name == OPEN:
             return frame
         if name == "freeze" and shown is not None:
-            return replace(frame, pixels=shown)
-        return replace(frame, pixels=self._covers.get(name, self._covers["off"]))
+            return replace(frame, pixels=shown.pixels, cut_out=shown.cut_out)
+        return replace(frame, pixels=self._covers.get(name, self._covers["off"]), cut_out=None)
 
 
 class Covered:
@@ -67,7 +67,7 @@ class Covered:
         self.reopen_as, self.finishes = sink.reopen_as, sink.finishes
         self._sink = sink
         self._curtain = curtain
-        self._shown: Pixels | None = None
+        self._shown: Frame | None = None
 
     @property
     def watched(self) -> bool:
@@ -75,9 +75,9 @@ class Covered:
 
     def write(self, frame: Frame) -> None:
         covered = self._curtain.cover(frame, self._shown)
-        if covered.repeat and covered.pixels is not self._shown:
+        if covered.repeat and (self._shown is None or covered.pixels is not self._shown.pixels):
             covered = replace(covered, repeat=False)  # a curtain has moved over a still picture
-        self._shown = covered.pixels
+        self._shown = covered
         self._sink.write(covered)
 
     def close(self) -> None:

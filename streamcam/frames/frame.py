@@ -45,6 +45,8 @@ class Frame:
     styled_at    `captured_at` of the frame that the engine restyled, where the picture was moved to
                  a later one since; None: it is `captured_at`
     sound        what is heard from it on, up to the next frame, where a file's sound is kept
+    cut_out      (height, width, 4) uint8, RGB and alpha, not multiplied: the same picture for
+                 outputs that show nothing behind a person, where a mask asks for that
     """
 
     pixels: Pixels
@@ -57,6 +59,7 @@ class Frame:
     made_of: MadeOf | None = None
     styled_at: float | None = None
     sound: tuple[Sound, ...] = ()
+    cut_out: Pixels | None = None
 
     @property
     def size(self) -> Size:

@@ -10,15 +10,15 @@ from streamcam.frames.frame import Pixels
 
 
 class FramePool:
-    """Hands out (height, width, 3) uint8 buffers of one size. `take` belongs to one thread.
+    """Hands out (height, width, channels) uint8 buffers of one size. `take` belongs to one thread.
 
     A buffer is free again when the pool holds the only reference: numpy views, Frames and
     queues all count, so a picture that a sink still shows is never overwritten. The pool
     grows to as many buffers as are in flight at once, which the bounded queues keep small.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        self._shape = (height, width, 3)
+    def __init__(self, width: int, height: int, channels: int = 3) -> None:
+        self._shape = (height, width, channels)
         self._buffers: list[Pixels] = []
 
     def take(self) -> Pixels:

@@ -15,7 +15,7 @@ from streamcam.frames import Pixels
 
 Plane = NDArray[np.float32]  # (height, width), 0 … 1: how much of a pixel is the person
 
-STYLED, AS_IT_IS = "styled", "as it is"
+STYLED, AS_IT_IS, LOOK, TRANSPARENT = "styled", "as it is", "look", "transparent"
 
 
 class MaskSettings(Protocol):
@@ -23,7 +23,8 @@ class MaskSettings(Protocol):
 
     source      "off", "person", "green", "plate" or a network's file
     person      "styled" or "as it is"
-    background  "styled", "as it is", "blur", "colour" or "picture"
+    background  "styled", "as it is", "look", "blur", "colour", "picture" or "transparent"
+    look        the name of a look, for the background "look"
     colour      "#rrggbb"
     picture     a file, for the background "picture"
     plate       a file with a picture of the empty room, for the source "plate"; "" takes the user's
@@ -35,6 +36,8 @@ class MaskSettings(Protocol):
     def person(self) -> str: ...
     @property
     def background(self) -> str: ...
+    @property
+    def look(self) -> str: ...
     @property
     def colour(self) -> str: ...
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from streamcam.frames import FramePool, Pixels
 from streamcam.frames.geometry import Box, Size, View
 from streamcam.frames.scaling import Scaler
 from streamcam.mask import NoMask, Plane
+from streamcam.mask.cut_out import CutOut
 from streamcam.mask.edges import Cut, Edges, put, taken
 from streamcam.mask.foreground import freed
 from streamcam.mask.masking import Masking
@@ -28,7 +30,11 @@ _REST_SECONDS = 1.0  # after a failure, until the mask is tried again
 
 
 class Composer:
-    """For outputs of one view and one masking. Used by one thread."""
+    """For outputs of one view and one masking. Used by one thread.
+
+    cut_out  the person alone of what `compose` gave last, (height, width, 4) with alpha, where the
+             masking asks for it; None where nothing is cut out
+    """
 
     def __init__(
         self,
@@ -55,6 +61,8 @@ class Composer:
         self._flipped = np.empty_like(self._camera)
         self._last: tuple[Pixels, Pixels, Pixels] | None = None  # styled, camera, made
         self._cut: Cut | None = None  # of that camera's frame
+        self.cut_out: Pixels | None = None
+        self._cut_out = CutOut(view.size) if masking.cuts_out else None
         self._matter = ""
         self._rests_until = float("-inf")
 
@@ -69,6 +77,7 @@ class Composer:
         seen = last is not None and last[0] is styled and (still or last[1] is frame)
         if last is not None and seen and not self.masking.moves:
             return last[2]
+        self.cut_out = None
         if self._clock() < self._rests_until:
             return styled
         try:
@@ -95,19 +104,26 @@ class Composer:
         made = self._pool.take()
         np.copyto(made, behind)
         cv2.copyTo(person, cut.inside, made)
-        self._mix(cut, person, behind, made)
+        front = self._mix(cut, person, behind, made)
         _keep_bars(self._shown, styled, made)
+        if self._cut_out is not None:
+            cut_out = self._cut_out.of(made, cut, front, behind)
+            for bar in _bars(self._shown):
+                cut_out[bar] = 0
+            self.cut_out = cut_out
         return made
 
-    def _mix(self, cut: Cut, person: Pixels, behind: Pixels, made: Pixels) -> None:
-        """Where the mask is soft: the person's own colours over what is behind."""
+    def _mix(self, cut: Cut, person: Pixels, behind: Pixels, made: Pixels) -> Pixels:
+        """Where the mask is soft: the person's own colours over what is behind. The former,
+        (count, pixels, 3)."""
         if not len(cut.soft[0]):
-            return
+            return np.zeros((0, 0, 3), np.uint8)
         raw = self.masking.raw_person
         front = freed(cut.at if raw else taken(person, cut.soft), cut, person)
         if raw:
             self.masking.source.clean(front)
         put(cut.mixed(front, taken(behind, cut.soft)), made, cut.soft)
+        return front
 
     def _cut_of(self, camera: Pixels) -> Cut:
         masking, shown = self.masking, self._shown
@@ -193,11 +209,11 @@ def _scaled(box: Box, size: Size, small: Size) -> Box:
 
 def _keep_bars(shown: Box, styled: Pixels, made: Pixels) -> None:
     """What is beside the picture stays as it was."""
+    for bar in _bars(shown):
+        made[bar] = styled[bar]
+
+
+def _bars(shown: Box) -> tuple[Any, ...]:
+    """What is beside the picture, as indices."""
     bottom, right = shown.top + shown.height, shown.left + shown.width
-    for part in (
-        np.s_[: shown.top],
-        np.s_[bottom:],
-        np.s_[:, : shown.left],
-        np.s_[:, right:],
-    ):
-        made[part] = styled[part]
+    return np.s_[: shown.top], np.s_[bottom:], np.s_[:, : shown.left], np.s_[:, right:]

@@ -109,22 +109,23 @@ def taken(picture: Pixels, cells: Cells) -> Pixels:
     """(count, pixels, 3) of the cells of (height, width, 3)."""
     rows, columns = cells
     found: Pixels = _in_cells(picture)[rows, :, columns]
-    return found.reshape(-1, CELL * CELL, 3)
+    return found.reshape(-1, CELL * CELL, picture.shape[2])
 
 
 def put(pixels: Pixels, into: Pixels, cells: Cells) -> None:
-    """Write (count, pixels, 3) to the cells of (height, width, 3)."""
+    """Write (count, pixels, channels) to the cells of (height, width, channels)."""
     rows, columns = cells
-    _in_cells(into)[rows, :, columns] = pixels.reshape(-1, CELL, CELL * 3)
+    _in_cells(into)[rows, :, columns] = pixels.reshape(-1, CELL, CELL * into.shape[2])
 
 
 def _in_cells(picture: Pixels) -> Pixels:
-    """A view of (height, width, 3), C-contiguous: (rows, CELL, columns, CELL · 3), whole cells."""
+    """A view of (height, width, channels), C-contiguous: (rows, CELL, columns, CELL · channels),
+    whole cells."""
     height, width = picture.shape[0] // CELL, picture.shape[1] // CELL
     line, pixel = picture.strides[:2]
     return np.lib.stride_tricks.as_strided(
         picture,
-        (height, CELL, width, CELL * 3),
+        (height, CELL, width, CELL * pixel),
         (CELL * line, line, CELL * pixel, 1),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamcam.errors import UsageError, quoted
-from streamcam.mask import AS_IT_IS, STYLED, MaskSettings, MaskSource
+from streamcam.mask import AS_IT_IS, LOOK, STYLED, TRANSPARENT, MaskSettings, MaskSource
 from streamcam.mask.background import Background
 from streamcam.mask.background.blur import BlurredBackground
 from streamcam.mask.background.camera import CameraBackground
@@ -23,12 +23,16 @@ class Masking:
     raw_person  the person is shown as the camera has it
     background  None: the styled picture
     label       for people: 'person as it is, background styled'
+    cuts_out    where it can be shown, nothing is behind the person
+    two_looks   the engine is to show the room in another look; the rest of this is for its pictures
     """
 
     source: MaskSource
     raw_person: bool
     background: Background | None
     label: str
+    cuts_out: bool = False
+    two_looks: bool = False
 
     @property
     def raw_background(self) -> bool:
@@ -61,14 +65,26 @@ def open_masking(
             f"mask: person and background are both {quoted(AS_IT_IS)}, so nothing would be styled. "
             "Change one of them."
         )
+    if settings.background == LOOK and settings.person != STYLED:
+        raise UsageError(
+            f"mask: the background in a look of its own is for a person who is {quoted(STYLED)}. "
+            f"Choose that look for all, with mask.background = {quoted(STYLED)}."
+        )
     source = open_source(settings)
     background = _background(settings, open_picture)
-    shown = {AS_IT_IS: AS_IT_IS.upper()}
+    shown = {AS_IT_IS: AS_IT_IS.upper(), LOOK: f"in {settings.look}"}
     label = ", ".join(
         f"{part} {shown.get(how, how)}"
         for part, how in (("person", settings.person), ("background", settings.background))
     )
-    return Masking(source, settings.person == AS_IT_IS, background, label)
+    return Masking(
+        source,
+        settings.person == AS_IT_IS,
+        background,
+        label,
+        cuts_out=settings.background == TRANSPARENT,
+        two_looks=settings.background == LOOK,
+    )
 
 
 def _background(
@@ -81,7 +97,7 @@ def _background(
                 'mask.background = "picture" needs mask.picture, a picture or video to show there.'
             )
         return open_picture(settings.picture)
-    if kind == "colour":
+    if kind in ("colour", TRANSPARENT):
         return ColourBackground(settings.colour)
     if kind == "blur":
         return BlurredBackground()

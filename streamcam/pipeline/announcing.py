@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streamcam.capture import FilmInfo, Opened
-from streamcam.options import Options, left_out
+from streamcam.options import Options, cuts_out, left_out
+from streamcam.sink import Sink, shows_alpha
 from streamcam.stats import Stats
 
 
@@ -19,3 +20,10 @@ def announce(
         say(line)
     if film.seconds and not options.realtime:
         stats.expect(film.seconds, round(film.seconds * opened.fps))
+
+
+def instead(sink: Sink, options: Options) -> str:
+    """What an output shows that cannot show nothing behind a person; "" if it can or need not."""
+    if shows_alpha(sink) or not cuts_out(options.preset):
+        return ""
+    return f"; it has no alpha, so behind the person it shows {options.preset.mask.colour}"

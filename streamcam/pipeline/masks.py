@@ -8,11 +8,13 @@ from threading import Lock
 
 from streamcam import capture
 from streamcam.capture import Wanted
-from streamcam.errors import UsageError, quoted
+from streamcam.errors import UnknownChoice, UsageError, quoted
+from streamcam.looks.look import Look
+from streamcam.mask import LOOK
 from streamcam.mask.background.picture import PictureBackground
 from streamcam.mask.masking import Masking, open_masking
 from streamcam.mask.source import existing
-from streamcam.presets import MaskChoice
+from streamcam.presets import MaskChoice, Preset
 
 
 class Masks:
@@ -30,6 +32,11 @@ class Masks:
             if choice not in self._opened:
                 self._opened[choice] = open_masking(choice, self._open_picture)
             return self._opened[choice]
+
+    def check(self, preset: Preset) -> Masking | None:
+        """`open` for a preset, whose other look must be there as well. Raises `UsageError`."""
+        look_behind(preset)
+        return self.open(preset.mask)
 
     def use(self, choice: MaskChoice) -> Masking | None:
         """Likewise; what was opened for other choices is closed."""
@@ -65,6 +72,25 @@ class Masks:
             return PictureBackground(opens, moves=kind == "video")
         except UsageError as error:
             raise UsageError(f"mask.picture: {error}") from error
+
+
+def look_behind(preset: Preset) -> Look | None:
+    """The look of the room, where that is another than the person's. Raises `UsageError`."""
+    mask = preset.mask
+    if mask.source == "off" or mask.background != LOOK:
+        return None
+    if not mask.look:
+        names = ", ".join((preset.name, *preset.look_names))
+        raise UsageError(f'mask.background = "look" needs mask.look, one of: {names}.')
+    if preset.steps > 1 and preset.batching != "sequential":
+        raise UsageError(
+            f'mask.background = "look" with steps = {preset.steps} needs batching = "sequential", '
+            "or steps = 1: a frame in flight has one look."
+        )
+    try:
+        return preset.look(mask.look)
+    except UnknownChoice as error:
+        raise UsageError(f"mask.look: {error}") from error
 
 
 def _close(masking: Masking | None) -> None:

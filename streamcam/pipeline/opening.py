@@ -21,14 +21,14 @@ from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
 from streamcam.obstacles import Obstacle
 from streamcam.options import Options, view_for
-from streamcam.pipeline.announcing import announce
+from streamcam.pipeline.announcing import announce, instead
 from streamcam.pipeline.auto import refuse_own_camera
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.masks import Masks
 from streamcam.pipeline.waiting import Meanwhile, Patience, wait_for_all, waiting_for
 from streamcam.pipeline.watchdog.fitting import watchdog_for
-from streamcam.pipeline.workers import Workers, finish_for, gate_opener
+from streamcam.pipeline.workers import Workers, finish_for, gate_opener, room_behind
 from streamcam.priority import giving_way, keeping_time
 from streamcam.provision import limits
 from streamcam.provision.build import Provided
@@ -131,6 +131,7 @@ class Opening:
             broke=(lambda error: live.mend(error)) if options.realtime else None,
         )
         infer.passthrough = options.preset.on_error == "passthrough"
+        infer.behind.use(room_behind(self._masks.use(options.preset.mask), options.preset))
         rebuild = Rebuild(in_calm=infer.prepare_patches)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
@@ -157,7 +158,7 @@ class Opening:
         return self._options.open_source(choice, wanted)
 
     def _open_ends(self, frames: Queue[Frame]) -> tuple[dict[str, Sink], CaptureWorker]:
-        self._masks.open(self._options.preset.mask)  # what cannot be is known before all else
+        self._masks.check(self._options.preset)  # what cannot be is known before all else
         if not self._options.realtime:
             capture = self._start_capture(frames)
             opened = result_of(capture.opened, lambda: self._patience.lost(capture.opened))
@@ -165,9 +166,7 @@ class Opening:
             self.curtain = Curtain((options.format.width, options.format.height))
             return self._open_sinks(), capture
         sinks = self._open_sinks()
-        self._own_cameras = [
-            opened.device for opened in sinks.values() if isinstance(opened, VirtualCamera)
-        ]
+        self._own_cameras = [one.device for one in sinks.values() if isinstance(one, VirtualCamera)]
         refuse_own_camera(self._options.source, self._own_cameras)
         return sinks, self._start_capture(frames)
 
@@ -182,7 +181,7 @@ class Opening:
             if isinstance(opened, WebSink):
                 self.web_sink = opened
             if name in self._options.outputs:
-                self._say(f"output: {opened.label}")
+                self._say(f"output: {opened.label}{instead(opened, self._options)}")
         return sinks
 
     def _watched(self) -> bool:

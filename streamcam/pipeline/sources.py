@@ -21,7 +21,8 @@ _OUTPUTS = (
     ("web", "a page on this machine"),
     ("whep", "viewers over WebRTC"),
     ("ndi", "the local network, for OBS and vMix; ndi:NAME too"),
-    ("FILE.mp4", "a recording; .mkv and .mov too"),
+    ("FILE.mp4", "a recording; .mkv, .mov and .webm too"),
+    ("FOLDER/%06d.png", "a picture a file"),
     ("null", "nowhere, to measure"),
 )
 

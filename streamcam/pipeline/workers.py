@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from streamcam.errors import UsageError
 from streamcam.flow.infer import InferWorker
+from streamcam.flow.infer.behind import Wanted
 from streamcam.flow.infer.changes import OpenGate
 from streamcam.flow.post import PostWorker
 from streamcam.flow.post.finish import Finish
 from streamcam.flow.post.masked import Masked
 from streamcam.flow.rest import Rest
 from streamcam.gate import Gate, open_gate
+from streamcam.looks.look import Look
 from streamcam.mask.masking import Masking
 from streamcam.mask.source.plate import keep_plate
 from streamcam.notices import Notice
 from streamcam.options import Options, view_for
-from streamcam.pipeline.masks import Masks
+from streamcam.pipeline.masks import Masks, look_behind
 from streamcam.presets import Preset
 from streamcam.provision.rebuild import Rebuild
 from streamcam.resolve import Level
@@ -48,15 +51,15 @@ class Workers:
             self.post.swap(finish_for(now, options, self.stats, self._masking(now)))
         elif now.resolve.steadiness != before.resolve.steadiness:  # what is blended goes on
             self.post.steady(now.resolve.steadiness)
-        if now.mask != before.mask:
-            self.post.mask(self._masking(now))
+        if now.mask != before.mask or _room_of(now) != _room_of(before):
+            self._use(self._masking(now), now)
         if output.fit != was.fit:
             self.infer.use_view(view_for(now, options))
         self.infer.passthrough = now.on_error == "passthrough"
 
     def check(self, preset: Preset) -> None:
         """Raises `UsageError` for what could not be taken over."""
-        self.masks.open(preset.mask)
+        self.masks.check(preset)
 
     def take_plate(self, preset: Preset) -> Path:
         """Keep the camera's newest picture as the picture of the empty room; where. Raises
@@ -66,8 +69,12 @@ class Workers:
             raise UsageError("there is no picture of a camera yet to take for the empty room.")
         path = keep_plate(seen)
         if preset.mask.source == "plate" and not preset.mask.plate:
-            self.post.mask(self.masks.renew(preset.mask))
+            self._use(self.masks.renew(preset.mask), preset)
         return path
+
+    def _use(self, masking: Masking | None, preset: Preset) -> None:
+        self.post.mask(masking)
+        self.infer.behind.use(room_behind(masking, preset))
 
     def _masking(self, preset: Preset) -> Masking | None:
         """It was opened before; what cannot be any more leaves the whole picture styled."""
@@ -76,6 +83,19 @@ class Workers:
         except UsageError as error:
             self.stats.notices.put(Notice("mask", f"{error} The whole picture is styled."))
             return None
+
+
+def room_behind(masking: Masking | None, preset: Preset) -> Wanted | None:
+    """The room in a look of its own, if the preset wants that and there is a mask."""
+    look = _room_of(preset)
+    return None if look is None or masking is None else Wanted(masking, look)
+
+
+def _room_of(preset: Preset) -> Look | None:
+    """None as well for what could not be used, which is refused elsewhere."""
+    with suppress(UsageError):
+        return look_behind(preset)
+    return None
 
 
 def gate_opener(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -14,7 +14,7 @@ from streamcam.looks.look import Look
 from streamcam.presets.fields import LookName
 from streamcam.presets.model import Preset
 from streamcam.presets.save import apart
-from streamcam.presets.tables import LookChange
+from streamcam.presets.tables import LookChange, MaskChoice
 
 MOST_LOOKS = 100
 _LOOK_NAME: TypeAdapter[str] = TypeAdapter(LookName)
@@ -52,13 +52,25 @@ def arranged(preset: Preset, places: Sequence[Place], playing: Look) -> Preset:
         if shown in names or shown in CURTAINS
     }
     obs = preset.obs.model_copy(update={"scenes": scenes})
-    return preset.model_copy(update={"looks": looks, "schedule": entries or None, "obs": obs})
+    update = {"looks": looks, "schedule": entries or None, "obs": obs}
+    return preset.model_copy(update=update | {"mask": _mask_with(preset.mask, names)})
 
 
 def with_looks_of(preset: Preset, other: Preset) -> Preset:
     """`preset` with the arrangement of `other`."""
-    update = {"looks": other.looks, "schedule": other.schedule, "obs": other.obs}
+    update: dict[str, Any] = {"looks": other.looks, "schedule": other.schedule, "obs": other.obs}
+    if preset.mask.look != other.mask.look:
+        behind = {"look": other.mask.look, "background": other.mask.background}
+        update["mask"] = preset.mask.model_copy(update=behind)
     return preset.model_copy(update=update)
+
+
+def _mask_with(mask: MaskChoice, names: Mapping[str, str]) -> MaskChoice:
+    """The room in the look that it was in, by its new name; in the person's if that is gone."""
+    if not mask.look or mask.look in names:
+        return mask.model_copy(update={"look": names.get(mask.look, "")})
+    background = "styled" if mask.background == "look" else mask.background
+    return mask.model_copy(update={"look": "", "background": background})
 
 
 def _check(place: Place, preset: Preset, looks: dict[str, LookChange]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from streamcam.looks.wave import OFF
 from streamcam.presets.fields import (
@@ -140,11 +140,16 @@ class MaskChoice(Table):
     with one picture in and one mask out."""
     person: Literal["styled", "as it is"] = "styled"
     """How the person is shown; as it is: as the camera has it."""
-    background: Literal["styled", "as it is", "blur", "colour", "picture"] = "styled"
-    """What is shown behind the person; as it is: the room as the camera has it; blur: the styled
-    room, out of focus."""
+    background: Literal[
+        "styled", "as it is", "look", "blur", "colour", "picture", "transparent"
+    ] = "styled"
+    """What is shown behind the person; as it is: the room as the camera has it; look: the room in
+    another look than the person, which takes the engine twice a picture; blur: the styled room, out
+    of focus; transparent: nothing, in outputs that can show that, and the colour in others."""
+    look: Annotated[str, StringConstraints(max_length=40)] = ""
+    """For the background look: one of [looks], or the preset's own name."""
     colour: Colour = "#000000"
-    """For the background colour: #rrggbb."""
+    """For the background colour, and for outputs that are not transparent: #rrggbb."""
     picture: FileName = ""
     """For the background picture: a picture or a video, which plays again and again."""
     plate: FileName = ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from streamcam import plugins
 from streamcam.errors import StreamcamError, UnknownChoice, UsageError, quoted, told
@@ -22,6 +22,10 @@ from streamcam.frames.sound import Track
 Quality = Literal["small", "good", "best", "lossless"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov"})
+RECORDED = VIDEO_SUFFIXES | {".webm"}  # which is VP9, slower to make and without sound here
+
+
+_FILES = ("record", "sequence")  # which the name of a file chooses
 
 
 def _unheard(_text: str) -> None:
@@ -40,6 +44,7 @@ class Format:
     tracks    the sound that comes with such a file's frames
     microphone  what a live recording is to record as well: "microphone", or a part of a name; ""
               for none
+    alpha     pictures may come with `Frame.cut_out`
     tell      told, from any thread, what users should know of that meanwhile
     """
 
@@ -52,6 +57,7 @@ class Format:
     quality: Quality = "good"
     tracks: tuple[Track, ...] = ()
     microphone: str = ""
+    alpha: bool = False
     tell: Callable[[str], None] = field(default=_unheard, compare=False)
 
 
@@ -88,9 +94,21 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class Cutting(Protocol):
+    """A sink that shows `Frame.cut_out`, where there is one, if `alpha`; others show the pixels."""
+
+    alpha: bool
+
+
+def shows_alpha(sink: Sink) -> bool:
+    """Whether nothing behind a person is shown as nothing."""
+    return isinstance(sink, Cutting) and sink.alpha
+
+
 def open_sink(choice: str, form: Format) -> Sink:
-    """Open `virtualcam`, `virtualcam:DEVICE`, `pipewire`, `window`, `web`, `ndi`, `null` or a
-    video file.
+    """Open `virtualcam`, `virtualcam:DEVICE`, `pipewire`, `window`, `web`, `ndi`, `null`, a
+    video file or a sequence of pictures (`NAME%06d.png`).
 
     Raises `UsageError` naming what is wrong and what can be given instead, whatever the libraries
     under it raise.
@@ -117,19 +135,21 @@ def parse(choice: str) -> tuple[str, str]:
     if kind in known:
         return kind, argument
     path = Path(choice)
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if path.suffix.lower() in RECORDED:
         return "record", choice
+    if path.suffix.lower() == ".png":
+        return "sequence", choice
     if os.path.isdir(path.expanduser()):  # noqa: PTH112  # Path.is_dir raises for a long name
         example = str(path / "streamcam.mp4")
         raise UsageError(
             f"the output {quoted(choice)} is a folder: name a file in it, like {quoted(example)}."
         )
     if path.suffix or len(path.parts) > 1:
-        endings = ", ".join(sorted(VIDEO_SUFFIXES))
+        endings = ", ".join(sorted(RECORDED))
         example = str(path.with_suffix(".mp4"))
         raise UsageError(
             f"cannot record to {quoted(choice)}: the name must end in one of {endings}, like "
             f"{quoted(example)}."
         )
-    choices = [*(name for name in known if name != "record"), "FILE.mp4"]
+    choices = [*(name for name in known if name not in _FILES), "FILE.mp4", "FOLDER/%06d.png"]
     raise UnknownChoice("output", choice, choices)

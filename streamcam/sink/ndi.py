@@ -24,8 +24,8 @@ _INSTALL = "pip install 'streamcam[ndi]'"
 class Sender(Protocol):
     """A source on the network that shows what is in the picture that it was opened with."""
 
-    def send(self) -> None:
-        """Send the picture as it is now; done with it on return."""
+    def send(self, *, alpha: bool) -> None:
+        """Send the picture as it is now; done with it on return. `alpha`: it is not all solid."""
         ...
 
     def connections(self) -> int:
@@ -40,11 +40,11 @@ class Sender(Protocol):
 class Ndi:
     """Sends a picture at every tick, from the one buffer that `sender` was opened with.
 
-    It sends whether there are receivers or not. No receiver can cause an error: NDI drops frames
-    for slow ones.
+    It sends whether there are receivers or not, and alpha where a frame has one. No receiver can
+    cause an error: NDI drops frames for slow ones.
     """
 
-    paced = True
+    paced = alpha = True
     main_thread = False
     reopen_as: str | None = None
     finishes: str | None = None
@@ -68,8 +68,11 @@ class Ndi:
         if self._sender is None:
             raise SinkFailed(f"{self.label} is closed")
         # NDI converts to the YUV that it wants at this size; doing it here would cost the same.
-        cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2RGBA, dst=self._picture)
-        self._sender.send()
+        if frame.cut_out is None:
+            cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2RGBA, dst=self._picture)
+        else:
+            np.copyto(self._picture, frame.cut_out)
+        self._sender.send(alpha=frame.cut_out is not None)
 
     def close(self) -> None:
         """Leave the network."""
@@ -103,10 +106,11 @@ class _NdiSender:
         self._picture = picture  # the frame has its address alone
         self._frame = NDIlib.VideoFrameV2()
         self._frame.data = picture
-        self._frame.FourCC = NDIlib.FOURCC_VIDEO_TYPE_RGBX
         self._frame.frame_rate_N, self._frame.frame_rate_D = rate.numerator, rate.denominator
 
-    def send(self) -> None:
+    def send(self, *, alpha: bool) -> None:
+        kinds = self._ndi.FOURCC_VIDEO_TYPE_RGBX, self._ndi.FOURCC_VIDEO_TYPE_RGBA
+        self._frame.FourCC = kinds[alpha]
         self._ndi.send_send_video_v2(self._instance, self._frame)
 
     def connections(self) -> int:

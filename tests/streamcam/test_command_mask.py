@@ -15,6 +15,8 @@ TO_FILE = ("--source", "demo", "--output", "out.mp4", "--no-web", *SMALL)
         ('source = "plate"', "mask.plate "),
         ('source = "plate"\nplate = "text.onnx"', "mask.plate 'text.onnx' is no picture"),
         ('source = "somebody"', "unknown mask.source 'somebody'."),
+        ('source = "green"\nbackground = "look"', 'mask.background = "look" needs mask.look'),
+        ('source = "green"\nbackground = "look"\nlook = "nor"', "mask.look: unknown look "),
         (
             'source = "green"\nbackground = "picture"',
             'mask.background = "picture" needs mask.picture',

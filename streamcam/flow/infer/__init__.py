@@ -11,6 +11,7 @@ from typing import TypeVar
 from engines.api import Engine, Watch
 from engines.errors import EngineFailed
 from streamcam.errors import told
+from streamcam.flow.infer.behind import Behind
 from streamcam.flow.infer.changes import Changes, OpenGate
 from streamcam.flow.infer.previews import Previews
 from streamcam.flow.infer.restyler import Restyler
@@ -37,6 +38,7 @@ class InferWorker:
 
     source    (width, height) of the newest frame; None before the first
     previews  of other looks, which are made live between two frames
+    behind    what the room is in, where that is another look than the person's
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class InferWorker:
         self.passthrough = False
         self.source: Size | None = None  # replaced as a whole
         self.previews = Previews()
+        self.behind = Behind(stats)
         self._inbox, self._outbox = queues
         self._stats = stats
         self._broke = broke
@@ -70,8 +73,7 @@ class InferWorker:
         self._usual: float | None = None  # seconds that a frame takes
 
     def swap(self, following: Styling) -> None:
-        """Continue with another engine from the next frame on; the picture stays until then. One
-        of the same model and shape takes over the frames in flight."""
+        """Go on with another engine, and the frames in flight if model and shape are the same."""
         self._changes.swap(following)
 
     def use_gate(self, open_gate: OpenGate) -> None:
@@ -93,14 +95,12 @@ class InferWorker:
         return self._changes.let_go()
 
     def prepare_patches(self, watch: Watch) -> None:
-        """Let the engine make ready what frames with little motion need: see `Engine`. Takes
-        seconds; frames go on meanwhile."""
+        """Let the engine make ready what frames with little motion need; frames go on meanwhile."""
         if not self._broken:
             self._restyler.engine.prepare_patches(watch)
 
     def busy(self) -> tuple[float, float | None]:
-        """Seconds that the current frame has taken so far, and that a frame usually takes: None
-        during an engine's first frame."""
+        """Seconds that the current frame has taken, and that one usually takes: None at first."""
         since, usual = self._busy_since, self._usual
         return (0.0 if since is None else perf_counter() - since), usual
 
@@ -237,7 +237,7 @@ class InferWorker:
     def _restyler_for(self, styling: Styling, open_gate: OpenGate) -> Restyler:
         gate = self._opened(open_gate, styling.engine.delay)
         live = self._broke is not None
-        return Restyler(styling, gate, self._stats, self._view, realtime=live)
+        return Restyler(styling, gate, self._stats, self._view, self.behind, realtime=live)
 
     def _opened(self, open_gate: OpenGate, delay: int) -> Gate:
         self._gate_opener = open_gate

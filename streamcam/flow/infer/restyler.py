@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from engines.api import IN_FLIGHT, Area, Params
+from streamcam.flow.infer.behind import Behind
 from streamcam.flow.infer.blank import BlankCheck
 from streamcam.flow.infer.engine_input import EngineInput
 from streamcam.flow.infer.previews import Previews
@@ -58,6 +59,7 @@ class Restyler:
         gate: Gate,
         stats: Stats,
         view: View,
+        behind: Behind | None = None,
         *,
         realtime: bool,
     ) -> None:
@@ -65,6 +67,7 @@ class Restyler:
         self.gate = gate
         self.crossing = False
         self._stats = stats
+        self._behind = behind or Behind(stats)
         self._realtime = realtime
         self._size = (self.engine.spec.width, self.engine.spec.height)
         self._fit = EngineInput(self._size, view)
@@ -79,6 +82,7 @@ class Restyler:
         self._input: Pixels | None = None
         self._picture: tuple[Pixels, Shown] | None = None
         self._shown: Params | None = None
+        self._room: Params | None = None  # of what is behind the person, if that is another look
         self._scene = 0  # another number for another input
         self._began = self._captured_at = self._interval = 0.0  # of the last frame
         self._spared = False
@@ -97,10 +101,13 @@ class Restyler:
         self._began = perf_counter()
         self._interval = frame.captured_at - self._captured_at
         self._captured_at = frame.captured_at
-        params = self._params.read(self._time_of(frame))
-        self.crossing = params is not self._shown
+        now = self._time_of(frame)
+        params = self._params.read(now)
+        # What was started for one look is finished for one.
+        room = None if self._started else self._behind.params(self.engine, now)
+        self.crossing = params is not self._shown or room is not self._room
         if self.crossing:
-            self._shown = params
+            self._shown, self._room = params, room
             self.gate.wake()
         size = frame.size
         if size != self._source:
@@ -178,17 +185,19 @@ class Restyler:
                 yield frame
 
     def _run(self, pixels: Pixels, params: Params, changed: Area | None = None) -> Frame | None:
-        began = perf_counter()
-        self.engine.start(pixels, params, self._pool.take(), changed)
+        began, both = perf_counter(), self._room is not None
+        self.engine.start(pixels, params, self._pool.take(), None if both else changed)
         self._blocked += perf_counter() - began
         self._started += 1
-        if self._started == (1 if self._realtime else IN_FLIGHT):
+        if self._started == (1 if self._realtime or both else IN_FLIGHT):
             return self._finish()
         return None
 
     def _finish(self) -> Frame | None:
         began = perf_counter()
-        picture = self.engine.finish()
+        picture, room = self.engine.finish(), None
+        if self._room is not None and self._input is not None:
+            room = self._behind.run(self.engine, self._input, self._room, self._pool.take())
         # What holds the rate and what is hung is judged by whole frames: any may be one.
         took = "patch" if self.engine.patched else "engine"
         self._stats.took(took, self._blocked + perf_counter() - began)
@@ -206,6 +215,8 @@ class Restyler:
             return None
         if self._realtime and self._input is not None and self._blank.refuses(picture, self._input):
             return None
+        if room is not None and self._input is not None:
+            picture = self._behind.put(room, picture, self._input, shown.placement)
         self._picture = picture, shown
         return _stamped(picture, shown, stamp)
 

@@ -46,7 +46,7 @@ class Masked:
         """`frame`, of the outputs' size, was made of the camera's frame `whole`, of any size; None:
         it is no engine's picture, and stays as it is."""
         masking = self.masking
-        if masking is None or whole is None:
+        if masking is None or whole is None or masking.two_looks:  # which "infer" does
             self._leave()
             return frame
         if self._composer is None or self._composer.masking is not masking:
@@ -58,7 +58,7 @@ class Masked:
             self._stats.took("mask", perf_counter() - began)
         again = frame.repeat and pixels is self._shown
         self._shown = pixels
-        return replace(frame, pixels=pixels, repeat=again)
+        return replace(frame, pixels=pixels, repeat=again, cut_out=self._composer.cut_out)
 
     def _leave(self) -> None:
         if self._composer is not None:

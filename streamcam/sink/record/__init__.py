@@ -1,4 +1,4 @@
-"""Record: an H.264 video file, which can be played however it ends."""
+"""Record: a video file, which can be played however it ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import av
 
 from streamcam.errors import SinkFailed, UsageError, quoted, told
 from streamcam.frames import Frame
-from streamcam.sink import VIDEO_SUFFIXES, Format
-from streamcam.sink.record.container import CONTAINERS
+from streamcam.sink import RECORDED, Format
+from streamcam.sink.record.container import CONTAINERS, Container
 from streamcam.sink.record.encoder import Encoder
 from streamcam.sink.record.microphone import Microphone, NoMicrophone
 from streamcam.sink.record.part import PartFile
@@ -46,10 +46,11 @@ class Recording:
         self._closed = False
         microphone, silent = None, ""
         try:
-            microphone, silent = _microphone(form, clock)
+            container = CONTAINERS[path.suffix.lower()]
+            microphone, silent = _microphone(form, container, clock)
             self._encoder = Encoder(
                 part,
-                CONTAINERS[path.suffix.lower()],
+                container,
                 form,
                 timeline_for(form, clock),
                 microphone,
@@ -62,7 +63,10 @@ class Recording:
             raise
         self._bare = part.size  # nothing can be played yet
         sound = self._encoder.label and f"; sound: {self._encoder.label}"
-        told = f"H.264, {form.width}x{form.height}{sound}{silent}"
+        if form.tracks and not sound:
+            silent = f"; without its sound, which {path.suffix} does not take"
+        self.alpha = self._encoder.alpha
+        told = f"{self._encoder.pictures}, {form.width}x{form.height}{sound}{silent}"
         self.label = f"recording {path} ({told}){_left(part.passed)}"
         self.finishes: str | None = f"{path} (until then {part.path.name})"
 
@@ -119,10 +123,14 @@ class Recording:
         return f"what was recorded until then can be played: {self._part.path}"
 
 
-def _microphone(form: Format, clock: Callable[[], float]) -> tuple[Microphone | None, str]:
+def _microphone(
+    form: Format, container: Container, clock: Callable[[], float]
+) -> tuple[Microphone | None, str]:
     """The one that the preset wants, live, or why there is none."""
     if not form.realtime or not form.microphone:
         return None, ""
+    if not container.encodes:
+        return None, f"; no sound: a .{container.name} takes none of a microphone"
 
     def lost(reason: str) -> None:
         form.tell(f"the recording goes on without sound: the microphone {reason}")
@@ -142,7 +150,7 @@ def open_sink(argument: str, form: Format) -> Recording:
         return Recording(path, form)
     except av.codec.codec.UnknownCodecError as error:
         raise UsageError(
-            f"cannot record to {quoted(argument)}: this build of PyAV has no H.264 encoder; "
+            f"cannot record to {quoted(argument)}: this build of PyAV lacks an encoder ({error}); "
             f"{_INSTALL}"
         ) from error
     except (av.FFmpegError, OSError) as error:
@@ -153,8 +161,8 @@ def open_sink(argument: str, form: Format) -> Recording:
 
 
 def _check_wish(argument: str, path: Path, form: Format) -> None:
-    if path.suffix.lower() not in VIDEO_SUFFIXES:
-        known = ", ".join(sorted(VIDEO_SUFFIXES))
+    if path.suffix.lower() not in RECORDED:
+        known = ", ".join(sorted(RECORDED))
         raise UsageError(
             f"cannot record to {quoted(argument)}: the name must end in one of {known}"
         )

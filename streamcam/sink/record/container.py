@@ -34,6 +34,7 @@ class Container:
     options  for it
     pieces   for it, of a file without sound: how large a piece may be
     trims    sound from before the first picture is kept and not played
+    encodes  sound that is not kept as it is may be AAC there; else it is left out
     mute     codecs, by how their names begin, that FFmpeg writes and hardly a player finds there
     """
 
@@ -41,6 +42,7 @@ class Container:
     options: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, str] = field(default_factory=dict)
     trims: bool = False
+    encodes: bool = True
     mute: tuple[str, ...] = ()
 
     def refuses(self, codec: str) -> bool:
@@ -64,4 +66,5 @@ CONTAINERS = {
     ".mp4": Container("mp4", _FRAGMENTED, _SIZED, trims=True, mute=("pcm", "vorbis")),
     ".mov": Container("mov", _FRAGMENTED, _SIZED, trims=True),
     ".mkv": Container("matroska", _CLUSTERED),
+    ".webm": Container("webm", _CLUSTERED, encodes=False),
 }

@@ -48,6 +48,16 @@ class Encoder:
         return self._pictures.empty
 
     @property
+    def pictures(self) -> str:
+        """What the pictures become, for people."""
+        return self._pictures.label
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the file keeps it."""
+        return self._pictures.alpha
+
+    @property
     def label(self) -> str:
         """What becomes of the sound, for people; "" if there is none."""
         labels = [track.label for track in self._sounds.values()]
@@ -57,7 +67,8 @@ class Encoder:
         """Take a frame, unless it is too early."""
         self._pictures.write(frame)
         for sound in frame.sound:
-            self._sounds[sound.track].take(sound)
+            if sound.track in self._sounds:
+                self._sounds[sound.track].take(sound)
         if self._voice is not None and self._timeline.began is not None:
             self._voice.follow(frame, self._timeline.began)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
@@ -68,6 +69,10 @@ class Coding:
     rate: Fraction
     time_base: Fraction
     reordered: bool
+    codec: ClassVar[str] = CODEC
+    pix_fmt: ClassVar[str] = "yuv420p"
+    label: ClassVar[str] = "H.264"
+    alpha: ClassVar[bool] = False
 
     @property
     def adjustable(self) -> bool:
@@ -78,7 +83,7 @@ class Coding:
         """Tell an encoder that is not open yet."""
         form = self.form
         context.width, context.height = form.width, form.height
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = self.pix_fmt
         context.bit_rate = 0  # it follows from the quality
         context.framerate, context.time_base = self.rate, self.time_base
         context.color_primaries = ColorPrimaries.BT709

@@ -1,4 +1,4 @@
-"""PictureTrack: frames become H.264, 4:2:0, BT.709, in a track of a file."""
+"""PictureTrack: frames become BT.709 video in a track of a file: H.264, or what keeps alpha."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import av
+import cv2
+import numpy as np
 from av.container import OutputContainer
 from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
@@ -13,8 +15,9 @@ from av.video.frame import PictureType
 
 from streamcam.frames import Frame, Pixels
 from streamcam.sink import Format
+from streamcam.sink.record.alpha import coding_for
 from streamcam.sink.record.effort import EffortControl
-from streamcam.sink.record.h264 import CODEC, EFFORTS, Coding
+from streamcam.sink.record.h264 import EFFORTS
 from streamcam.sink.record.timeline import Timeline
 
 
@@ -26,16 +29,25 @@ class PictureTrack:
     def __init__(self, file: OutputContainer, form: Format, timeline: Timeline) -> None:
         self._file = file
         self._timeline = timeline
-        # An .mp4 with B pictures has a wrong length unless all pictures last equally long.
-        self._reordered = timeline.steady
-        self._coding = Coding(form, timeline.rate, timeline.time_base, self._reordered)
+        self._coding = coding_for(file.format.name, form, timeline)
         self._control = EffortControl() if self._coding.adjustable else None
-        self._stream = file.add_stream(CODEC, timeline.rate)
+        self._stream = file.add_stream(self._coding.codec, timeline.rate)
         self._encoder = cast(VideoCodecContext, self._stream.codec_context)
         self._coding.configure(self._encoder, EFFORTS[0])
-        self._convert = _to_yuv(form, timeline)
+        self._given = "rgba" if self._coding.alpha else "rgb24"
+        self._convert = _to_yuv(form, timeline, self._given, self._coding.pix_fmt)
         self._waiting: av.VideoFrame | None = None
         self._lengths: dict[int, int] = {}  # by the picture's time, of those that are encoded now
+
+    @property
+    def label(self) -> str:
+        """What the pictures become, for people."""
+        return self._coding.label
+
+    @property
+    def alpha(self) -> bool:
+        """Whether the file keeps it."""
+        return self._coding.alpha
 
     @property
     def empty(self) -> bool:
@@ -47,7 +59,7 @@ class PictureTrack:
         at = self._timeline.place(frame)
         if at is None:
             return False
-        before, self._waiting = self._waiting, self._converted(frame.pixels, at)
+        before, self._waiting = self._waiting, self._converted(frame, at)
         if before is not None:
             self._encode(before, until=at)
         return True
@@ -56,7 +68,7 @@ class PictureTrack:
         """Encode the last picture. Once."""
         last, self._waiting = self._waiting, None
         if last is not None:
-            if self._reordered:
+            if self._coding.reordered:
                 # A picture on its own comes out last. The .mp4 takes for its end that of the
                 # picture which came out last, and would lose one that came out before.
                 last.pict_type = PictureType.I
@@ -67,8 +79,9 @@ class PictureTrack:
         """Free what is held."""
         self._waiting = None
 
-    def _converted(self, pixels: Pixels, at: int) -> av.VideoFrame:
-        self._convert.push(av.VideoFrame.from_numpy_buffer(pixels, "rgb24"))
+    def _converted(self, frame: Frame, at: int) -> av.VideoFrame:
+        pixels = _with_alpha(frame) if self._coding.alpha else frame.pixels
+        self._convert.push(av.VideoFrame.from_numpy_buffer(pixels, self._given))
         picture = self._convert.vpull()
         picture.pts, picture.time_base = at, self._timeline.time_base
         return picture
@@ -83,7 +96,7 @@ class PictureTrack:
     def _go_on_with(self, level: int) -> None:
         """Another encoder, whose first picture needs none of those before."""
         self._mux(self._encoder.encode(None))
-        self._encoder = cast(VideoCodecContext, av.CodecContext.create(CODEC, "w"))
+        self._encoder = cast(VideoCodecContext, av.CodecContext.create(self._coding.codec, "w"))
         self._coding.configure(self._encoder, EFFORTS[level])
 
     def _mux(self, packets: Iterable[av.Packet[Any]]) -> None:
@@ -94,8 +107,16 @@ class PictureTrack:
             self._file.mux(packet)
 
 
-def _to_yuv(form: Format, timeline: Timeline) -> Graph:
-    """RGB to BT.709 4:2:0, limited range. Its pictures are recycled once the encoder is done.
+def _with_alpha(frame: Frame) -> Pixels:
+    """(height, width, 4): what is cut out, or all of it, solid."""
+    if frame.cut_out is not None:
+        return frame.cut_out
+    return np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2RGBA), np.uint8)
+
+
+def _to_yuv(form: Format, timeline: Timeline, given: str, made: str) -> Graph:
+    """RGB to BT.709, limited range; alpha is whole. Its pictures are recycled once the encoder is
+    done.
 
     `VideoFrame.reformat` makes a new one each time: at 1280x720 on two cores 2.0 ms and 220
     page faults a picture, against 1.0 ms and none. With these flags chroma is the mean of two by
@@ -107,11 +128,11 @@ def _to_yuv(form: Format, timeline: Timeline) -> Graph:
     chain = [
         graph.add(
             "buffer",
-            f"video_size={form.width}x{form.height}:pix_fmt=rgb24:pixel_aspect=1/1"
+            f"video_size={form.width}x{form.height}:pix_fmt={given}:pixel_aspect=1/1"
             f":time_base={base.numerator}/{base.denominator}",
         ),
         graph.add("scale", "out_color_matrix=bt709:out_range=tv:flags=area+full_chroma_inp"),
-        graph.add("format", "yuv420p"),
+        graph.add("format", made),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*chain).configure()

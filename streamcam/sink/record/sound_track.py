@@ -47,7 +47,7 @@ def open_tracks(
     for track in tracks:
         if _takes(container, track.template):
             opened[track] = _Copied(file, container, track)
-        else:
+        elif container.encodes:
             opened[track] = _Encoded(file, track)
     return opened
 

@@ -80,6 +80,7 @@ class VirtualCamera:
     ) -> None:
         """`passed_over`: why other devices were not taken, for the label."""
         self._code = _CODES.get(pixel_format)
+        self.alpha = pixel_format == "RGBA"  # Unity Capture, whose readers may mix it
         self.device = camera.device
         self.label = f"virtual camera {camera.device} ({pixel_format})"
         self.reopen_as: str | None = f"virtualcam:{camera.device}"  # this device only
@@ -100,7 +101,10 @@ class VirtualCamera:
         """Show the frame. Raises `SinkFailed`."""
         if self._camera is None:
             raise SinkFailed(f"{self.label} is closed")
-        self._convert(frame.pixels)
+        if self.alpha and frame.cut_out is not None:
+            np.copyto(self._converted, frame.cut_out)
+        else:
+            self._convert(frame.pixels)
         try:
             self._camera.send(self._converted)
         except (RuntimeError, OSError) as error:

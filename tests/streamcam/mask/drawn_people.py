@@ -20,6 +20,7 @@ def settings(**stated):
         "colour": "#2040ff",
         "picture": "",
         "plate": "",
+        "look": "",
     }
     return SimpleNamespace(**plain | stated)
 

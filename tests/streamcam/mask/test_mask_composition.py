@@ -1,6 +1,7 @@
 """What is shown: every way to show a person and a room, and never the camera by accident."""
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -75,7 +76,7 @@ def look(picture):
 def composer(view=None, source=None, mirror=False, said=None, clock=None, **stated):
     masking = open_masking(settings(picture="painting.png", **stated), Painting)
     if source is not None:
-        masking = type(masking)(source, masking.raw_person, masking.background, masking.label)
+        masking = replace(masking, source=source)
     put_up = [].append if said is None else said.append
     timed = {} if clock is None else {"clock": clock}
     return Composer(view or View(SIZE), masking, put_up, mirror=mirror, **timed)
@@ -295,3 +296,54 @@ def test_the_label_says_loudly_what_is_shown_as_it_is():
     assert composer(person=AS_IT_IS, background="blur").masking.label == (
         "person AS IT IS, background blur"
     )
+
+
+@pytest.mark.parametrize("front", [STYLED, AS_IT_IS])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_person_alone_has_the_exact_alpha(front, mirror):
+    """And what is cut out, over the colour, is what other outputs show."""
+    picture, share = camera()
+    styled = look(picture[:, ::-1] if mirror else picture)
+    made = composer(person=front, background="transparent", mirror=mirror)
+    shown = made.compose(styled, picture)
+    found = made.cut_out[:, :, 3].astype(np.float32) / 255
+    exact = share[:, ::-1] if mirror else share
+    assert np.abs(found - exact).mean() < 0.006
+    assert np.abs(found - exact)[(exact == 0) | (exact == 1)].mean() < 0.004
+    colour = np.array([0x20, 0x40, 0xFF], np.float32)
+    over_it = found[:, :, None] * made.cut_out[:, :, :3] + (1 - found[:, :, None]) * colour
+    assert np.abs(over_it - shown).max() < 3
+    assert composer(background="colour").cut_out is None
+
+
+def test_nothing_of_the_room_is_left_where_nothing_is_shown():
+    """Not even under an alpha of 0, from where any program would fetch it."""
+    picture, _ = camera()
+    made = composer(person=AS_IT_IS, background="transparent")
+    made.compose(look(picture), picture)
+    under = made.cut_out[made.cut_out[:, :, 3] == 0]
+    assert (under[:, :3] == (0x20, 0x40, 0xFF)).all()
+
+
+def test_bars_are_transparent_too():
+    picture, _ = camera()
+    view = View((SIZE[0], SIZE[1] + 80), "letterbox")
+    styled = np.full((SIZE[1] + 80, SIZE[0], 3), 7, np.uint8)
+    made = composer(view, background="transparent")
+    made.compose(styled, picture)
+    assert not made.cut_out[:39].any()
+    assert not made.cut_out[-39:].any()
+    assert made.cut_out[40:-40, :, 3].max() == 255
+
+
+def test_a_mask_that_fails_cuts_nothing_out():
+    picture, _ = camera()
+    styled = look(picture)
+    mask = cv2.resize(alpha(), (160, 90))
+    source = Known(mask)
+    made = composer(source=source, background="transparent")
+    made.compose(styled, picture)
+    assert made.cut_out is not None
+    source.mask = NoMask("x")
+    assert made.compose(styled.copy(), picture) is not None
+    assert made.cut_out is None

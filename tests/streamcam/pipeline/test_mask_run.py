@@ -8,11 +8,13 @@ import pytest
 from fake_world import Device, FakeEngine, FakeSink, make_preset
 from waiting import wait_until
 
+from engines.api import Embedding
 from streamcam.errors import UsageError
 from streamcam.frames import Frame
 from streamcam.mask import NoMask
 from streamcam.mask.source import plate
 from streamcam.mask.source.green import Green
+from streamcam.presets.arrangement import Place
 
 SIZE = (448, 256)
 SCREEN, MARK, SHIRT = (30, 190, 50), (255, 0, 255), (90, 60, 50)
@@ -61,12 +63,13 @@ class Viewer(FakeSink):
 
     def __init__(self):
         super().__init__()
-        self.marked, self.last = [], None
+        self.marked, self.last, self.alpha = [], None, None
 
     def write(self, frame):
         if not frame.repeat:
             self.marked.append(bool((frame.pixels == MARK).all(2).any()))
             self.last = frame.pixels.copy()
+            self.alpha = None if frame.cut_out is None else frame.cut_out[:, :, 3].copy()
         super().write(frame)
 
     def new(self, count=6):
@@ -81,10 +84,10 @@ def _preset(mode="off", **mask):
     return make_preset(output=output, resolve={"mode": mode}, mask={"source": "green", **mask})
 
 
-def _run(world, preset, camera=None, **options):
+def _run(world, preset, camera=None, make_engine=Stylist, **options):
     world.source = camera or Studio()
     world.sinks = {"fake": Viewer()}
-    world.make_engine = Stylist
+    world.make_engine = make_engine
     pipeline = world.pipeline(preset=preset, size=(224, 128), outputs=("fake",), **options)
     pipeline.start()
     return pipeline, world.sinks["fake"]
@@ -159,9 +162,120 @@ def test_masks_are_played_live(world):
     pipeline.stop()
 
 
+class Painter(FakeEngine):
+    """Everything in one colour with a little light in it, which the prompt says."""
+
+    def encode(self, prompt):
+        hue = float(["plain", "bb", "ccc"].index(prompt)) if prompt else 0.0
+        return self.prompts.setdefault(prompt, Embedding(np.full((1, 4), hue, np.float32)))
+
+    def run(self, frame_HWC, params, out_HWC=None):
+        out = super().run(frame_HWC, params, out_HWC)
+        out[:] = frame_HWC // 16
+        out[:, :, round(float(params.prompt.tokens_TD[0, 0]))] += 200
+        return out
+
+
+def _in_two_looks(world, **mask):
+    looks = {"one": "plain", "two": "bb", "three": "ccc"}
+    mask = {"source": "green", "background": "look", "look": "two", **mask}
+    output = {"size": "448x256", "fps": 50.0}
+    return make_preset(output=output, resolve={"mode": "off"}, mask=mask, looks=looks)
+
+
+def _hues(viewer):
+    """The brightest channel in the middle of the person, and in the corner."""
+    return int(viewer.last[160, 220].argmax()), int(viewer.last[30, 30].argmax())
+
+
+def test_person_and_room_have_two_looks(world):
+    """Of one frame: what is behind it is in its look up to the person's edge, who moves."""
+    pipeline, viewer = _run(world, _in_two_looks(world), make_engine=Painter)
+    wait_until(lambda: len(viewer.marked) > 5)
+    person, room = _hues(viewer)
+    assert person != room
+    hues = viewer.last.argmax(2)
+    inside = viewer.last[200]
+    left = int((hues[200] == person).argmax())
+    assert (hues[200, left : left + 138] == person).all()
+    assert (hues[200, : left - 2] == room).all()
+    assert inside.max() >= 200
+    assert pipeline.stats.snapshot().mask == "person styled, background in two"
+    pipeline.change_values({"mask.look": "three"})
+    wait_until(lambda: _hues(viewer)[1] not in (room,) and _hues(viewer)[0] == person)
+    pipeline.change_values({"mask.background": "styled"})
+    wait_until(lambda: _hues(viewer) == (person, person))
+    pipeline.stop()
+    world.check_closed()
+
+
+def test_a_mask_that_fails_shows_all_of_it_in_the_persons_look(world, monkeypatch):
+    pipeline, viewer = _run(world, _in_two_looks(world), make_engine=Painter)
+    wait_until(lambda: len(viewer.marked) > 5)
+    person, room = _hues(viewer)
+    assert person != room
+
+    def fails(source, picture):
+        raise RuntimeError("x")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Green, "look_at", fails)
+        wait_until(lambda: _hues(viewer) == (person, person))
+        viewer.new(4)
+        assert (viewer.last.argmax(2) == person).all()
+        assert "the whole picture is styled" in pipeline.stats.snapshot().notice
+    wait_until(lambda: _hues(viewer) == (person, room))
+    wait_until(lambda: not pipeline.stats.snapshot().notice)
+    pipeline.stop()
+
+
+def test_the_look_behind_follows_its_name(world):
+    pipeline, viewer = _run(world, _in_two_looks(world), make_engine=Painter)
+    wait_until(lambda: len(viewer.marked) > 5)
+    person, room = _hues(viewer)
+    pipeline.arrange_looks([Place("one", "one"), Place("deux", "two")])
+    assert pipeline.values()["mask.look"] == "deux"
+    viewer.new()
+    assert _hues(viewer) == (person, room)
+    pipeline.arrange_looks([Place("one", "one")])
+    assert pipeline.values()["mask.background"] == "styled"
+    wait_until(lambda: _hues(viewer) == (person, person))
+    pipeline.stop()
+
+
+def test_outputs_with_alpha_get_the_person_alone_and_others_the_colour(world):
+    preset = _preset("guided", background="transparent", colour="#0a141e")
+    pipeline, viewer = _run(world, preset)
+    wait_until(lambda: len(viewer.marked) > 5)
+    assert viewer.last[5, 5].tolist() == [10, 20, 30]
+    assert viewer.alpha[5, 5] == 0
+    assert viewer.alpha[200, 220] == 255
+    assert any("behind the person it shows #0a141e" in line for line in world.said)
+    pipeline.draw_curtain("card")
+    wait_until(lambda: viewer.alpha is None)
+    pipeline.draw_curtain("live")
+    wait_until(lambda: viewer.alpha is not None)
+    pipeline.change_values({"mask.background": "blur"})
+    wait_until(lambda: viewer.alpha is None)
+    pipeline.stop()
+
+
+def test_a_rendered_file_in_two_looks_has_every_frame_in_both(world):
+    camera = Studio(frames=9)
+    pipeline, viewer = _run(
+        world, _in_two_looks(world), camera, realtime=False, make_engine=Painter
+    )
+    wait_until(lambda: pipeline.wait(0.1))
+    assert len(viewer.marked) == 9
+    person, room = _hues(viewer)
+    assert person != room
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
+        ({"mask.background": "look"}, "needs mask.look, one of"),
+        ({"mask.background": "look", "mask.look": "nor"}, "mask.look: unknown look"),
         ({"mask.source": "gone.onnx"}, "there is no such file"),
         ({"mask.source": "persn"}, "Did you mean 'person'"),
         ({"mask.source": "plate"}, "press p"),

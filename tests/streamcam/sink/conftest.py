@@ -61,7 +61,9 @@ class FakeSender:
         self.closed = 0
         self._picture = picture
 
-    def send(self):
+    def send(self, *, alpha=False):
+        self.alpha = alpha
+        self.whole = self._picture.copy()
         assert not self.closed
         self.sent.append(self._picture[:, :, :3].copy())
 

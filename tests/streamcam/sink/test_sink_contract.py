@@ -21,6 +21,7 @@ from streamcam.sink.null import open_sink as open_null
 from streamcam.sink.pipewire import PipeWireCamera
 from streamcam.sink.pipewire.camera_stream import CameraStream
 from streamcam.sink.record import open_sink as open_record
+from streamcam.sink.sequence import open_sink as open_sequence
 from streamcam.sink.virtualcam import VirtualCamera
 from streamcam.sink.web import open_sink as open_web
 from streamcam.sink.whep import WhepSink
@@ -34,6 +35,7 @@ KINDS = [
     "pipewire",
     "watched pipewire",
     "record",
+    "sequence",
     "virtualcam",
     "web",
     "watched web",
@@ -53,6 +55,7 @@ def sink(request, tmp_path, camera, gui, ndi, pipewire):
             CameraStream(pipewire, "watched", FORM), "watched"
         ),
         "record": lambda: open_record(str(tmp_path / "out.mp4"), FORM),
+        "sequence": lambda: open_sequence(str(tmp_path / "out%03d.png"), FORM),
         "virtualcam": lambda: VirtualCamera(camera, "I420", FORM),
         "web": lambda: open_web("", FORM),
         "watched web": lambda: open_web("", FORM),
@@ -157,6 +160,7 @@ BORDERS = {
         lambda sink: (sink._encoder._pictures._convert, "push"),
         lambda sink: (sink._encoder, "finish"),
     ),
+    "sequence": (lambda sink: ("cv2", "imencode"), None),
     "virtualcam": (lambda sink: (sink._camera, "send"), lambda sink: (sink._camera, "close")),
     "web": (lambda sink: ("cv2", "imencode"), None),
     "whep": (lambda sink: ("cv2", "cvtColor"), None),

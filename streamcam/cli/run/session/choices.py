@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streamcam.pipeline import Options
     from streamcam.presets import Preset
 
+_FILES = ("record", "sequence", "null")  # outputs that keep no time
 _LIVE_KINDS = ("camera", "screen", "whip")
 
 
@@ -143,6 +144,6 @@ def _rendered(request: Request) -> list[tuple[str, tuple[str, ...]]]:
     if not request.outputs:
         raise UsageError("--realtime off renders to a file: add --output FILE.mp4.")
     for output in request.outputs:
-        if not is_folder(output) and sink.parse(output)[0] not in ("record", "null"):
+        if not is_folder(output) and sink.parse(output)[0] not in _FILES:
             raise UsageError(f"--realtime off renders to a file; --output {output} keeps time.")
     return list(zip(sources, outputs_of(sources, request.outputs), strict=True))

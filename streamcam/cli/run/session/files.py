@@ -14,6 +14,7 @@ from streamcam.files.excerpt import WHOLE, cut
 from streamcam.sink import VIDEO_SUFFIXES
 
 _USUAL_SUFFIX = ".mp4"
+_NAMED = ("record", "sequence")  # outputs that the name of a file chooses
 
 
 def spread(sources: Sequence[str]) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ def outputs_of(sources: Sequence[str], outputs: Sequence[str]) -> list[tuple[str
 
     Raises `UsageError` where two would be written to one file, or over a file that is there.
     """
-    named = [one for one in outputs if not is_folder(one) and sink.parse(one)[0] == "record"]
+    named = [one for one in outputs if not is_folder(one) and sink.parse(one)[0] in _NAMED]
     if len(sources) > 1 and named:
         folder = Path(named[0]).with_suffix("")
         raise UsageError(

@@ -8,7 +8,7 @@ pooled embedding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -103,7 +103,7 @@ class Embedding:
 
     tokens_TD: NDArray[np.float32]
     pooled_P: NDArray[np.float32] | None = None
-    words: Words | None = None
+    words: Words | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

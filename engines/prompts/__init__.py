@@ -124,7 +124,7 @@ def blend(parts: Sequence[tuple[Embedding, float]]) -> Embedding:
     pooled = [(one.pooled_P, share) for one, share in parts if one.pooled_P is not None]
     said = tuple((one.words, share) for one, share in parts)
     words = None if any(one is None for one, _ in said) else cast("Words", ("blend", said))
-    return Embedding(tokens_TD, _sum(pooled) if pooled else None, words)
+    return Embedding(tokens_TD, _sum(pooled) if pooled else None, words=words)
 
 
 def _sum(parts: Sequence[tuple[NDArray[np.float32], float]]) -> NDArray[np.float32]:
@@ -140,7 +140,7 @@ def crossfade(start: Embedding, end: Embedding, share: float) -> Embedding:
     if start.pooled_P is not None and end.pooled_P is not None:
         pooled_P = spherical(start.pooled_P, end.pooled_P, share)
     tokens_TD = spherical(start.tokens_TD, end.tokens_TD, share)
-    return Embedding(tokens_TD, pooled_P, _arc(start.words, end.words, share))
+    return Embedding(tokens_TD, pooled_P, words=_arc(start.words, end.words, share))
 
 
 def _arc(start: Words | None, end: Words | None, share: float) -> Words | None:
@@ -149,7 +149,7 @@ def _arc(start: Words | None, end: Words | None, share: float) -> Words | None:
     if start is None or end is None:
         return None
     if _depth(start) >= _DEEPEST:
-        start = start[2] if start[0] == "arc" and not isinstance(start, str) else end
+        start = end if isinstance(start, str) or start[0] == "blend" else start[2]
     return ("arc", start, end, float(share))
 
 

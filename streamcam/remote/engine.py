@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-from engines.api import UNWATCHED, Area, Embedding, Engine, EngineSpec, Params, Picture, Watch
+from engines.api import UNWATCHED, Area, Embedding, Engine, Params, Picture, Watch
 from streamcam.remote.link import Link
 
 _KEPT = 64  # embeddings with their words
@@ -26,27 +26,13 @@ class RemoteEngine:
     def __init__(self, local: Engine, link: Link) -> None:
         """Owns `local`, but not `link`, which outlives the engines of a run."""
         self.local = local
+        self.spec, self.delay, self.label = local.spec, local.delay, local.label
+        self.patched = False
         self._link = link
         self._away = False  # the last picture was made elsewhere
         self._made: deque[Picture] = deque()  # elsewhere, and not finished
         self._lock = Lock()
         self._encoded: OrderedDict[str, Embedding] = OrderedDict()  # protected by _lock
-
-    @property
-    def spec(self) -> EngineSpec:
-        return self.local.spec
-
-    @property
-    def delay(self) -> int:
-        return self.local.delay
-
-    @property
-    def label(self) -> str:
-        return self.local.label
-
-    @property
-    def patched(self) -> bool:
-        return not self._away and self.local.patched
 
     def encode(self, prompt: str) -> Embedding:
         """As the local engine reads it, with its words, as the other one gets it."""
@@ -86,7 +72,12 @@ class RemoteEngine:
         self._link.offer(frame_HWC, params)
 
     def finish(self) -> Picture:
-        return self._made.popleft() if self._made else self.local.finish()
+        if self._made:
+            self.patched = False
+            return self._made.popleft()
+        picture = self.local.finish()
+        self.patched = self.local.patched
+        return picture
 
     def prepare_patches(self, watch: Watch = UNWATCHED) -> None:
         self.local.prepare_patches(watch)

@@ -171,6 +171,8 @@ def in_words(error: Exception) -> str:
         return said or "the connection broke off"
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
     return reason(error) if isinstance(error, OSError | WebSocketException) else told(error)
 
 

@@ -133,6 +133,8 @@ def unpack(data: bytes) -> Message:
         return Sent(number, at, first, _codec(code), picture)
     if kind == _MADE and length == _TIMES.size:
         waited, took = _TIMES.unpack(first)
+        if not (isfinite(waited) and isfinite(took)):
+            raise Misspoken("the times of a picture are no numbers.")
         return Made(number, at, _codec(code), picture, waited, took)
     if kind == _HERE and len(data) == _HEAD.size:
         return Here()

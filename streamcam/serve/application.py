@@ -13,13 +13,13 @@ from ray import serve
 from ray.serve import metrics
 from ray.serve.config import AutoscalingConfig
 
+from engines.batch import build_batch
 from streamcam.remote.address import TOKEN_VARIABLE
 from streamcam.serve.app import create_app
 from streamcam.serve.figures import COUNTED, SESSIONS, TOOK, WAITED, Figures
 from streamcam.serve.replica import open_room
 from streamcam.serve.session import Room
 from streamcam.serve.settings import Settings
-from streamcam.serve.single import SingleEngines
 
 NAME = "streamcam"
 _SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]  # bounds of the histograms
@@ -35,7 +35,7 @@ class Replica:
 
     def __init__(self, settings: Settings) -> None:
         self.token = settings.token.get_secret_value()
-        self.room: Room = open_room(settings, _figures(), SingleEngines)
+        self.room: Room = open_room(settings, _figures(), build_batch)
         _here["replica"] = self
 
     def check_health(self) -> None:

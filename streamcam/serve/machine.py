@@ -5,25 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Condition, Thread
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Any, Protocol
 
 from engines.api import Embedding, EngineSpec, Params, Picture
+from engines.batch.batcher import Batcher
+from engines.errors import InvalidSpec
 
 logger = logging.getLogger("streamcam.serve")
 
+_PATIENCE = 3600.0  # seconds without a frame, after which the thread looks around
+
 
 class Batch(Protocol):
-    """As engines/batch has it. `run` on one thread, the rest on any."""
+    """What is used of engines.batch.Batch. `run` on one thread, the rest on any."""
 
     spec: EngineSpec
     capacity: int
+    label: str
 
     def open(self) -> Any: ...  # noqa: ANN401  # a seat, which only its batch reads
     def encode(self, prompt: str) -> Embedding: ...
-    def run(self, frames: Sequence[tuple[Any, Picture, Params]]) -> Sequence[Picture]: ...
+    def run(self, frames: Sequence[tuple[Any, Picture, Params]]) -> list[Picture]: ...
     def close(self) -> None: ...
+    def __hash__(self) -> int: ...  # equal only to itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +55,27 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A session's, with the frame that waits. `turn` is the call that last took one of its, which
-    is `busy` with it; `left` then says that the session has ended."""
+    """A session's seat. While a call is `busy` with it, `left` says that the session has ended."""
 
     seat: Any
-    waiting: Job | None = None
-    turn: int = 0
     busy: bool = False
     left: bool = False
 
 
 class Machine:
     """Of each session one frame waits at most, and a newer one takes its place. Whenever the device
-    is free it takes what waits, of those first who were served longest ago, and never waits for
-    more. From any thread.
+    is free it takes what waits, in turns, and never waits for more. From any thread.
 
-    failure  why it computes no more; "" while it does
+    failure  why its last call failed; "" while none did
     """
 
     def __init__(self, batch: Batch) -> None:
+        """Owns `batch`."""
         self.failure = ""
         self._batch = batch
-        self._changed = Condition()
-        # Protected by _changed:
-        self._places: list[Place] = []
+        self._batcher: Batcher[Job] = Batcher()
         self._closed = False
-        self._turn = 0
+        self._lock = Lock()  # protects `busy` and `left` of the places
         self._thread = Thread(target=self._work, name="device", daemon=True)
         self._thread.start()
 
@@ -88,80 +89,64 @@ class Machine:
 
     def enter(self) -> Place:
         """A session begins. Raises `EngineError`."""
-        place = Place(self._batch.open())
-        with self._changed:
-            place.turn = self._turn
-            self._places.append(place)
-        return place
+        return Place(self._batch.open())
 
     def leave(self, place: Place) -> None:
         """It ends. What waits is not computed."""
-        with self._changed:
-            self._places.remove(place)
-            unwanted, place.waiting = place.waiting, None
-            place.left = True
-            busy = place.busy
+        unwanted = self._batcher.leave(self._batch, place)
         if unwanted is not None:
             unwanted.done(Result(None))
+        with self._lock:
+            place.left = True
+            busy = place.busy
         if not busy:  # else the call does that
             place.seat.close()
 
     def offer(self, place: Place, job: Job) -> None:
         """The newest frame of a session."""
-        with self._changed:
-            before, place.waiting = place.waiting, job
-            self._changed.notify()
-        if before is not None:
-            before.done(Result(None))
+        unwanted = self._batcher.put(self._batch, place, job)
+        if unwanted is not None:
+            unwanted.done(Result(None))
 
     def close(self) -> None:
         """End the thread after what it is at, and free the device. May be called twice."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._closed = True
+        self._batcher.close()
         self._thread.join()
 
     def _work(self) -> None:
-        while taken := self._take():
-            began = perf_counter()
-            jobs = [job for _, job in taken]
-            try:
-                frames = [(place.seat, job.frame, job.params) for place, job in taken]
-                made: Sequence[Picture | None] = self._batch.run(frames)
-            # A device that fails may do so in any way; the replica is then made anew.
-            except Exception as error:
-                logger.exception("the engine failed")
-                self.failure = f"the engine failed: {type(error).__name__}"
-                made = [None] * len(jobs)
-            now = perf_counter()
-            for job, picture in zip(jobs, made, strict=True):
-                failed = self.failure if picture is None else ""
-                job.done(Result(picture, failed, began - job.since, now - began))
-            self._let_go([place for place, _ in taken])
+        while not self._closed:
+            call = self._batcher.take(_PATIENCE)
+            if call is not None:
+                self._compute([(place, job) for place, job in call.frames if self._begun(place)])
         self._batch.close()
 
-    def _let_go(self, places: Sequence[Place]) -> None:
-        with self._changed:
-            for place in places:
+    def _begun(self, place: Any) -> bool:  # noqa: ANN401  # a key of the batcher is a Place
+        """False: its session has ended since."""
+        with self._lock:
+            place.busy = not place.left
+            return bool(place.busy)
+
+    def _compute(self, taken: Sequence[tuple[Any, Job]]) -> None:
+        if not taken:
+            return
+        frames = [(place.seat, job.frame, job.params) for place, job in taken]
+        began, failed = perf_counter(), ""
+        try:
+            made: Sequence[Picture | None] = self._batch.run(frames)
+        except InvalidSpec as error:
+            made, failed = [None] * len(taken), str(error)
+        # A device that fails may do so in any way; the replica is then made anew.
+        except Exception as error:
+            logger.exception("the engine failed")
+            made = [None] * len(taken)
+            failed = self.failure = f"the engine failed: {type(error).__name__}"
+        now = perf_counter()
+        for (_, job), picture in zip(taken, made, strict=True):
+            job.done(Result(picture, failed, began - job.since, now - began))
+        with self._lock:
+            for place, _ in taken:
                 place.busy = False
-            left = [place for place in places if place.left]
+            left = [place for place, _ in taken if place.left]
         for place in left:
             place.seat.close()
-
-    def _take(self) -> list[tuple[Place, Job]]:
-        """Waits for a frame; none once it is closed."""
-        with self._changed:
-            while not (waiting := [one for one in self._places if one.waiting]):
-                if self._closed:
-                    return []
-                self._changed.wait()
-            if self._closed:
-                return []
-            self._turn += 1
-            waiting.sort(key=lambda place: place.turn)
-            taken: list[tuple[Place, Job]] = []
-            for place in waiting[: self._batch.capacity]:
-                assert place.waiting is not None
-                taken.append((place, place.waiting))
-                place.waiting, place.turn, place.busy = None, self._turn, True
-            return taken

@@ -33,8 +33,7 @@ def open_room(
     """Takes seconds. Raises `EngineError` and `UsageError`."""
     batch = build(spec_of(settings), settings.seats)
     rate = measured_rate(batch)
-    engine = f"{batch.spec.model} on {batch.spec.backend} {batch.spec.device}"
-    return Room(Machine(batch), Admission(rate, batch.capacity), figures, engine)
+    return Room(Machine(batch), Admission(rate, batch.capacity), figures, batch.label)
 
 
 def spec_of(settings: Settings) -> EngineSpec:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engines.api import Embedding, Params
@@ -62,6 +63,8 @@ class Session:
         self._silence = silence
         self._answers: set[asyncio.Task[None]] = set()
         self._sending = asyncio.Lock()
+        self._hearing: asyncio.Future[Message] | None = None
+        self._fault: Misspoken | None = None  # of a message that was being answered
         self._params: tuple[bytes, Params] | None = None  # of the values that came last
 
     async def run(self) -> None:
@@ -147,13 +150,12 @@ class Session:
             await asyncio.sleep(0)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
-        """What an answer raises ends the session, where it is heard."""
+        """What an answer raises ends the session, where it listens."""
         self._answers.discard(task)
         if not task.cancelled() and isinstance(error := task.exception(), Misspoken):
-            self._room.figures.count("streamcam_misspoken")
-            closing = asyncio.ensure_future(self._close(CLOSED_MISSPOKEN, str(error)))
-            self._answers.add(closing)
-            closing.add_done_callback(self._answers.discard)
+            self._fault = error
+            if self._hearing is not None:
+                self._hearing.cancel()
 
     async def _answer(self, place: Place, sent: Sent) -> None:
         machine = self._room.machine
@@ -198,8 +200,16 @@ class Session:
                 return
 
     async def _receive(self, seconds: float) -> str | bytes:
-        """Raises `WebSocketDisconnect` and `TimeoutError`."""
-        message = await asyncio.wait_for(self._socket.receive(), seconds)
+        """Raises `WebSocketDisconnect`, `TimeoutError` and `Misspoken`."""
+        self._hearing = asyncio.ensure_future(self._socket.receive())
+        message: Message = {"type": ""}
+        try:
+            message = await asyncio.wait_for(self._hearing, seconds)
+        except asyncio.CancelledError:
+            if self._fault is None:
+                raise
+        if self._fault is not None:
+            raise self._fault
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         data = message.get("text")

@@ -35,6 +35,7 @@ class NegativeBatch:
     def __init__(self, size=SIZE, capacity=4, seconds=0.0):
         self.spec = EngineSpec(width=size[0], height=size[1], backend="null")
         self.capacity = capacity
+        self.label = "negatives"
         self.seconds = seconds
         self.calls, self.params, self.seats = [], [], []
         self.gate = threading.Event()

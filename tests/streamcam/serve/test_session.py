@@ -168,11 +168,11 @@ def test_silence_ends_a_session_and_a_sign_of_life_does_not(place, monkeypatch):
     client, room = place(batch)
     session_of = session.Session
     monkeypatch.setattr(
-        "streamcam.serve.app.Session", lambda room, socket: session_of(room, socket, silence=0.5)
+        "streamcam.serve.app.Session", lambda room, socket: session_of(room, socket, silence=2.0)
     )
     socket, _ = seated(client)
-    for _ in range(10):
-        time.sleep(0.1)
+    for _ in range(6):
+        time.sleep(0.4)
         socket.send_bytes(pack(Here()))
     assert room.admission.sessions == 1
     assert closed(socket) == (CLOSED_SILENT, "nothing was said for too long")

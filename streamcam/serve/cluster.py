@@ -121,8 +121,8 @@ def _join(settings: Settings, ending: ExitStack, say: Callable[[str], None]) -> 
 def _loaded() -> Any:  # noqa: ANN401  # a module
     """Ray, quiet and with nothing to tell its makers. Raises `UsageError`."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    for name in ("ray", "ray.serve"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("ray", "ray.serve"):  # a filter stays when Ray sets its levels anew
+        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)
     try:
         import ray
         from ray import serve
@@ -144,7 +144,6 @@ def _deploy(settings: Settings) -> None:
     calm = LoggingConfig(log_level="WARNING", enable_access_log=False)
     try:
         serve.start(proxy_location=where, http_options=options, logging_config=calm)
-        logging.getLogger("ray.serve").setLevel(logging.ERROR)
         serve.run(application(settings), name=NAME, logging_config=calm)
     except Exception as error:
         raise NotServed(f"Ray does not serve: {told(error)}") from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streamcam.serve.settings import Settings
 
 _ACTIONS = ("run", "status")
+_POLL_SECONDS = 0.25  # seconds between looks at signals
 
 Action = Annotated[
     str, typer.Argument(metavar="[status]", help="status: what the servers of this machine do.")
@@ -100,26 +101,36 @@ def _settings(flags: dict[str, Any], config: Path | None) -> Settings:
 
 def _serve(settings: Settings) -> None:
     from streamcam.remote.published import published
-    from streamcam.serve.cluster import served, status
+    from streamcam.serve.cluster import Served
 
     terminal = Terminal(optional=True)
+    terminal.say(f"preset: {settings.preset}; starting Ray, which takes half a minute")
     token = settings.token.get_secret_value()
-    with StopSignals() as opening:
+    with StopSignals() as signals, published(settings.port, token):
+        signals.running()
+        served = Served(settings, terminal.say)
         try:
-            terminal.say(f"preset: {settings.preset}; starting Ray, which takes half a minute")
-            with published(settings.port, token), served(settings, terminal.say):
-                found = status(settings.listen, settings.port, token)
-                terminal.say(_described(found))
-                url = f"ws://{settings.listen}:{settings.port}"
-                terminal.say(f"laptops: STREAMCAM_TOKEN={token} streamcam --engine {url}")
-                with StopSignals() as signals:  # Ray has put its own in their place
-                    signals.running()
-                    while not signals.requested.wait(0.5):
-                        pass
-                terminal.say("stopping")
-        except KeyboardInterrupt:
-            if not opening.requested.is_set():
-                raise
+            while not (served.opened.done() or signals.requested.wait(_POLL_SECONDS)):
+                pass
+            if served.opened.done():
+                served.opened.result()
+                _tell(settings, terminal)
+            while not signals.requested.wait(_POLL_SECONDS):
+                pass
+            terminal.say("stopping")
+        finally:
+            served.close()
+
+
+def _tell(settings: Settings, terminal: Terminal) -> None:
+    """How a laptop comes here."""
+    from streamcam.remote.address import TOKEN_VARIABLE
+    from streamcam.serve.cluster import status
+
+    token = settings.token.get_secret_value()
+    terminal.say(_described(status(settings.listen, settings.port, token)))
+    url = f"ws://{settings.listen}:{settings.port}"
+    terminal.say(f"laptops: {TOKEN_VARIABLE}={token} streamcam --engine {url}")
 
 
 def _status() -> None:

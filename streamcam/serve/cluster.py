@@ -7,11 +7,16 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
+
+import psutil
 
 from streamcam.errors import StreamcamError, UsageError, reason, told
 from streamcam.remote.wire import TOKEN_HEADER
@@ -19,7 +24,8 @@ from streamcam.serve.settings import Settings
 
 INSTALL = "pip install 'streamcam[serve]'"
 _TRIES = 3  # Ray 2.60's raylet gives up after 15 seconds, which a busy machine needs to load it
-_METRICS_PORT = 8739
+_PATIENCE_SECONDS = 8.0  # with Ray's own end; what is left then is killed
+_METRICS_PORT = 8739  # if it is free: Ray does not start where that is taken
 
 
 class NotServed(StreamcamError):
@@ -35,18 +41,52 @@ def check_library() -> None:
         raise UsageError(f"streamcam serve needs Ray Serve, which is not installed: {INSTALL}.")
 
 
-@contextmanager
-def served(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
-    """The application answers until the end, which leaves no process and no file.
+class Served:
+    """Ray with the application, on a thread of its own: a signal that interrupts Ray's compiled
+    code ends the process by a segmentation fault.
 
-    Raises `UsageError` and `NotServed`.
+    opened  set once the application answers; or has what hindered it: `UsageError`, `NotServed`
     """
-    check_port(settings)
-    with ExitStack() as ending:
-        _join(settings, ending, say) if settings.ray else _start(settings, ending, say)
-        ending.callback(_end, settings)
-        _deploy(settings)
-        yield
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        """Begins. Raises `UsageError` if the port is taken."""
+        check_port(settings)
+        self.opened: Future[None] = Future()
+        self._settings = settings
+        self._say = say
+        self._stop = Event()
+        self._folder = TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+        self._thread = Thread(target=self._work, name="ray", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all, within seconds, and leave no process and no file. Sessions are told, if it has
+        opened; in the middle of that there is nobody to tell."""
+        self._stop.set()
+        started = _processes()
+        if self.opened.done():
+            self._thread.join(_PATIENCE_SECONDS)
+        else:  # Ray's own threads would tell at length that its processes are gone
+            threading.excepthook = lambda _hooked: None
+        _kill([*started, *_processes()])
+        self._folder.cleanup()
+
+    def _work(self) -> None:
+        settings = self._settings
+        try:
+            with ExitStack() as ending:
+                if settings.ray:
+                    _join(settings, ending, self._say)
+                else:
+                    _start(settings, ending, self._say, self._folder.name)
+                ending.callback(_end, settings)
+                _deploy(settings)
+                self.opened.set_result(None)
+                self._stop.wait()
+        except Exception as error:
+            if self.opened.done():
+                raise
+            self.opened.set_exception(error)
 
 
 def check_port(settings: Settings) -> None:
@@ -77,13 +117,14 @@ def status(address: str, port: int, token: str) -> dict[str, Any]:
     return answer
 
 
-def _start(settings: Settings, ending: ExitStack, say: Callable[[str], None]) -> None:
-    """Ray on this machine alone: its own ports are on loopback, and ask for a token of its own."""
+def _start(settings: Settings, ending: ExitStack, say: Callable[[str], None], folder: str) -> None:
+    """Ray on this machine alone, with its files in `folder`: its own ports are on loopback, and ask
+    for a token of its own."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray's word for that, on Linux as well
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     ray = _loaded()
-    folder = ending.enter_context(TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
+    metrics = _free_port(_METRICS_PORT)
     ending.callback(ray.shutdown)
     for left in reversed(range(_TRIES)):
         try:
@@ -94,17 +135,41 @@ def _start(settings: Settings, ending: ExitStack, say: Callable[[str], None]) ->
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _temp_dir=folder,
-                _metrics_export_port=_METRICS_PORT,
+                _metrics_export_port=metrics,
             )
         # Ray raises Exception itself where one of its processes does not start.
         except Exception as error:
+            started = _processes()  # once the raylet is gone its agents have no parent any more
             ray.shutdown()
+            _kill(started)
             if not left:
                 raise NotServed(f"Ray does not start: {told(error)}") from error
             say(f"ray: it did not start, and is started again: {reason(error)}")
         else:
-            say(f"metrics: http://127.0.0.1:{_METRICS_PORT}/metrics")
+            say(f"metrics: http://127.0.0.1:{metrics}/metrics")
             return
+
+
+def _processes() -> list[psutil.Process]:
+    """What this one has started, with all that those have."""
+    found: list[psutil.Process] = psutil.Process().children(recursive=True)
+    return found
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    """Those that still run. Known by their birth as well: another one may have the number now."""
+    for one in processes:
+        with suppress(psutil.Error, OSError):
+            one.kill()
+    psutil.wait_procs(processes, timeout=_PATIENCE_SECONDS)
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted`, or any other if that is taken."""
+    for port in (wanted, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as listener:
+            return int(listener.getsockname()[1])
+    return wanted
 
 
 def _join(settings: Settings, ending: ExitStack, say: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ pooled embedding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -26,6 +26,13 @@ Picture = NDArray[np.uint8]
 
 GUIDANCE_MODES: tuple[GuidanceMode, ...] = get_args(GuidanceMode)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+# What an embedding was made of: a prompt; ("arc", words, words, share), on the way from one to
+# another; or ("blend", ((words, share), ...)).
+Words = (
+    str
+    | tuple[Literal["arc"], "Words", "Words", float]
+    | tuple[Literal["blend"], tuple[tuple["Words", float], ...]]
+)
 IN_FLIGHT = 2  # frames that an engine may be given before the first of them is finished
 
 
@@ -93,10 +100,12 @@ class Embedding:
     tokens_TD  float32; T is the spec's `prompt_chunks` times what the text encoder reads at once
     pooled_P   float32, the whole prompt in one vector, for families that add it to the timestep
                (SDXL); None for the others
+    words      what it was made of, for an engine that encodes it itself; None: not known
     """
 
     tokens_TD: NDArray[np.float32]
     pooled_P: NDArray[np.float32] | None = None
+    words: Words | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

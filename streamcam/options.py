@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from streamcam.capture import FilmInfo, Opened, Source, Wanted, open_source
 from streamcam.frames.geometry import Size, View
 from streamcam.presets import Preset
+from streamcam.remote.address import Address
 from streamcam.sink import Format, Sink, open_sink
 
 LIVE_SIZE = (1280, 720)  # what every program that takes a camera takes
@@ -24,6 +25,8 @@ class Options:
     size      (width, height) of the engine
     fps       ticks per second of the outputs
     device    of the engine, as `EngineSpec.device`
+    engine    of another machine, which shows the picture while it can be reached; None: there is
+              none
     realtime  False: a file is rendered frame by frame, however long it takes
     open_source  makes the source, on the thread "capture"
     open_sink  makes a sink of each name in `outputs`, on the main thread, and again on its own
@@ -41,6 +44,7 @@ class Options:
     model: str | None = None
     backend: str | None = None
     device: str | None = None
+    engine: Address | None = None
     realtime: bool = True
     web: bool = True
     port: int | None = None

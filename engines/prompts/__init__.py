@@ -13,15 +13,17 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.api import Embedding
+from engines.api import Embedding, Words
 from engines.prompts.syntax import BlendPart, Span, parse
 from engines.prompts.tokens import Chunk, PromptTokens
 
 _CACHED = 64  # embeddings; a look and its crossfade partners, many times over
+_DEEPEST = 6  # fades within fades, in words
 _PARALLEL = 0.9995  # cosine above which the arc is a straight line
 
 Loras = tuple[float, ...]
@@ -135,7 +137,9 @@ def blend(parts: Sequence[tuple[Embedding, float]]) -> Embedding:
         return whole
     tokens_TD = _sum([(one.tokens_TD, share) for one, share in parts])
     pooled = [(one.pooled_P, share) for one, share in parts if one.pooled_P is not None]
-    return Embedding(tokens_TD, _sum(pooled) if pooled else None)
+    said = tuple((one.words, share) for one, share in parts)
+    words = None if any(one is None for one, _ in said) else cast("Words", ("blend", said))
+    return Embedding(tokens_TD, _sum(pooled) if pooled else None, words=words)
 
 
 def _sum(parts: Sequence[tuple[NDArray[np.float32], float]]) -> NDArray[np.float32]:
@@ -150,7 +154,25 @@ def crossfade(start: Embedding, end: Embedding, share: float) -> Embedding:
     pooled_P = None
     if start.pooled_P is not None and end.pooled_P is not None:
         pooled_P = spherical(start.pooled_P, end.pooled_P, share)
-    return Embedding(spherical(start.tokens_TD, end.tokens_TD, share), pooled_P)
+    tokens_TD = spherical(start.tokens_TD, end.tokens_TD, share)
+    return Embedding(tokens_TD, pooled_P, words=_arc(start.words, end.words, share))
+
+
+def _arc(start: Words | None, end: Words | None, share: float) -> Words | None:
+    """A fade that begins within another begins, in words, where that began or is by now; of one
+    within so many others that nobody sees where they began, where the last of them led."""
+    if start is None or end is None:
+        return None
+    if _depth(start) >= _DEEPEST:
+        start = end if isinstance(start, str) or start[0] == "blend" else start[2]
+    return ("arc", start, end, float(share))
+
+
+def _depth(words: Words) -> int:
+    if isinstance(words, str):
+        return 0
+    inside = words[1:3] if words[0] == "arc" else [part for part, _ in words[1]]
+    return 1 + max(_depth(one) for one in inside)
 
 
 def spherical(

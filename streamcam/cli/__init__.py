@@ -28,6 +28,7 @@ from streamcam.cli import (
     presets,
     run,
     save,
+    serve,
     switch,
 )
 from streamcam.cli import set as set_command
@@ -77,6 +78,7 @@ def build_app(*, rich_help: bool) -> typer.Typer:
         save.save,
         curtain.curtain,
         obs.obs,
+        serve.serve,
         doctor.doctor,
     ):
         app.command(cls=PlainCommand)(command)

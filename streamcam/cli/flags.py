@@ -131,6 +131,16 @@ Device = Annotated[
 ]
 
 
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="An engine of another machine: ws://HOST:8738, where `streamcam serve` runs. While it "
+        "does not answer, this machine's own shows the picture.",
+    ),
+]
+
+
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", parser=_port, help="Of the web page, 8737 if free.")
 ]

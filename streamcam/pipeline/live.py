@@ -135,7 +135,7 @@ class Live:
 
     def adjustable(self) -> Adjustable | None:
         """The running engine, if its size may be changed for the rate now."""
-        busy = self._pending is not None or self._repair.broken
+        busy = self._pending is not None or self._repair.broken or self.workers.elsewhere
         return None if busy else self._specs.adjustable(self.preset, self._styling.engine.spec)
 
     def resize(self, size: Size, why: str) -> bool:
@@ -191,8 +191,9 @@ class Live:
 
     def _take(self, engine: Engine, pending: Pending, *, last: bool) -> None:
         """The engine of `pending` is there. Raises `EngineError` if it cannot take a look of it."""
-        encode_looks(pending.preset, engine.encode)  # before any frame has to wait for it
         following = self._growth.following(engine, pending) if last else None
+        engine = self.workers.reaching(engine)
+        encode_looks(pending.preset, engine.encode)  # before any frame has to wait for it
         with self._lock:
             if pending is not self._pending:
                 engine.close()
@@ -217,7 +218,6 @@ class Live:
         self._say(describe(engine))
 
     def _announce(self, stage: str, pending: Pending) -> None:
-        """A build that takes long is at `stage`."""
         with self._lock:
             if pending is self._pending:
                 pending.announce(stage, self._stats.notices, self._say)

@@ -19,10 +19,10 @@ from streamcam.flow.stages import Loss, Stages
 from streamcam.frames import Channel, Fork, Frame, Inlet, Queue, Ring
 from streamcam.looks.params import ParamsBox
 from streamcam.notices import Notice
-from streamcam.obstacles import Obstacle
 from streamcam.options import Options, view_for
 from streamcam.pipeline.announcing import announce, instead
 from streamcam.pipeline.auto import refuse_own_camera
+from streamcam.pipeline.elsewhere import link_for, reaching
 from streamcam.pipeline.first_engine import FirstEngine
 from streamcam.pipeline.live import Live
 from streamcam.pipeline.masks import Masks
@@ -84,7 +84,7 @@ class Opening:
     def run(self, first: FirstEngine) -> Live:
         """Begin; `first` is being made. Raises what hinders it; the caller then stops all."""
         frames, pictures = self._queue(), self._queue()
-        self._say_if(limits.memory())
+        limits.tell(limits.memory(), self._say)
         sinks, capture = self._open_ends(frames)
         options = self._options
         first.begin(options, capture.opened)
@@ -101,7 +101,7 @@ class Opening:
         provided = first.opened.result()
         self._say(provided.line)
         if provided.engine.spec.device.lower() == "cpu":
-            self._say_if(limits.processor())
+            limits.tell(limits.processor(), self._say)
         live = self._start_engine(provided, (frames, pictures), post)
         if options.realtime:
             live.improve()
@@ -120,7 +120,9 @@ class Opening:
         self, provided: Provided, queues: tuple[Queue[Frame], Queue[Frame]], post: PostWorker
     ) -> Live:
         """`queues`: where frames come from and where pictures go."""
-        options, engine = self._options, provided.engine
+        options = self._options
+        link = link_for(options, self._stats, self._stages, self._say)
+        engine = reaching(provided.engine, link)
         styling = Styling(engine, ParamsBox(engine.encode, options.preset.showing()))
         infer = InferWorker(
             queues,
@@ -135,11 +137,11 @@ class Opening:
         rebuild = Rebuild(in_calm=infer.prepare_patches)
         self._stages.add_queues(rebuild)
         self._stages.start("rebuild", giving_way(rebuild.work), [rebuild], place=None)
-        workers = Workers(infer, post, rebuild, self._watched, self._stats, self._masks)
+        workers = Workers(infer, post, rebuild, self._watched, self._stats, self._masks, link)
         live = Live(options, provided.recipe, styling, workers, self._say)
         queues[0].dropped = 0  # frames from before the first engine are no drops
         self._stages.start("infer", keeping_time(infer.work), [*queues, infer], place=_INFER)
-        self._unowned.remove(engine.close)  # "infer" does that
+        self._unowned.remove(provided.engine.close)  # "infer" does that
         if options.realtime:
             watchdog = watchdog_for(options, workers, live, self._stages)
             self._stages.start("watchdog", keeping_time(watchdog.work), [], place=None)
@@ -209,10 +211,6 @@ class Opening:
             self._stats.notices.put(Notice(f"sound of {name}", f"{name}: {text}"))
 
         return replace(self._options.format, tell=tell)
-
-    def _say_if(self, obstacle: Obstacle | None) -> None:
-        if obstacle is not None:
-            self._say(f"machine: {obstacle}")
 
     def _start_sink(self, name: str, opened: Sink) -> Queue[Frame]:
         primary, form = name == self._options.outputs[0], self._form_of(name)

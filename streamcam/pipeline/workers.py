@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from engines.api import Engine
 from streamcam.errors import UsageError
 from streamcam.flow.infer import InferWorker
 from streamcam.flow.infer.behind import Wanted
@@ -22,6 +24,7 @@ from streamcam.mask.masking import Masking
 from streamcam.mask.source.plate import keep_plate
 from streamcam.notices import Notice
 from streamcam.options import Options, view_for
+from streamcam.pipeline.elsewhere import reaching
 from streamcam.pipeline.masks import Masks, look_behind
 from streamcam.presets import Preset
 from streamcam.provision.rebuild import Rebuild
@@ -29,10 +32,13 @@ from streamcam.resolve import Level
 from streamcam.resolve.budget import Budget
 from streamcam.stats import Stats
 
+if TYPE_CHECKING:
+    from streamcam.remote.link import Link
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """`watched`: whether any output is watched now."""
+    """`watched`: whether any output is watched now. `link`: to an engine elsewhere, if any."""
 
     infer: InferWorker
     post: PostWorker
@@ -40,6 +46,16 @@ class Workers:
     watched: Callable[[], bool]
     stats: Stats
     masks: Masks
+    link: Link | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """An engine elsewhere shows the picture, so this one's rate is unknown."""
+        return self.link is not None and self.link.good
+
+    def reaching(self, engine: Engine) -> Engine:
+        """As `elsewhere.reaching`."""
+        return reaching(engine, self.link)
 
     def follow(self, now: Preset, before: Preset, options: Options) -> None:
         """Take over what `now` says beside look and engine. From any thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 
 import cv2
 
@@ -42,3 +43,9 @@ def processor() -> Obstacle | None:
     if sys.platform == "darwin":
         fix = f"on Apple silicon install the Python made for it (arm64); else {fix}"
     return Obstacle("this processor has no AVX2, so the engine takes about 7 times as long", fix)
+
+
+def tell(obstacle: Obstacle | None, say: Callable[[str], None]) -> None:
+    """Say what is in the way, if anything is."""
+    if obstacle is not None:
+        say(f"machine: {obstacle}")

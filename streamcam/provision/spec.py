@@ -44,8 +44,21 @@ def spec_for(
         device=options.device or "auto",
         half_accumulation=preset.half_accumulation,
     )
+    if options.engine is not None:
+        spec = _stand_in(spec, options)
     chosen = options.size or preset.size or size
     return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)
+
+
+def _stand_in(spec: EngineSpec, options: Options) -> EngineSpec:
+    """The embedded model, for an engine elsewhere: that has the preset's own, and each of its
+    pictures shows the frame that was sent."""
+    spec = replace(spec, batching="sequential")
+    if options.model:
+        return spec
+    backend = options.backend or "auto"
+    own = replace(spec, model="nano", family="auto", autoencoder="auto", loras=())
+    return replace(own, precision="auto", backend=backend, execution="auto")
 
 
 def same_but_size(spec: EngineSpec, other: EngineSpec) -> bool:

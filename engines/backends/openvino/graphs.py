@@ -33,6 +33,7 @@ from engines.backends.openvino.timesteps import tabulate  # noqa: E402
 __all__ = [
     "Config",
     "Graph",
+    "checked_precision",
     "choose_device",
     "compile_graph",
     "compile_properties",
@@ -126,6 +127,18 @@ def compile_graph(
             f"OpenVINO cannot compile {graph.get_friendly_name()} for {device} "
             f"in {spec.precision}: {error}"
         ) from error
+
+
+def checked_precision(compiled: ov.CompiledModel, spec: EngineSpec, device: str) -> str:
+    """The arithmetic that the device was given. Raises `BackendUnavailable` if the spec names
+    another."""
+    given = precision_of(compiled)
+    if spec.precision not in ("auto", given):
+        raise BackendUnavailable(
+            f"precision {quoted(spec.precision)}: {device} has no such arithmetic and would "
+            f"compute in {given}. Use 'auto' or {quoted(given)}."
+        )
+    return given
 
 
 def precision_of(compiled: ov.CompiledModel) -> str:

@@ -13,20 +13,20 @@ from engines.backends import Conditioning, State, patchable
 from engines.backends.openvino.bound_step import BoundStep
 from engines.backends.openvino.graphs import (
     Graph,
+    checked_precision,
     choose_device,
     open_core,
     ov,
-    precision_of,
 )
 from engines.backends.openvino.kept import compiled_graph
 from engines.backends.openvino.statistics import STATISTICS
+from engines.backends.openvino.text import TextEncoder, is_loaded
 from engines.errors import BackendUnavailable, EngineFailed, quoted
 from engines.graphs.export import with_graphs
 from engines.memory import Need, memory_of
 from engines.model import Model, frame_step_graph
 from engines.model.footprint import parameters, working_bytes
 from engines.model.shapes import frame_step_signature, input_shapes, patch_shapes
-from engines.model.shared import Shared, weights_key
 from engines.patches import Size
 
 
@@ -54,7 +54,7 @@ def needs(model: Model, spec: EngineSpec) -> Need | None:
         return None
     networks, text = parameters(model)
     item = 2 if spec.precision in ("bfloat16", "float16") else 4
-    if _text_encoders.holds(_text_key(model, spec, "CPU")):
+    if is_loaded(model, spec, "CPU"):
         text = 0
     needed = (networks + text) * item + working_bytes(model, spec, item)
     return Need("CPU", needed, memory.free)
@@ -70,12 +70,7 @@ class OpenVinoRunner:
         compiled = compiled_graph(core, model, graph, spec, device)
         self.device = device
         self.execution = "compile"
-        self.precision = precision_of(compiled)
-        if spec.precision not in ("auto", self.precision):
-            raise BackendUnavailable(
-                f"precision {quoted(spec.precision)}: {device} has no such arithmetic and would "
-                f"compute in {self.precision}. Use 'auto' or {quoted(self.precision)}."
-            )
+        self.precision = checked_precision(compiled, spec, device)
         self._made_of = (core, model, spec, shapes)
         self._signature = step
         self._statistics: ov.Tensor | None = None  # of `add_patch` alone
@@ -95,19 +90,15 @@ class OpenVinoRunner:
             for _ in range(slots)
         ]
         self._frames = 0
-        # Held for as long as the engine: no size or step shapes it, so the next one takes it over.
-        self._text: ov.CompiledModel | None = _text_encoder(core, model, spec, device)
-        self._text_request: ov.InferRequest | None = self._text.create_infer_request()
+        self._text: TextEncoder | None = TextEncoder(core, model, spec, device)
 
     def encode_tokens(
         self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
     ) -> Embedding:
-        if self._text_request is None:
+        text = self._text
+        if text is None:
             raise EngineFailed(_CLOSED)
-        given = [tokens_NT] if lora_N is None else [tokens_NT, lora_N]
-        result = self._text_request.infer(dict(enumerate(given)))
-        tokens_TD, *pooled = (np.array(result[i], np.float32) for i in range(len(result)))
-        return Embedding(tokens_TD, *pooled)
+        return text.encode(tokens_NT, lora_N)
 
     def start(
         self,
@@ -177,7 +168,7 @@ class OpenVinoRunner:
         self._features.clear()
         with self._lock:
             self._whole, self._parts = None, {}
-        self._text_request = self._text = None
+        self._text = None
 
     def _slot(self, age: int) -> int:
         """Where the feature maps of `age` frames ago lie."""
@@ -219,21 +210,6 @@ class OpenVinoRunner:
             request.wait()
         except RuntimeError as error:
             raise EngineFailed(f"OpenVINO on {self.device}: {error}") from error
-
-
-_text_encoders: Shared[ov.CompiledModel] = Shared()
-
-
-def _text_encoder(core: ov.Core, model: Model, spec: EngineSpec, device: str) -> ov.CompiledModel:
-    """Compiled, or that of an engine of the process that runs. Raises `BackendUnavailable`."""
-    return _text_encoders.take(
-        _text_key(model, spec, device),
-        lambda: compiled_graph(core, model, Graph("text_encoder", {}), spec, device),
-    )
-
-
-def _text_key(model: Model, spec: EngineSpec, device: str) -> tuple[object, ...]:
-    return (weights_key(model), device, spec.precision, spec.threads)
 
 
 _CLOSED = "the engine is closed; build another one"

@@ -12,6 +12,7 @@ from streamcam.cli.flags import (
     Backend,
     Device,
     Duration,
+    Engine,
     EngineSize,
     Fps,
     Listen,
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
     model: Model = None,
     backend: Backend = None,
     device: Device = None,
+    engine: Engine = None,
     port: Port = None,
     listen: Listen = None,
     no_web: NoWeb = False,
@@ -72,31 +74,30 @@ def run(  # noqa: PLR0913  # one parameter a flag, as typer wants it; a test fre
 
     Start with:  streamcam --preset anime
     """
-    if not _is_meant(context):
-        return
-    from streamcam.cli.run.session import run_request
-    from streamcam.cli.run.session.choices import Request
+    if _is_meant(context):
+        from streamcam.cli.run.session import Request, run_request
 
-    run_request(
-        Request(
-            preset=preset or _DEFAULT_PRESET,
-            sources=tuple(source or ()),
-            outputs=tuple(output or ()),
-            size=engine_size(size),
-            fps=fps,
-            model=model,
-            backend=backend,
-            device=device,
-            port=port,
-            listen=listen,
-            web=not no_web,
-            audio=audio,
-            duration=duration,
-            realtime=realtime == "on",
-            osc=osc,
-            midi=midi,
+        run_request(
+            Request(
+                preset=preset or _DEFAULT_PRESET,
+                sources=tuple(source or ()),
+                outputs=tuple(output or ()),
+                size=engine_size(size),
+                fps=fps,
+                model=model,
+                backend=backend,
+                device=device,
+                engine=engine,
+                port=port,
+                listen=listen,
+                web=not no_web,
+                audio=audio,
+                duration=duration,
+                realtime=realtime == "on",
+                osc=osc,
+                midi=midi,
+            )
         )
-    )
 
 
 def _is_meant(context: typer.Context) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engines.api import EngineSpec, Params
-from engines.backends.openvino import runner as openvino
+from engines.backends.openvino.text import is_loaded
 from engines.backends.torch import weights
 from engines.backends.torch.placement import place
 from engines.build import build
@@ -148,14 +148,12 @@ def test_openvino_compiles_the_text_encoder_once():
     first, second = (
         build(EngineSpec(width=width, height=128, backend="openvino")) for width in (128, 192)
     )
-    text = weakref.ref(first._runner._text)
-    assert second._runner._text is text()
+    text = weakref.ref(first._runner._text._graph)
+    assert second._runner._text._graph is text()
     words = first.encode("anime").tokens_TD
     first.close()
     assert np.array_equal(second.encode("anime").tokens_TD, words)
     second.close()
     gc.collect()
     assert text() is None
-    assert not openvino._text_encoders.holds(
-        (weights_key(open_model(EngineSpec())), "CPU", "auto", 0)
-    )
+    assert not is_loaded(open_model(EngineSpec()), EngineSpec(), "CPU")

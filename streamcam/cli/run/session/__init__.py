@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from streamcam.cli.run.progress import Job
 from streamcam.cli.run.session.batch import check_sources, render_all
-from streamcam.cli.run.session.choices import Request, choose_runs, wanted_doors
+from streamcam.cli.run.session.choices import Request as Request
+from streamcam.cli.run.session.choices import choose_runs, wanted_doors
 from streamcam.cli.run.session.loading import loading
 from streamcam.cli.run.session.run import Run
 from streamcam.cli.run.signals import StopSignals

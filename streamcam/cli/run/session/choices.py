@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamcam.control.doors import Wanted
     from streamcam.pipeline import Options
     from streamcam.presets import Preset
+    from streamcam.remote.address import Address
 
 _FILES = ("record", "sequence", "null")  # outputs that keep no time
 _LIVE_KINDS = ("camera", "screen", "whip")
@@ -34,6 +35,7 @@ class Request:
     model: str | None
     backend: str | None
     device: str | None
+    engine: str | None
     port: int | None
     listen: str | None
     web: bool
@@ -52,6 +54,7 @@ def choose_runs(request: Request, say: Callable[[str], None]) -> list[Options]:
     preset = load_preset(request.preset)
     ends = _rendered(request) if not request.realtime else None
     _check_page(request)
+    engine = _elsewhere(request)
     from streamcam.pipeline import Options
     from streamcam.pipeline.auto import check_files, choose_outputs, choose_source
     from streamcam.provision.device import chosen_device
@@ -79,12 +82,23 @@ def choose_runs(request: Request, say: Callable[[str], None]) -> list[Options]:
             model=request.model,
             backend=request.backend,
             device=device,
+            engine=engine,
             realtime=request.realtime,
             web=request.web and request.realtime,
             port=request.port,
         )
         for source, outputs in ends
     ]
+
+
+def _elsewhere(request: Request) -> Address | None:
+    if request.engine is None:
+        return None
+    if not request.realtime:
+        raise UsageError("--realtime off renders on this machine: leave --engine out.")
+    from streamcam.remote.address import parse
+
+    return parse(request.engine)
 
 
 def _only(sources: tuple[str, ...]) -> str | None:

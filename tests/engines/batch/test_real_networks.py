@@ -74,11 +74,11 @@ def test_torch_shows_each_camera_what_an_engine_would():
     assert label == "nano on torch cpu, float32"
 
 
-@pytest.mark.parametrize("backend", ["torch", "openvino"])
-def test_pooled_prompts_and_sizes_are_a_rows_own(backend, tmp_path):
+def test_pooled_prompts_and_sizes_are_a_rows_own(tmp_path):
+    """On torch alone: to write such a model's graphs takes longer than all the rest here."""
     folder = write_tiny_model("sdxl_turbo", tmp_path / "model")
     spec = EngineSpec(model=str(folder), width=SIDE, height=SIDE, guidance_mode="full",
-                      backend=backend, device="cpu", precision="float32")  # fmt: skip
+                      backend="torch", device="cpu", precision="float32")  # fmt: skip
     worst, _ = worst_beside_engines(spec, capacity=2, calls=2)
     assert worst <= 2
 

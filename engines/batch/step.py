@@ -2,7 +2,7 @@
 
 What `engines.step.frame_step.FrameStep` is as one graph for one camera, written over arrays with an
 axis of cameras in front, so that numpy and torch run the same lines. The networks see rows alone:
-which camera one belongs to, its level and its prompt are values beside it.
+whose one is, its level and its prompt are values beside it.
 
 Names: N cameras, S denoising steps, K = S − 1 frames in flight, R rows of a camera, B = N·R rows of
 the UNet's batch, C latent channels, h×w latent, T×D prompt, P pooled prompt. All float32 but the
@@ -121,9 +121,8 @@ class CameraStep:
         Raises `EngineFailed`; what the cameras had is then as it was.
         """
         clean_NChw, features = self._networks.encode([shot.frame for shot in shots])
-        stack = self._library.stack
+        clean_N1Chw, stack = clean_NChw[:, None], self._library.stack
         given = {name: stack([shot.given[name] for shot in shots]) for name in self.names}
-        clean_N1Chw = clean_NChw[:, None]
         flights: list[Flight | None]
         if self._stream:
             shown_N1Chw, flights = self._all_at_once(shots, given, clean_N1Chw, features)

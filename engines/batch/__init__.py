@@ -19,7 +19,7 @@ from engines.batch.devices import open_device
 from engines.batch.rows import NullRows, Rows, SharedRows
 from engines.batch.seat import Seat as Seat  # `Batch.open` returns one
 from engines.choice import backends_for
-from engines.errors import EngineFailed, InvalidSpec
+from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec
 from engines.memory import hold, let_go
 from engines.recipe import Recipe
 from engines.remedies import on_what_is_left
@@ -42,6 +42,10 @@ def build_batch(spec: EngineSpec, capacity: int) -> Batch:
     spec = on_what_is_left(spec)
     if spec.backend == "null":
         return Batch(spec, capacity, NullRows(spec))
+    if spec.precision == "fp8":
+        raise BackendUnavailable(
+            "precision 'fp8' is TensorRT's, whose UNet calls cameras cannot share. Use 'auto'."
+        )
     model = Recipe(spec).model
     if spec.backend == "auto":
         wanted = backends_for(spec, model)[0]

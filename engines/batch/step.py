@@ -2,7 +2,7 @@
 
 What `engines.step.frame_step.FrameStep` is as one graph for one camera, written over arrays with an
 axis of cameras in front, so that numpy and torch run the same lines. The networks see rows alone:
-which camera one belongs to, its level and its prompt are values beside it.
+whose one is, its level and its prompt are values beside it.
 
 Names: N cameras, S denoising steps, K = S − 1 frames in flight, R rows of a camera, B = N·R rows of
 the UNet's batch, C latent channels, h×w latent, T×D prompt, P pooled prompt. All float32 but the
@@ -121,8 +121,8 @@ class CameraStep:
         Raises `EngineFailed`; what the cameras had is then as it was.
         """
         clean_NChw, features = self._networks.encode([shot.frame for shot in shots])
-        given = {name: self._stack([shot.given[name] for shot in shots]) for name in self.names}
-        clean_N1Chw = clean_NChw[:, None]
+        clean_N1Chw, stack = clean_NChw[:, None], self._library.stack
+        given = {name: stack([shot.given[name] for shot in shots]) for name in self.names}
         flights: list[Flight | None]
         if self._stream:
             shown_N1Chw, flights = self._all_at_once(shots, given, clean_N1Chw, features)
@@ -157,7 +157,7 @@ class CameraStep:
         self, shots: Sequence[Shot], given: Given, clean_N1Chw: Array, features: list[Features]
     ) -> tuple[Array, list[Flight | None]]:
         """Step k of the frame k frames ago, for every k and camera, in one UNet call."""
-        join, noise_NSChw = self._library.concat, given["noise_SChw"]
+        join, stack, noise_NSChw = self._library.concat, self._library.stack, given["noise_SChw"]
         a, b = _column(given["a_S"]), _column(given["b_S"])
         started_NSChw = a * clean_N1Chw + b * noise_NSChw
         # A cold start fills every row from the first frame, so that the first output is a picture.
@@ -170,8 +170,8 @@ class CameraStep:
             noise_NSChw[i, 1:] if flight is None else flight.residual_KChw
             for i, flight in enumerate(before)
         ]
-        latent_NSChw = join([started_NSChw[:, :1], self._stack(latents)], 1)
-        residual_NSChw = join([noise_NSChw[:, :1], self._stack(residuals)], 1)
+        latent_NSChw = join([started_NSChw[:, :1], stack(latents)], 1)
+        residual_NSChw = join([noise_NSChw[:, :1], stack(residuals)], 1)
         noise_hat_NSChw, residual_NSChw = self._predict(
             self._mode, given, latent_NSChw, residual_NSChw
         )
@@ -199,7 +199,7 @@ class CameraStep:
         noise_NRChw = self._networks.denoise(
             _flat(latent_NRChw),
             _flat(self._rows(given["timestep_S"], negatives)),
-            *(_flat(self._texts(given, *pair, steps, negatives)) for pair in self._text_inputs()),
+            *self._texts(given, steps, negatives),
         ).reshape(latent_NRChw.shape)
         if self._predicts_v:
             a_NR, b_NR = (self._rows(given[name], negatives) for name in ("a_S", "b_S"))
@@ -220,24 +220,18 @@ class CameraStep:
             return values_NS
         return self._library.concat([values_NS, values_NS[:, :negatives]], 1)
 
-    def _text_inputs(self) -> list[tuple[str, str]]:
-        """What the UNet reads of the prompts, in order, and the same of the negative ones."""
+    def _texts(self, given: Given, steps: int, negatives: int) -> list[Array]:
+        """What the UNet reads of the prompts, one for each row of all cameras, in its order."""
         pairs = [("prompt_TD", "negative_TD")]
         if "pooled_P" in self.names:
             pairs += [("pooled_P", "negative_pooled_P"), ("time_ids_6", "time_ids_6")]
-        return pairs
-
-    def _texts(
-        self, given: Given, positive: str, negative: str, steps: int, negatives: int
-    ) -> Array:
-        """One for each row of each camera."""
-        rows = [given[positive][:, None]] * steps
-        if negatives:
-            rows += [given[negative][:, None]] * negatives
-        return self._library.concat(rows, 1)
-
-    def _stack(self, arrays: Sequence[Array]) -> Array:
-        return self._library.stack(arrays)
+        found = []
+        for positive, negative in pairs:
+            rows = [given[positive][:, None]] * steps
+            if negatives:
+                rows += [given[negative][:, None]] * negatives
+            found.append(_flat(self._library.concat(rows, 1)))
+        return found
 
 
 def _denoise(level: Given, latent_NSChw: Array, noise_NSChw: Array) -> Array:

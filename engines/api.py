@@ -14,9 +14,9 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import InvalidSpec, quoted
+from engines import ranges
+from engines.errors import InvalidSpec
 from engines.patches import Area as Area  # `start` takes one
-from engines.ranges import CHUNKS, DELTA, GUIDANCE, LORA, SEED, STEPS, STRENGTH, why_not_size
 
 GuidanceMode = Literal["none", "self", "onetime", "full"]
 Batching = Literal["stream", "sequential"]
@@ -81,14 +81,14 @@ class EngineSpec:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        if problem := why_not_size(self.width, self.height):
+        if problem := ranges.why_not_size(self.width, self.height):
             raise InvalidSpec(f"size {self.width}x{self.height}: {problem}")
-        STEPS.check("steps", self.steps)
-        _check_choice("guidance_mode", self.guidance_mode, GUIDANCE_MODES)
-        _check_choice("batching", self.batching, get_args(Batching))
-        _check_choice("precision", self.precision, PRECISIONS)
-        _check_choice("execution", self.execution, get_args(Execution))
-        CHUNKS.check("prompt_chunks", self.prompt_chunks)
+        ranges.STEPS.check("steps", self.steps)
+        ranges.check_choice("guidance_mode", self.guidance_mode, GUIDANCE_MODES)
+        ranges.check_choice("batching", self.batching, get_args(Batching))
+        ranges.check_choice("precision", self.precision, PRECISIONS)
+        ranges.check_choice("execution", self.execution, get_args(Execution))
+        ranges.CHUNKS.check("prompt_chunks", self.prompt_chunks)
         if self.threads < 0:
             raise InvalidSpec(f"threads {self.threads} must be 0 (automatic) or more.")
 
@@ -136,14 +136,14 @@ class Params:
     t_index: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        STRENGTH.check("strength", self.strength)
-        GUIDANCE.check("guidance", self.guidance_scale)
-        DELTA.check("delta", self.delta)
-        SEED.check("seed", self.seed)
+        ranges.STRENGTH.check("strength", self.strength)
+        ranges.GUIDANCE.check("guidance", self.guidance_scale)
+        ranges.DELTA.check("delta", self.delta)
+        ranges.SEED.check("seed", self.seed)
         for weight in self.loras:
-            LORA.check("loras", weight)
+            ranges.LORA.check("loras", weight)
         for seed, _ in self.seed_mix or ():
-            SEED.check("seed", seed)
+            ranges.SEED.check("seed", seed)
         if self.seed_mix is not None:
             energy = sum(weight * weight for _, weight in self.seed_mix)
             if not abs(energy - 1.0) < 1e-3:
@@ -248,8 +248,3 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the device. May be called twice; not while `run` is running."""
         ...
-
-
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InvalidSpec(f"{name} {quoted(value)} is none of {', '.join(known)}.")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engines.errors import InvalidSpec
+from engines.errors import InvalidSpec, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Range:
         """Raises `InvalidSpec` that names what is out of range. NaN always is."""
         if not self.least <= value <= self.most or (self.open_below and value == self.least):
             raise InvalidSpec(f"{name} {value} must be {self}.")
+
+
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raises `InvalidSpec` that names what is none of the `known`."""
+    if value not in known:
+        raise InvalidSpec(f"{name} {quoted(value)} is none of {', '.join(known)}.")
 
 
 SIZE_STEP, SIZE_MIN, SIZE_MAX = 16, 128, 1280

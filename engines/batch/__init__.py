@@ -19,7 +19,7 @@ from engines.batch.devices import open_device
 from engines.batch.rows import NullRows, Rows, SharedRows
 from engines.batch.seat import Seat as Seat  # `Batch.open` returns one
 from engines.choice import backends_for
-from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec
+from engines.errors import BackendUnavailable, EngineFailed, InvalidSpec, quoted
 from engines.memory import hold, let_go
 from engines.recipe import Recipe
 from engines.remedies import on_what_is_left
@@ -42,6 +42,12 @@ def build_batch(spec: EngineSpec, capacity: int) -> Batch:
     spec = on_what_is_left(spec)
     if spec.backend == "null":
         return Batch(spec, capacity, NullRows(spec))
+    if spec.live_loras:
+        names = ", ".join(quoted(source) for source in spec.live_loras)
+        raise BackendUnavailable(
+            f"live LoRAs ({names}) change the UNet, which the cameras of a batch share. Name them "
+            "in fused_loras, or fuse them."
+        )
     if spec.precision == "fp8":
         raise BackendUnavailable(
             "precision 'fp8' is TensorRT's, whose UNet calls cameras cannot share. Use 'auto'."

@@ -39,7 +39,9 @@ class WaitingRunner:
         assert self._shot is not None
         return self._shot
 
-    def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
+    def encode_tokens(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
+    ) -> Embedding:
         """The batch encodes for all its seats."""
         raise EngineFailed("a seat encodes no prompts; its batch does")
 

@@ -50,19 +50,17 @@ class Scope(Enum):
 BLEND = "blend."  # and the number of a part of the prompt
 LORAS = "loras."  # and the number of a live LoRA
 NUMBERED = (BLEND, LORAS)  # of which there are as many as the look has
+_PLAYED: tuple[tuple[str, int, Any, str], ...] = (
+    (BLEND, PARTS_PLAYED, Share, "share of part %d of the prompt's blend, beside the others'"),
+    (LORAS, LORAS_PLAYED, LoraWeight, "weight of live LoRA %d of [loras]; 0 is without it"),
+)
 _PARTS = {f"modulation.{name}".rstrip(".") for name in NUMBERED}
 _KNOB = 127  # steps that a knob has
 _USUAL = SWINGS | {"gate.rest": 60.0}  # the highest that is usually played, where more is allowed
 
 _OF_THE_LOOK = {
-    "prompt",
-    "negative_prompt",
-    "strength",
-    "guidance",
-    "delta",
-    "seed",
-    "variation_seed",
-    "variation",
+    *("prompt", "negative_prompt", "strength", "guidance", "delta"),
+    *("seed", "variation_seed", "variation"),
 }
 _AT_ONCE = _OF_THE_LOOK | {"crossfade", "on_error", "output.mirror", "output.fit"}
 _TABLES_AT_ONCE = ("gate.", "resolve.", "mask.", "modulation.", "control.")
@@ -174,17 +172,11 @@ class Value:
 def values() -> Mapping[str, Value]:
     """All of them by key, in the order of a preset."""
     found = {value.key: value for value in _of_table(Preset, Preset.model_json_schema(), "")}
-    for number in range(1, PARTS_PLAYED + 1):
-        share, wave = f"{BLEND}{number}", f"modulation.{BLEND}{number}"
-        of = f"part {number} of the prompt's blend"
-        found[share] = _value(share, Share, {"description": f"Share of {of}, beside the others'."})
-        found[wave] = _value(wave, WaveText, {"description": f"What the share of {of} swings by."})
-    for number in range(1, LORAS_PLAYED + 1):
-        weight, wave = f"{LORAS}{number}", f"modulation.{LORAS}{number}"
-        of = f"live LoRA {number}, in the order of [loras]"
-        said = {"description": f"Weight of {of}: 0 is without, 1 as it was trained."}
-        found[weight] = _value(weight, LoraWeight, said)
-        found[wave] = _value(wave, WaveText, {"description": f"What the weight of {of} swings by."})
+    for prefix, most, kind, what in _PLAYED:
+        for number in range(1, most + 1):
+            key, wave, said = f"{prefix}{number}", f"modulation.{prefix}{number}", what % number
+            found[key] = _value(key, kind, {"description": f"{said}."})
+            found[wave] = _value(wave, WaveText, {"description": f"What {key} swings by: {said}."})
     return found
 
 

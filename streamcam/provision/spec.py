@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engines.api import Batching, Engine, EngineSpec
-from engines.errors import EngineError, InvalidPrompt
+from engines.errors import EngineError, InvalidPrompt, InvalidSpec, quoted
 from engines.recipe import Recipe
 from streamcam.errors import UsageError
 from streamcam.frames.geometry import fills
@@ -45,6 +45,11 @@ def spec_for(
         half_accumulation=preset.half_accumulation,
     )
     if options.engine is not None:
+        if live:
+            raise InvalidSpec(
+                f"live LoRAs ({', '.join(map(quoted, live))}) cannot be played on an engine "
+                "elsewhere. Name them in fused_loras."
+            )
         spec = _stand_in(spec, options)
     chosen = options.size or preset.size or size
     return with_room(replace(spec, width=chosen[0], height=chosen[1]) if chosen else spec, preset)

@@ -34,8 +34,10 @@ class RemoteEngine:
         self._lock = Lock()
         self._encoded: OrderedDict[str, Embedding] = OrderedDict()  # protected by _lock
 
-    def encode(self, prompt: str) -> Embedding:
-        """As the local engine reads it, with its words, as the other one gets it."""
+    def encode(self, prompt: str, loras: tuple[float, ...] = ()) -> Embedding:
+        """As the local engine reads it, with its words, as the other one gets it. It has no live
+        LoRAs."""
+        del loras
         with self._lock:
             known = self._encoded.get(prompt)
             if known is None:

@@ -47,6 +47,7 @@ def toy_model(networks):
         downscale=8,
         features=networks.features,
         patches=None,
+        live_loras=(),
         schedule=SCHEDULE,
         timesteps=lambda strength, steps: spread_timesteps(900 * strength, 10, steps),
     )

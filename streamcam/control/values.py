@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from streamcam.config.validation import checked
+from streamcam.control.numbered import NUMBERED, numbered
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.course import SWINGS
 from streamcam.looks.wave import WAVE_PATTERN
 from streamcam.presets import Preset
-from streamcam.presets.fields import LORAS_PLAYED, PARTS_PLAYED, LoraWeight, Share, WaveText
 
 
 class Takes(Enum):
@@ -47,9 +47,6 @@ class Scope(Enum):
     PRESET = "preset"
 
 
-BLEND = "blend."  # and the number of a part of the prompt
-LORAS = "loras."  # and the number of a live LoRA
-NUMBERED = (BLEND, LORAS)  # of which there are as many as the look has
 _PARTS = {f"modulation.{name}".rstrip(".") for name in NUMBERED}
 _KNOB = 127  # steps that a knob has
 _USUAL = SWINGS | {"gate.rest": 60.0}  # the highest that is usually played, where more is allowed
@@ -174,17 +171,8 @@ class Value:
 def values() -> Mapping[str, Value]:
     """All of them by key, in the order of a preset."""
     found = {value.key: value for value in _of_table(Preset, Preset.model_json_schema(), "")}
-    for number in range(1, PARTS_PLAYED + 1):
-        share, wave = f"{BLEND}{number}", f"modulation.{BLEND}{number}"
-        of = f"part {number} of the prompt's blend"
-        found[share] = _value(share, Share, {"description": f"Share of {of}, beside the others'."})
-        found[wave] = _value(wave, WaveText, {"description": f"What the share of {of} swings by."})
-    for number in range(1, LORAS_PLAYED + 1):
-        weight, wave = f"{LORAS}{number}", f"modulation.{LORAS}{number}"
-        of = f"live LoRA {number}, in the order of [loras]"
-        said = {"description": f"Weight of {of}: 0 is without, 1 as it was trained."}
-        found[weight] = _value(weight, LoraWeight, said)
-        found[wave] = _value(wave, WaveText, {"description": f"What the weight of {of} swings by."})
+    for key, kind, description in numbered():
+        found[key] = _value(key, kind, {"description": description})
     return found
 
 

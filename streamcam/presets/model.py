@@ -11,14 +11,12 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from engines.api import Execution, GuidanceMode, Precision
 from engines.ranges import why_not_t_index
-from streamcam.config import display
 from streamcam.config.validation import validate
-from streamcam.errors import UnknownChoice, UsageError, quoted
-from streamcam.looks.curtains import CURTAINS
+from streamcam.errors import UnknownChoice
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.looks.wave import Wave, wave_of
+from streamcam.presets.agreement import check_agreement
 from streamcam.presets.fields import (
-    LORAS_PLAYED,
     Delta,
     EngineSize,
     Entries,
@@ -142,51 +140,9 @@ class Preset(Table):
     ) -> Self:
         """The preset that `path` holds. Raises `UsageError` naming file, key and value."""
         preset = validate(cls, table, path)
-        if path.stem in preset.looks:
-            raise UsageError(
-                f"{display(path)}: looks.{path.stem} has the preset's own name, which stands for "
-                "the base look. Give it another."
-            )
         preset._name, preset._path, preset._left_out = path.stem, path, left_out
-        for number, entry in enumerate(preset.schedule or ()):
-            if entry.look not in (preset.name, *preset.looks):
-                unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
-                raise UsageError(f"{display(path)}: schedule[{number}].look: {unknown}")
-        preset._check_scenes(display(path))
-        preset._check_loras(display(path))
+        check_agreement(preset, path)
         return preset
-
-    def _check_scenes(self, file: str) -> None:
-        looks = (self.name, *self.looks)
-        for scene, shown in self.obs.scenes.items():
-            where = f"{file}: obs.scenes.{quoted(scene)}"
-            if shown in looks and shown in CURTAINS:
-                raise UsageError(
-                    f"{where}: {shown} is a curtain, and a look of this preset. Give the look "
-                    "another name."
-                )
-            if shown not in looks and shown not in CURTAINS:
-                raise UsageError(
-                    f"{where}: {UnknownChoice('look or curtain', shown, [*looks, *CURTAINS])}"
-                )
-
-    def _check_loras(self, file: str) -> None:
-        for source in self.fused_loras:
-            if source not in self.loras:
-                raise UsageError(
-                    f"{file}: fused_loras: {UnknownChoice('LoRA', source, self.loras)}"
-                )
-        live = self.live_loras
-        if len(live) > LORAS_PLAYED:
-            raise UsageError(
-                f"{file}: [loras] has {len(live)} live ones, and {LORAS_PLAYED} can be played. "
-                f"Name the others in fused_loras, {quoted(list(live)[LORAS_PLAYED])} for one."
-            )
-        for look, change in self.looks.items():
-            for source in change.loras or ():
-                if source not in live:
-                    unknown = UnknownChoice("live LoRA", source, live)
-                    raise UsageError(f"{file}: looks.{look}.loras: {unknown}")
 
     @property
     def live_loras(self) -> dict[str, float]:

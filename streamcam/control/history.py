@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from streamcam.control.controls import Controls
-from streamcam.control.values import BLEND, Scope, value_of, values
+from streamcam.control.numbered import BLEND
+from streamcam.control.values import Scope, value_of, values
 from streamcam.errors import UsageError
 from streamcam.presets import Preset
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from streamcam.control.values import BLEND, LORAS, NUMBERED, Scope, Takes, values
+from streamcam.control.numbered import BLEND, LORAS, NUMBERED
+from streamcam.control.values import Scope, Takes, values
 from streamcam.errors import UsageError, quoted
 from streamcam.looks.aim import shares_in, with_shares_in
 from streamcam.looks.look import Look

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from streamcam.config.validation import checked
+from streamcam.control.numbered import NUMBERED, numbered
 from streamcam.errors import UnknownChoice, UsageError
 from streamcam.looks.course import SWINGS
 from streamcam.looks.wave import WAVE_PATTERN
 from streamcam.presets import Preset
-from streamcam.presets.fields import LORAS_PLAYED, PARTS_PLAYED, LoraWeight, Share, WaveText
 
 
 class Takes(Enum):
@@ -47,20 +47,19 @@ class Scope(Enum):
     PRESET = "preset"
 
 
-BLEND = "blend."  # and the number of a part of the prompt
-LORAS = "loras."  # and the number of a live LoRA
-NUMBERED = (BLEND, LORAS)  # of which there are as many as the look has
-_PLAYED: tuple[tuple[str, int, Any, str], ...] = (
-    (BLEND, PARTS_PLAYED, Share, "share of part %d of the prompt's blend, beside the others'"),
-    (LORAS, LORAS_PLAYED, LoraWeight, "weight of live LoRA %d of [loras]; 0 is without it"),
-)
 _PARTS = {f"modulation.{name}".rstrip(".") for name in NUMBERED}
 _KNOB = 127  # steps that a knob has
 _USUAL = SWINGS | {"gate.rest": 60.0}  # the highest that is usually played, where more is allowed
 
 _OF_THE_LOOK = {
-    *("prompt", "negative_prompt", "strength", "guidance", "delta"),
-    *("seed", "variation_seed", "variation"),
+    "prompt",
+    "negative_prompt",
+    "strength",
+    "guidance",
+    "delta",
+    "seed",
+    "variation_seed",
+    "variation",
 }
 _AT_ONCE = _OF_THE_LOOK | {"crossfade", "on_error", "output.mirror", "output.fit"}
 _TABLES_AT_ONCE = ("gate.", "resolve.", "mask.", "modulation.", "control.")
@@ -172,11 +171,8 @@ class Value:
 def values() -> Mapping[str, Value]:
     """All of them by key, in the order of a preset."""
     found = {value.key: value for value in _of_table(Preset, Preset.model_json_schema(), "")}
-    for prefix, most, kind, what in _PLAYED:
-        for number in range(1, most + 1):
-            key, wave, said = f"{prefix}{number}", f"modulation.{prefix}{number}", what % number
-            found[key] = _value(key, kind, {"description": f"{said}."})
-            found[wave] = _value(wave, WaveText, {"description": f"What {key} swings by: {said}."})
+    for key, kind, description in numbered():
+        found[key] = _value(key, kind, {"description": description})
     return found
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from engines.api import Engine
 from engines.errors import EngineError
 from streamcam.clock.tempo import Tempo
+from streamcam.control.numbered import BLEND, LORAS
 from streamcam.control.places import loras_with, prompt_with, values_in, with_values
-from streamcam.control.values import BLEND, LORAS, Scope, checked_all, value_of
+from streamcam.control.values import Scope, checked_all, value_of
 from streamcam.errors import UsageError
 from streamcam.looks.params import ParamsBox
 from streamcam.presets import Preset, save_preset

@@ -11,11 +11,11 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from engines.api import Execution, GuidanceMode, Precision
 from engines.ranges import why_not_t_index
-from streamcam.config import display
 from streamcam.config.validation import validate
-from streamcam.errors import UnknownChoice, UsageError
+from streamcam.errors import UnknownChoice
 from streamcam.looks.look import Look, Schedule, Turn
 from streamcam.looks.wave import Wave, wave_of
+from streamcam.presets.agreement import check_agreement
 from streamcam.presets.fields import (
     Delta,
     EngineSize,
@@ -33,7 +33,6 @@ from streamcam.presets.fields import (
     Strength,
     TableIndices,
 )
-from streamcam.presets.names import check
 from streamcam.presets.tables import (
     ControlChoice,
     GateChoice,
@@ -141,13 +140,8 @@ class Preset(Table):
     ) -> Self:
         """The preset that `path` holds. Raises `UsageError` naming file, key and value."""
         preset = validate(cls, table, path)
-        if path.stem in preset.looks:
-            raise UsageError(
-                f"{display(path)}: looks.{path.stem} has the preset's own name, which stands for "
-                "the base look. Give it another."
-            )
         preset._name, preset._path, preset._left_out = path.stem, path, left_out
-        check(preset, display(path))
+        check_agreement(preset, path)
         return preset
 
     @property

@@ -5,6 +5,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
+from engines.model.lora.live import with_weights
+
 RANK, ALPHA = 3, 2.0
 
 
@@ -85,3 +87,14 @@ def written(tmp_path, tensors, name="style.safetensors", metadata=None):
     path = tmp_path / name
     save_file({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, path, metadata)
     return path
+
+
+class At:
+    """A network at fixed weights, for `predict` and `read_text`."""
+
+    def __init__(self, network, *weights):
+        self._network, self._lora_RN = network, torch.tensor([weights], dtype=torch.float64)
+        self.dtype, self.config = network.dtype, network.config
+
+    def __call__(self, *inputs, **options):
+        return with_weights(self._network, self._lora_RN, *inputs, **options)

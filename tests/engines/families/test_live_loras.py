@@ -2,6 +2,7 @@
 and nothing is built in between. In torch, and in OpenVINO's and TensorRT's graphs of one export."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from engines import hub
 from engines.api import EngineSpec, Params
-from engines.artifacts import cache_root, why_not_whole
+from engines.artifacts import why_not_whole
 from engines.backends.tensorrt.flavour import RTX, open_flavour
 from engines.backends.tensorrt.plan import PORTABLE
 from engines.backends.tensorrt.plans import write_plans
@@ -170,53 +171,72 @@ def test_adding_one_is_another_engine_and_its_weight_is_none(models):
     assert [model.text_is_live for model in opened] == [False, True, True, True, False]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["sd15", "sd21"])
-def test_openvino_equals_torch_over_a_thousand_edits(models, name, monkeypatch):
-    """One LoRA in the step by step loop, whose single weight must not lose its shape; two else."""
-    plain, loras = models(name)
-    wanted = replace(plain, live_loras=loras[: 1 if name == "sd21" else 2])
-    engines = [build(replace(wanted, backend=one)) for one in ("openvino", "torch")]
-    for weights in ((1.0, -0.5), (0.0, 0.0), (0.3, 2.0)):
-        ours, theirs = (pictures(one, weights[: len(wanted.live_loras)]) for one in engines)
-        assert np.abs(ours - theirs).max() <= 2
-        for one in engines:
-            one.restart()
-    engine, other = engines
-    other.close()
+def test_a_thousand_edits_build_nothing(models, no_building):
+    """Each hands the runner one other array, and leaves all else the same object."""
+    plain, loras = models("sd15")
+    engine = build(replace(plain, guidance_mode="none", live_loras=loras))
+    handed = []
 
-    def built(*_args, **_kwargs):
-        raise AssertionError("something is built or read")
+    def start(_frame, conditioning, _out, *, cold):
+        handed.append(dict(conditioning))
 
-    monkeypatch.setattr(stable_diffusion_networks, "load", built)
-    monkeypatch.setattr(torch.onnx, "export", built)
-    monkeypatch.setattr("engines.backends.openvino.runner.compiled_graph", built)
-    before = {path: path.stat().st_mtime_ns for path in cache_root().rglob("*") if path.is_file()}
-    frame = next(iter(moving_picture(WIDTH, HEIGHT)))
+    engine._runner.start, engine._runner.finish = start, lambda: None
+    frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     prompt = engine.encode("anime")
-    random = np.random.default_rng(0)
-    count, seen = len(wanted.live_loras), set()
-
-    def at(*weights):
-        params = Params(prompt=prompt, negative=prompt, strength=0.6, loras=weights)
-        return engine.run(frame, params).tobytes()
-
-    for _ in range(1000):
-        seen.add(at(*random.uniform(-2, 2, count).tolist()))
-    assert len(seen) > 990, "each is seen"
-    assert at(*[0.0] * count) == at(*[0.0] * count), "and leaves nothing behind"
-    after = {path: path.stat().st_mtime_ns for path in cache_root().rglob("*") if path.is_file()}
-    assert after == before
+    look = Params(prompt=prompt, negative=prompt, loras=(0.0, 0.0))
+    engine.run(frame, look)
+    no_building()
+    wanted = np.random.default_rng(0).uniform(-2, 2, (1000, 2)).astype(np.float32)
+    for weights in wanted.tolist():
+        engine.run(frame, replace(look, loras=tuple(weights)))
+    assert np.array_equal([one["lora_N"] for one in handed[1:]], wanted)
+    for before, after in pairwise(handed):
+        assert {name for name in after if after[name] is not before[name]} == {"lora_N"}
     engine.close()
 
 
+@pytest.fixture
+def no_building(monkeypatch):
+    """From the call on, nothing is read, exported or compiled."""
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("something is built or read")
+
+    def begin():
+        monkeypatch.setattr(stable_diffusion_networks, "load", refuse)
+        monkeypatch.setattr(torch.onnx, "export", refuse)
+        monkeypatch.setattr("engines.backends.openvino.runner.compiled_graph", refuse)
+        monkeypatch.setattr("engines.backends.torch.runner.load_weights", refuse)
+
+    return begin
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sd15", "sd21"])
-def test_tensorrt_builds_the_same_export(models, name):
+def test_openvino_equals_torch(models, no_building):
+    """In the loop over steps, whose single weight must not lose its shape, and with a text encoder
+    that is live."""
+    plain, loras = models("sd21")
+    wanted = replace(plain, live_loras=loras[:1])
+    engines = [build(replace(wanted, backend=one)) for one in ("openvino", "torch")]
+    no_building()
+    shown = []
+    for weight in (1.0, 0.0, -0.6, 1.0):
+        ours, theirs = (pictures(one, (weight,), frames=1) for one in engines)
+        assert np.abs(ours - theirs).max() <= 2
+        shown.append(ours)
+        for one in engines:
+            one.restart()
+    assert np.array_equal(shown[0], shown[3]), "a weight leaves nothing behind"
+    assert np.abs(shown[0] - shown[1]).max() > 20
+    for one in engines:
+        one.close()
+
+
+@pytest.mark.slow
+def test_tensorrt_builds_the_same_export(models):
     """From the graphs that the test before has written, without a GPU."""
-    plain, loras = models(name)
-    live = loras[: 1 if name == "sd21" else 2]
-    wanted = replace(plain, live_loras=live, precision="auto", backend="tensorrt")
+    plain, loras = models("sd21")
+    wanted = replace(plain, live_loras=loras[:1], precision="auto", backend="tensorrt")
     plans = write_plans(
         open_model(wanted), wanted, open_flavour(RTX), PORTABLE, lambda _stage: None
     )

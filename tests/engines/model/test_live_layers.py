@@ -14,10 +14,11 @@ from engines.errors import ModelUnavailable
 from engines.model.lora import fuse
 from engines.model.lora.file import Change, changes_text
 from engines.model.lora.keys import Key
-from engines.model.lora.live import LiveLayer, LiveWeights, make_live, own_copy, with_weights
+from engines.model.lora.live import LiveLayer, LiveWeights, make_live, own_copy
 from tests.engines.lora_files import (
     ALPHA,
     RANK,
+    At,
     changeable,
     diffusers_form,
     kohya,
@@ -38,17 +39,6 @@ Weight = st.floats(-4, 4, allow_nan=False)
 @pytest.fixture(scope="module")
 def unet():
     return tiny_unet().double()
-
-
-class At:
-    """A network at fixed weights, for `predict` and `read_text`."""
-
-    def __init__(self, network, *weights):
-        self._network, self._lora_RN = network, torch.tensor([weights], dtype=torch.float64)
-        self.dtype, self.config = network.dtype, network.config
-
-    def __call__(self, *inputs, **options):
-        return with_weights(self._network, self._lora_RN, *inputs, **options)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -114,7 +114,7 @@ class FakeEngine(NullEngine):
         self.fails, self.seconds, self.runs, self.closes = fails, seconds, 0, 0
         self.prompts = {}
 
-    def encode(self, prompt):
+    def encode(self, prompt, loras=()):
         value = 1.0 if "bright" in prompt else 0.0
         return self.prompts.setdefault(prompt, Embedding(np.full((1, 4), value, np.float32)))
 

@@ -104,6 +104,29 @@ def test_words_that_the_engine_cannot_read_change_nothing(world, running, monkey
     assert pipeline.values() == before
 
 
+def test_a_loras_weight_is_played_and_another_lora_is_another_engine(world, running):
+    ink, oil = "ink.safetensors", "oil.safetensors"
+    pipeline = running(loras={ink: 0.5, "lcm": 1.0})
+    shown(world, loras=(0.5,))
+    pipeline.change_values({"loras.1": 1.25})
+    shown(world, loras=(1.25,))
+    assert pipeline.values()["loras.1"] == 1.25
+    before = pipeline.values()
+    with pytest.raises(UsageError, match=r"loras\.2 = 1 is not allowed: .* has 1 live LoRAs: 'ink"):
+        pipeline.change_values({"loras.2": 1.0, "strength": 0.2})
+    assert pipeline.values() == before
+    pipeline.select_look("noir")
+    shown(world, loras=(0.5,))
+    pipeline.apply_preset(make_preset(loras={ink: -1.0, "lcm": 1.0}))
+    shown(world, loras=(-1.0,))
+    assert len(world.engines) == 1, "whatever a weight does, the engine runs on"
+    pipeline.apply_preset(make_preset(loras={ink: 1.0, oil: 0.0, "lcm": 1.0}))
+    wait_until(lambda: len(world.engines) == 2)
+    shown(world, loras=(1.0, 0.0))
+    assert world.engines[1].spec.live_loras == (ink, oil)
+    assert world.engines[1].spec.loras == (("lcm", 1.0),)
+
+
 def test_a_look_comes_with_its_own_values_and_the_presets_stay(world, running):
     pipeline = running()
     pipeline.change_values({"strength": 0.2, "guidance": 3.0, "crossfade": 0.1, "gate.max_skip": 3})

@@ -1,28 +1,38 @@
-"""Names: what a preset says of another part of itself, by its name, must be there."""
+"""Agreement: what a preset says in one place, and must have said in another."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamcam.config import display
 from streamcam.errors import UnknownChoice, UsageError, quoted
 from streamcam.looks.curtains import CURTAINS
 from streamcam.presets.fields import LORAS_PLAYED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streamcam.presets.model import Preset
 
 
-def check(preset: Preset, file: str) -> None:
-    """Looks of the schedule and of scenes, LoRAs of looks. `file`: for people.
+def check_agreement(preset: Preset, path: Path) -> None:
+    """Raises `UsageError` naming file, key and value."""
+    file = display(path)
+    _check_looks(preset, file)
+    _check_scenes(preset, file)
+    _check_loras(preset, file)
 
-    Raises `UsageError`.
-    """
+
+def _check_looks(preset: Preset, file: str) -> None:
+    if preset.name in preset.looks:
+        raise UsageError(
+            f"{file}: looks.{preset.name} has the preset's own name, which stands for the base "
+            "look. Give it another."
+        )
     for number, entry in enumerate(preset.schedule or ()):
         if entry.look not in (preset.name, *preset.looks):
             unknown = UnknownChoice("look", entry.look, [preset.name, *preset.looks])
             raise UsageError(f"{file}: schedule[{number}].look: {unknown}")
-    _check_scenes(preset, file)
-    _check_loras(preset, file)
 
 
 def _check_scenes(preset: Preset, file: str) -> None:
@@ -31,8 +41,8 @@ def _check_scenes(preset: Preset, file: str) -> None:
         where = f"{file}: obs.scenes.{quoted(scene)}"
         if shown in looks and shown in CURTAINS:
             raise UsageError(
-                f"{where}: {shown} is a curtain, and a look of this preset. Give the look "
-                "another name."
+                f"{where}: {shown} is a curtain, and a look of this preset. Give the look another "
+                "name."
             )
         if shown not in looks and shown not in CURTAINS:
             raise UsageError(
@@ -43,12 +53,13 @@ def _check_scenes(preset: Preset, file: str) -> None:
 def _check_loras(preset: Preset, file: str) -> None:
     for source in preset.fused_loras:
         if source not in preset.loras:
-            raise UsageError(f"{file}: fused_loras: {UnknownChoice('LoRA', source, preset.loras)}")
+            unknown = UnknownChoice("LoRA", source, preset.loras)
+            raise UsageError(f"{file}: fused_loras: {unknown}")
     live = preset.live_loras
     if len(live) > LORAS_PLAYED:
         raise UsageError(
-            f"{file}: [loras] has {len(live)} live ones, and {LORAS_PLAYED} can be played. "
-            f"Name the others in fused_loras, {quoted(list(live)[LORAS_PLAYED])} for one."
+            f"{file}: [loras] has {len(live)} live ones, and {LORAS_PLAYED} can be played. Name "
+            f"the others in fused_loras, {quoted(list(live)[LORAS_PLAYED])} for one."
         )
     for look, change in preset.looks.items():
         for source in change.loras or ():

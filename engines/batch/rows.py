@@ -79,7 +79,8 @@ class SharedRows:
 
     def compute(self, seats: Sequence[Seat]) -> None:
         runners = [seat.runner for seat in seats if seat.runner is not None]
-        flights = self._step.run([runner.waiting() for runner in runners])
+        with self._device.computing():
+            flights = self._step.run([runner.waiting() for runner in runners])
         for runner, flight in zip(runners, flights, strict=True):
             runner.flight = flight
 

@@ -5,7 +5,8 @@
 
 For each number of sessions, a `Batch` of that capacity and as many engines, each on a thread of its
 own, restyle the same frames as fast as they can; both take turns, so whatever else the machine does
-hits both alike. Latency is from a frame's handing over to its picture. Engines that the memory does
+hits both alike. On a machine that others use more threads get more of it, so processor time is
+counted as well. Latency is from a frame's handing over to its picture. Engines that the memory does
 not hold are left out.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import psutil
@@ -28,7 +29,7 @@ from engines.bench.random_model import SD_TURBO, SDXS, random_model
 from engines.build import build
 
 GIB = 2**30
-KEPT_FREE = 2 * GIB  # of the memory, for others
+KEPT_FREE = 4 * GIB  # of the memory, for others
 RANDOM = {"sd-turbo-random": SD_TURBO, "sdxs-random": SDXS}
 
 
@@ -38,6 +39,7 @@ class Turns:
 
     memory: float
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
 
     def rate(self, frames: int) -> float:
@@ -93,9 +95,9 @@ def apart(engines: list[Engine], frames: np.ndarray) -> Callable[[], list[float]
 def as_many_as_fit(spec: EngineSpec, sessions: int) -> list[Engine] | None:
     """None, and nothing is held, if the memory does not hold them."""
     engines: list[Engine] = []
-    each = 0.0
-    for _ in range(sessions):
-        if psutil.virtual_memory().available - each * GIB < KEPT_FREE:
+    each = 0.0  # of the first, which may share something with those that follow
+    for missing in range(sessions, 0, -1):
+        if psutil.virtual_memory().available - missing * each * GIB < KEPT_FREE:
             for engine in engines:
                 engine.close()
             return None
@@ -104,7 +106,7 @@ def as_many_as_fit(spec: EngineSpec, sessions: int) -> list[Engine] | None:
         engines[-1].run(
             np.zeros((spec.height, spec.width, 3), np.uint8), looks(engines[-1].encode, 1)[0]
         )
-        each = max(each, held() - before)
+        each = each or held() - before
     return engines
 
 
@@ -126,19 +128,26 @@ def measure(spec: EngineSpec, sessions: int, count: int, turns: int) -> str:
         found.append(Turns(held() - before))
     for _ in range(turns):
         for way, took in zip(ways, found, strict=True):
-            began = perf_counter()
+            began, used = perf_counter(), process_time()
             took.latencies += way()
             took.seconds.append(perf_counter() - began)
+            took.processor.append(process_time() - used)
     for one in (batch, *(engines or [])):
         one.close()
+    made = count * sessions
     cells = [
-        f"{took.rate(count * sessions):.2f} fps | {took.p95():.0f} ms | {took.memory:.2f} GiB"
+        f"{took.rate(made):.2f} fps, {median(took.processor) / made * 1e3:.0f} ms | "
+        f"{took.p95():.0f} ms | {took.memory:.2f} GiB"
         for took in found
     ]
     if engines is None:
         return f"| {sessions} | {cells[0]} | – | – | does not fit | – |"
-    shares = [one / other for one, other in zip(found[1].seconds, found[0].seconds, strict=True)]
-    return f"| {sessions} | {cells[0]} | {cells[1]} | **{median(shares):.2f}** |"
+    together, alone = found
+    rates, used = (
+        median(one / other for one, other in zip(*pair, strict=True))
+        for pair in ((alone.seconds, together.seconds), (together.processor, alone.processor))
+    )
+    return f"| {sessions} | {cells[0]} | {cells[1]} | {rates:.2f}, **{used:.2f}** |"
 
 
 def main() -> None:

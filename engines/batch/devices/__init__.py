@@ -7,6 +7,7 @@ A file has `open_device(model, spec, capacity)`, which raises `BackendUnavailabl
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
@@ -32,6 +33,11 @@ class Device(Networks, Protocol):
 
     def encode_tokens(self, tokens_NT: NDArray[np.int64]) -> Embedding:
         """As `engines.backends.Runner.encode_tokens`."""
+        ...
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Entered around a call's networks and what is between them: what its library raises there
+        becomes `EngineFailed`."""
         ...
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 import numpy as np
@@ -82,6 +83,9 @@ class OpenVinoNetworks:
 
     def place(self, array: Floats) -> Floats:
         return array
+
+    def computing(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def encode(self, frames: Sequence[Picture]) -> tuple[Floats, list[Features]]:
         latent_NChw = np.empty((len(frames), *self._latent[1:]), np.float32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
 
@@ -67,36 +68,33 @@ class TorchNetworks:
         with failures_as(EngineFailed, self._placement):
             return torch.tensor(array, device=self._placement.device)
 
-    @torch.inference_mode()
-    def encode(self, frames: Sequence[Picture]) -> tuple[Tensor, list[Features]]:
-        with failures_as(EngineFailed, self._placement):
-            frames_NHWC = torch.from_numpy(np.stack(frames)).to(self._placement.device)
-            image_NCHW = frames_NHWC.float().permute(0, 3, 1, 2) / 127.5 - 1.0
-            latent_NChw, maps = self._networks.encode(image_NCHW.to(self._placement.dtype))
-            features: list[Features] = [
-                [each[i : i + 1] for each in maps] for i in range(len(frames))
-            ]
-            return latent_NChw.float(), features
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        with failures_as(EngineFailed, self._placement), torch.inference_mode():
+            yield
 
-    @torch.inference_mode()
+    def encode(self, frames: Sequence[Picture]) -> tuple[Tensor, list[Features]]:
+        frames_NHWC = torch.from_numpy(np.stack(frames)).to(self._placement.device)
+        image_NCHW = frames_NHWC.float().permute(0, 3, 1, 2) / 127.5 - 1.0
+        latent_NChw, maps = self._networks.encode(image_NCHW.to(self._placement.dtype))
+        features: list[Features] = [[each[i : i + 1] for each in maps] for i in range(len(frames))]
+        return latent_NChw.float(), features
+
     def denoise(
         self, latent_BChw: Tensor, timestep_B: Tensor, prompt_BTD: Tensor, *added: Tensor
     ) -> Tensor:
         dtype = self._placement.dtype
-        with failures_as(EngineFailed, self._placement):
-            rest = (value.to(dtype) for value in (prompt_BTD, *added))
-            return self._networks.denoise(latent_BChw.to(dtype), timestep_B, *rest).float()
+        rest = (value.to(dtype) for value in (prompt_BTD, *added))
+        return self._networks.denoise(latent_BChw.to(dtype), timestep_B, *rest).float()
 
-    @torch.inference_mode()
     def decode(
         self, latent_NChw: Tensor, features: Sequence[Features], pictures: Sequence[Picture]
     ) -> None:
-        with failures_as(EngineFailed, self._placement):
-            maps = [torch.cat(each) for each in zip(*features, strict=True)]
-            latent_NChw = latent_NChw.to(self._placement.dtype)
-            levels_NCHW = self._networks.decode(latent_NChw, maps).float() * 127.5 + 127.5
-            pixels_NCHW = levels_NCHW.round().clamp(0.0, 255.0).to(torch.uint8)
-            found_NHWC = pixels_NCHW.permute(0, 2, 3, 1).cpu().numpy()
+        maps = [torch.cat(each) for each in zip(*features, strict=True)]
+        latent_NChw = latent_NChw.to(self._placement.dtype)
+        levels_NCHW = self._networks.decode(latent_NChw, maps).float() * 127.5 + 127.5
+        pixels_NCHW = levels_NCHW.round().clamp(0.0, 255.0).to(torch.uint8)
+        found_NHWC = pixels_NCHW.permute(0, 2, 3, 1).cpu().numpy()
         for picture, found_HWC in zip(pictures, found_NHWC, strict=True):
             np.copyto(picture, found_HWC)
 

@@ -34,6 +34,7 @@ class ToyModel:
     downscale: int
     features: tuple
     patches: None
+    live_loras: tuple[str, ...]
     schedule: NoiseSchedule
     timesteps: object
 

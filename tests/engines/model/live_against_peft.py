@@ -1,21 +1,19 @@
-"""Live LoRAs against peft, with which most of them are trained and played: where it is installed.
+"""Live LoRAs against peft, with which most of them are trained and played. Run by hand.
 
 It is none of the tests' own packages, since diffusers does other things where it finds it:
 
     pip install --target FOLDER --no-deps peft accelerate
-    PYTHONPATH=FOLDER python -m pytest tests/engines/model/test_live_against_peft.py
+    PYTHONPATH=FOLDER python -m pytest tests/engines/model/live_against_peft.py
 """
 
 import copy
 
-import pytest
+import peft
 import torch
 
 from engines.model.lora.live import make_live
 from tests.engines.lora_files import At
 from tests.engines.tiny_networks import predict, tiny_unet
-
-peft = pytest.importorskip("peft")
 
 ADAPTERS = {
     "first": (4, 6.0, ["to_q", "to_v", "proj_in", "conv1"]),

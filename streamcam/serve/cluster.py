@@ -79,7 +79,7 @@ class Served:
                     _join(settings, ending, self._say)
                 else:
                     _start(settings, ending, self._say, self._folder.name)
-                ending.callback(_end, settings)
+                ending.callback(_end)
                 _deploy(settings)
                 self.opened.set_result(None)
                 self._stop.wait()
@@ -214,10 +214,11 @@ def _deploy(settings: Settings) -> None:
         raise NotServed(f"Ray does not serve: {told(error)}") from error
 
 
-def _end(settings: Settings) -> None:
-    """Sessions are told; a cluster keeps its proxies for what else it serves."""
+def _end() -> None:
+    """Sessions are told. Ray's own end is the end of what is left of Serve; a cluster keeps it for
+    what else it serves. (`serve.shutdown` makes Ray complain that its controller was killed.)"""
     from ray import serve
 
     from streamcam.serve.application import NAME
 
-    serve.delete(NAME) if settings.ray else serve.shutdown()
+    serve.delete(NAME)

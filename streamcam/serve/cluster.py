@@ -60,8 +60,7 @@ class Served:
         self._thread.start()
 
     def close(self) -> None:
-        """End all, within seconds, and leave no process and no file. Sessions are told, if it has
-        opened; in the middle of that there is nobody to tell."""
+        """End all, within seconds, and leave no process and no file. Called once."""
         self._stop.set()
         started = _processes()
         if self.opened.done():
@@ -215,7 +214,7 @@ def _deploy(settings: Settings) -> None:
 
 
 def _end() -> None:
-    """Sessions are told. Ray's own end is the end of what is left of Serve; a cluster keeps it for
+    """Sessions end with their replicas. What is left of Serve ends with Ray; a cluster keeps it for
     what else it serves. (`serve.shutdown` makes Ray complain that its controller was killed.)"""
     from ray import serve
 

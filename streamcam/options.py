@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from streamcam.capture import FilmInfo, Opened, Source, Wanted, open_source
 from streamcam.frames.geometry import Size, View
 from streamcam.presets import Preset
-from streamcam.remote.address import Address
 from streamcam.sink import Format, Sink, open_sink
+
+if TYPE_CHECKING:
+    from streamcam.remote.address import Address
 
 LIVE_SIZE = (1280, 720)  # what every program that takes a camera takes
 LIVE_FPS = 30.0

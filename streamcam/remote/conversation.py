@@ -94,8 +94,8 @@ class Conversation:
     async def _send(self, welcome: Welcome, codec: Codec) -> None:
         fitting, number = Fitting((welcome.width, welcome.height)), 0
 
-        def may_send() -> bool:
-            return self._outbox.full and len(self._unanswered) < welcome.credits
+        def may_send() -> bool:  # the time of an answer is then that of one frame
+            return self._outbox.full and not self._unanswered
 
         while not self._outbox.closed:
             await self._outbox.until(may_send, _HERE_SECONDS)

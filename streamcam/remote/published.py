@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 from platformdirs import user_runtime_path
 
 from engines.whole import whole_file
@@ -25,7 +26,7 @@ def published(port: int, token: str) -> Iterator[None]:
         unfinished.unlink(missing_ok=True)
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as out:
-            json.dump({"token": token}, out)
+            json.dump({"token": token, "pid": os.getpid()}, out)
     try:
         yield
     finally:
@@ -35,20 +36,22 @@ def published(port: int, token: str) -> Iterator[None]:
 
 
 def token_of(port: int) -> str:
-    """Of the server that listens there, or did; "" where none is known."""
+    """Of the server that listens there; "" where none is known to run."""
     try:
-        found = json.loads(_path(port).read_text("utf-8"))["token"]
+        found = json.loads(_path(port).read_text("utf-8"))
+        token, runs = found["token"], psutil.pid_exists(found["pid"])
     # The folder's library, the system, or what the file holds: there is none then.
     except Exception:  # noqa: BLE001
         return ""
-    return found if isinstance(found, str) else ""
+    return token if isinstance(token, str) and runs else ""
 
 
 def ports() -> list[int]:
-    """Where servers of this user listen, or did."""
+    """Where servers of this user run."""
     with suppress(OSError):
         names = [path.stem.removeprefix("serve-") for path in _path(0).parent.glob("serve-*.json")]
-        return sorted(int(name) for name in names if name.isdecimal())
+        found = sorted(int(name) for name in names if name.isdecimal())
+        return [port for port in found if token_of(port)]
     return []
 
 

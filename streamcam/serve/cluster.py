@@ -60,8 +60,7 @@ class Served:
         self._thread.start()
 
     def close(self) -> None:
-        """End all, within seconds, and leave no process and no file. Sessions are told, if it has
-        opened; in the middle of that there is nobody to tell."""
+        """End all, within seconds, and leave no process and no file. Called once."""
         self._stop.set()
         started = _processes()
         if self.opened.done():
@@ -79,7 +78,7 @@ class Served:
                     _join(settings, ending, self._say)
                 else:
                     _start(settings, ending, self._say, self._folder.name)
-                ending.callback(_end, settings)
+                ending.callback(_end)
                 _deploy(settings)
                 self.opened.set_result(None)
                 self._stop.wait()
@@ -214,10 +213,11 @@ def _deploy(settings: Settings) -> None:
         raise NotServed(f"Ray does not serve: {told(error)}") from error
 
 
-def _end(settings: Settings) -> None:
-    """Sessions are told; a cluster keeps its proxies for what else it serves."""
+def _end() -> None:
+    """Sessions end with their replicas. What is left of Serve ends with Ray; a cluster keeps it for
+    what else it serves. (`serve.shutdown` makes Ray complain that its controller was killed.)"""
     from ray import serve
 
     from streamcam.serve.application import NAME
 
-    serve.delete(NAME) if settings.ray else serve.shutdown()
+    serve.delete(NAME)

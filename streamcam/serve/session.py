@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -38,10 +39,12 @@ from streamcam.serve.admission import Admission, Pace, Refused
 from streamcam.serve.figures import SESSIONS, TOOK, WAITED, Figures
 from streamcam.serve.machine import Job, Machine, Place, Result
 
+logger = logging.getLogger("streamcam.serve")
+
 CREDITS = 2  # frames of a session that may be unanswered
 SILENCE_SECONDS = 15.0  # after which a session has ended; a laptop says that it is there every 5 s
 _GREETING_SECONDS = 5.0
-_LONGEST_REASON = 100  # characters; the WebSocket's own limit is 123 bytes
+_LONGEST_REASON = 120  # bytes; the WebSocket's own limit is 123
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +155,16 @@ class Session:
     def _answered(self, task: asyncio.Task[None]) -> None:
         """What an answer raises ends the session, where it listens."""
         self._answers.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Misspoken):
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if isinstance(error, Misspoken):
             self._fault = error
-            if self._hearing is not None:
-                self._hearing.cancel()
+        else:  # a bug of ours, which ends this session and no other
+            logger.error("an answer failed", exc_info=error)
+            self._fault = Misspoken(f"the server failed: {type(error).__name__}.")
+        if self._hearing is not None:
+            self._hearing.cancel()
 
     async def _answer(self, place: Place, sent: Sent) -> None:
         machine = self._room.machine
@@ -220,7 +229,7 @@ class Session:
 
     async def _close(self, code: int, why: str) -> None:
         try:
-            await self._socket.close(code, why[:_LONGEST_REASON])
+            await self._socket.close(code, why.encode()[:_LONGEST_REASON].decode(errors="ignore"))
         except (WebSocketDisconnect, RuntimeError):
             return
 

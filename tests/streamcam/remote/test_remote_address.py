@@ -73,7 +73,9 @@ def test_a_server_on_this_machine_need_not_be_given_its_token(monkeypatch, folde
         parse("ws://127.0.0.1")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"token": 1}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"token": 1, "pid": 1}', '{"token": "x"}', "[" * 100_000]
+)
 def test_a_damaged_file_holds_no_token(folder, content):
     (folder / "serve-8738.json").write_text(content)
     assert token_of(8738) == ""
@@ -83,5 +85,12 @@ def test_the_file_of_another_server_stays(folder):
     with published(8738, "first"):
         with published(8738, "second"):
             pass
-        (folder / "serve-8738.json").write_text('{"token": "third"}')
+        other = f'{{"token": "third", "pid": {os.getpid()}}}'
+        (folder / "serve-8738.json").write_text(other)
     assert token_of(8738) == "third"
+
+
+def test_a_server_that_was_killed_is_not_there(folder):
+    (folder / "serve-8738.json").write_text('{"token": "old", "pid": 2147483646}')
+    assert token_of(8738) == ""
+    assert ports() == []

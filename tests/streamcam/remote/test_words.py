@@ -60,7 +60,7 @@ def test_the_shares_of_a_blend_are_played():
     assert box.tempo == Tempo()
 
 
-@given(st.lists(st.floats(0.05, 0.95), min_size=1, max_size=40))
+@given(st.lists(st.floats(0.05, 0.95), min_size=1, max_size=15))
 def test_fades_within_fades_stay_short(shares):
     """Whoever changes the words all the time sends no longer a look for it."""
     now = here("0")

@@ -208,7 +208,15 @@ def test_more_unanswered_frames_than_were_granted_end_the_session(place):
 
 @pytest.mark.parametrize(
     "hello",
-    ["", "{}", "x" * 5000, json.dumps(HELLO | {"least_fps": 31.0}), json.dumps(HELLO | {"fps": 0})],
+    [
+        "",
+        "{}",
+        "x" * 5000,
+        "😀" * 100,
+        json.dumps(HELLO | {"fps": 10**400}),
+        json.dumps(HELLO | {"least_fps": 31.0}),
+        json.dumps(HELLO | {"fps": 0}),
+    ],
 )
 def test_what_is_no_hello_ends_the_session(place, hello):
     client, room = place()
@@ -217,6 +225,7 @@ def test_what_is_no_hello_ends_the_session(place, hello):
         code, why = closed(socket)
     assert code == CLOSED_MISSPOKEN
     assert "\n" not in why
+    assert len(why.encode()) <= 123  # a WebSocket has no room for more
     assert room.admission.sessions == 0
 
 
@@ -257,6 +266,16 @@ def test_a_device_that_fails_is_said_with_each_frame(place):
     assert missed.why is Why.FAILED
     assert missed.text == "the engine failed: RuntimeError"
     assert client.get("/status", headers=KEY).json()["failure"] == missed.text
+
+
+def test_a_bug_ends_its_own_session(place):
+    batch = NegativeBatch()
+    client, room = place(batch)
+    batch.encode = lambda prompt: 1 / 0
+    socket, _ = seated(client)
+    socket.send_bytes(sent(1))
+    assert closed(socket) == (CLOSED_MISSPOKEN, "the server failed: ZeroDivisionError.")
+    wait_until(lambda: room.admission.sessions == 0)
 
 
 def test_two_sessions_get_their_own_pictures_in_turn(place):

@@ -43,8 +43,7 @@ logger = logging.getLogger("streamcam.serve")
 
 CREDITS = 2  # frames of a session that may be unanswered
 SILENCE_SECONDS = 15.0  # after which a session has ended; a laptop says that it is there every 5 s
-_GREETING_SECONDS = 5.0
-_LONGEST_REASON = 120  # bytes; the WebSocket's own limit is 123
+_GREETING_SECONDS, _LONGEST_REASON = 5.0, 120  # bytes; the WebSocket's own limit is 123
 
 
 @dataclass(frozen=True, slots=True)

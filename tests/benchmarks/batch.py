@@ -166,7 +166,8 @@ def main() -> None:
     width, height = (int(side) for side in asked.size.split("x"))
     spec = EngineSpec(model=model, width=width, height=height, backend=asked.backend, device="cpu")
     print(
-        "| sessions | batch | p95 | memory | engines | p95 | memory | batch / engines, by turns |"
+        "| sessions | batch: rate, processor time a frame | p95 | memory | engines | p95 | memory "
+        "| batch / engines: rate, processor time |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for sessions in asked.sessions.split(","):

@@ -34,6 +34,7 @@ def request(*sources, outputs=("out/",), **more):
         "model": None,
         "backend": None,
         "device": None,
+        "engine": None,
         "port": None,
         "listen": None,
         "web": True,

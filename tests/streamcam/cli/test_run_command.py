@@ -28,7 +28,8 @@ def test_the_flags_reach_the_pipeline(start) -> None:
     assert (code, err) == (0, "")
     assert run.calls() == [
         "options noir {'source': 'demo', 'outputs': ('null', 'a.mp4'), 'size': (448, 256), "
-        "'fps': 25.0, 'model': 'nano', 'backend': 'openvino', 'device': 'cpu', 'realtime': True, "
+        "'fps': 25.0, 'model': 'nano', 'backend': 'openvino', 'device': 'cpu', 'engine': None, "
+        "'realtime': True, "
         f"'web': True, 'port': {port}}}",
         "started",
         "stopped",

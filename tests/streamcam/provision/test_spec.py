@@ -5,6 +5,7 @@ import pytest
 from streamcam.options import Options
 from streamcam.presets import Preset
 from streamcam.provision.spec import same_but_size, spec_for
+from streamcam.remote.address import Address
 
 PRESET = Preset(prompt="a")
 LIVE = {"prompt": "b", "strength": 0.9, "guidance": 2.0, "delta": 0.5, "seed": 9}
@@ -43,3 +44,14 @@ def test_flags_win_over_the_preset():
     given = spec(PRESET, size=(128, 256), model="other/model", backend="null")
     assert (given.width, given.height) == (128, 256)
     assert (given.model, given.backend) == ("other/model", "null")
+
+
+def test_beside_an_engine_elsewhere_this_machine_has_the_embedded_model():
+    heavy = Preset(prompt="a", **(ANOTHER | {"backend": "tensorrt", "batching": "stream"}))
+    elsewhere = Address("ws://host:8738", "host", 8738, "token")
+    own = spec(heavy, engine=elsewhere)
+    assert (own.model, own.family, own.autoencoder, own.loras) == ("nano", "auto", "auto", ())
+    assert (own.backend, own.precision, own.execution) == ("auto", "auto", "auto")
+    assert own.batching == "sequential"  # a picture shows the frame that it was made of
+    assert spec(heavy, engine=elsewhere, model="mine").model == "mine"
+    assert spec(heavy, engine=elsewhere, backend="null").backend == "null"

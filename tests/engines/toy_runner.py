@@ -48,6 +48,7 @@ def toy_model(networks):
         features=networks.features,
         patches=None,
         live_loras=(),
+        text_is_live=False,
         schedule=SCHEDULE,
         timesteps=lambda strength, steps: spread_timesteps(900 * strength, 10, steps),
     )

@@ -35,6 +35,7 @@ class ToyModel:
     features: tuple
     patches: None
     live_loras: tuple[str, ...]
+    text_is_live: bool
     schedule: NoiseSchedule
     timesteps: object
 

@@ -120,7 +120,7 @@ def test_a_fader_moves_at_the_pace_of_a_slew_and_a_look_crosses_over(preset):
     assert box.read(0.1) is start
     box.change({"loras": ((INK, 1.5), (OIL, 0.0))})
     assert box.read(0.15).loras == pytest.approx((0.5 + 0.05 / SLEW, 0.0))
-    end = box.read(0.1 + SLEW)
+    end = box.read(0.1 + 2 * SLEW)
     assert end.loras == (1.5, 0.0)
     assert end.prompt is start.prompt
     assert box.read(5.0) is end

@@ -118,7 +118,7 @@ def test_fields_of_the_preset_reach_the_engine():
     )
     spec = spec_of(preset, size=(128, 256))
     assert (spec.model, spec.family, spec.autoencoder) == ("owner/name", "sd15", "own")
-    assert spec.loras == (("owner/b", 0.8), ("a.safetensors", 1.0))
+    assert spec.live_loras == ("owner/b", "a.safetensors")
     assert (spec.batching, spec.execution, spec.precision) == ("sequential", "compile", "float32")
     assert (spec.steps, spec.guidance_mode) == (3, "full")
     assert (spec.width, spec.height) == (128, 256)

@@ -106,7 +106,7 @@ def _serve(settings: Settings) -> None:
     terminal = Terminal(optional=True)
     terminal.say(f"preset: {settings.preset}; starting Ray, which takes half a minute")
     token = settings.token.get_secret_value()
-    with StopSignals() as signals, published(settings.port, token):
+    with StopSignals() as signals, published(settings.listen, settings.port, token):
         signals.running()
         served = Served(settings, terminal.say)
         try:
@@ -134,16 +134,17 @@ def _tell(settings: Settings, terminal: Terminal) -> None:
 
 
 def _status() -> None:
-    from streamcam.remote.published import ports, token_of
+    from streamcam.remote.published import found_at, ports
     from streamcam.serve.cluster import status
 
     terminal = Terminal()
     answered = False
     for port in ports():
+        address, token = found_at(port)
         try:
-            terminal.say(f"{port}: {_described(status('127.0.0.1', port, token_of(port)))}")
+            terminal.say(f"{address}:{port}: {_described(status(address, port, token))}")
         except StreamcamError as error:
-            terminal.say(f"{port}: {error}")
+            terminal.say(str(error))
         else:
             answered = True
     if not answered:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from streamcam.errors import UsageError, quoted
-from streamcam.remote.published import token_of
+from streamcam.remote.published import found_at
 
 TOKEN_VARIABLE = "STREAMCAM_TOKEN"
 DEFAULT_PORT = 8738
@@ -53,7 +53,7 @@ def parse(text: str) -> Address:
             f"the token comes in the environment variable {TOKEN_VARIABLE}."
         )
     port = port or (443 if parts.scheme == "wss" else DEFAULT_PORT)
-    token = os.environ.get(TOKEN_VARIABLE, "") or (token_of(port) if host in _LOCAL else "")
+    token = os.environ.get(TOKEN_VARIABLE, "") or _known(host, port)
     if not token or not (token.isascii() and token.isprintable()):
         raise UsageError(
             f"--engine {text} needs the token that `streamcam serve` shows there: set it in the "
@@ -61,6 +61,12 @@ def parse(text: str) -> Address:
         )
     shown = f"[{host}]" if ":" in host else host
     return Address(f"{parts.scheme}://{shown}:{port}", host, port, token)
+
+
+def _known(host: str, port: int) -> str:
+    """The token of a server of this user on this machine."""
+    address, token = found_at(port)
+    return token if host in (*_LOCAL, address) else ""
 
 
 def is_loopback(address: str) -> bool:

@@ -17,33 +17,37 @@ from platformdirs import user_runtime_path
 
 from engines.whole import whole_file
 
+_NOWHERE = ("", "")
+
 
 @contextmanager
-def published(port: int, token: str) -> Iterator[None]:
-    """Let others find it, until the end. Raises `OSError`."""
+def published(address: str, port: int, token: str) -> Iterator[None]:
+    """Let others find what listens there, until the end. Raises `OSError`."""
     path = _path(port)
     with whole_file(path) as unfinished:
         unfinished.unlink(missing_ok=True)
         file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "w", encoding="utf-8") as out:
-            json.dump({"token": token, "pid": os.getpid()}, out)
+            json.dump({"address": address, "token": token, "pid": os.getpid()}, out)
     try:
         yield
     finally:
-        if token_of(port) == token:
+        if found_at(port)[1] == token:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
 
-def token_of(port: int) -> str:
-    """Of the server that listens there; "" where none is known to run."""
+def found_at(port: int) -> tuple[str, str]:
+    """Address and token of the server with that port; both "" where none is known to run."""
     try:
         found = json.loads(_path(port).read_text("utf-8"))
-        token, runs = found["token"], psutil.pid_exists(found["pid"])
+        address, token = found["address"], found["token"]
+        runs = psutil.pid_exists(found["pid"])
     # The folder's library, the system, or what the file holds: there is none then.
     except Exception:  # noqa: BLE001
-        return ""
-    return token if isinstance(token, str) and runs else ""
+        return _NOWHERE
+    fits = isinstance(address, str) and isinstance(token, str)
+    return (address, token) if fits and runs else _NOWHERE
 
 
 def ports() -> list[int]:
@@ -51,7 +55,7 @@ def ports() -> list[int]:
     with suppress(OSError):
         names = [path.stem.removeprefix("serve-") for path in _path(0).parent.glob("serve-*.json")]
         found = sorted(int(name) for name in names if name.isdecimal())
-        return [port for port in found if token_of(port)]
+        return [port for port in found if found_at(port) != _NOWHERE]
     return []
 
 

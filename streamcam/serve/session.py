@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from engines.api import Embedding, Params
+from engines.api import Params, Picture
 from engines.errors import EngineError
 from streamcam.errors import told
 from streamcam.remote import words
-from streamcam.remote.pictures import packed, unpacked
+from streamcam.remote.pictures import largest, packed, unpacked
 from streamcam.remote.wire import (
     CLOSED_FULL,
     CLOSED_MISSPOKEN,
@@ -129,8 +130,8 @@ class Session:
             machine.leave(place)
 
     async def _hear(self, place: Place, pace: Pace) -> None:
-        spec = self._room.machine.spec
-        most = 3 * spec.width * spec.height + LARGEST_VALUES + 64
+        size = self._room.machine.spec.width, self._room.machine.spec.height
+        most = largest(size) + LARGEST_VALUES + 64
         while True:
             data = await self._receive(self._silence)
             if isinstance(data, str) or len(data) > most:
@@ -167,14 +168,14 @@ class Session:
 
     async def _answer(self, place: Place, sent: Sent) -> None:
         machine = self._room.machine
-        size = (machine.spec.width, machine.spec.height)
         try:
             params = await asyncio.to_thread(self._read, sent.values)
         except EngineError as error:
             await self._miss(sent, Why.VALUES, told(error, EngineError))
             return
+        size = machine.spec.width, machine.spec.height
         frame = await asyncio.to_thread(unpacked, sent.picture, sent.codec, size)
-        result = await _computed(lambda job: machine.offer(place, job), (frame, params))
+        result = await _computed(lambda job: machine.offer(place, job), frame, params)
         if result.picture is None:
             why = Why.FAILED if result.failed else Why.NEWER
             await self._miss(sent, why, result.failed)
@@ -192,8 +193,8 @@ class Session:
         known = self._params
         if known is None or known[0] != values:
             machine = self._room.machine
-            encode: Callable[[str], Embedding] = machine.encode
-            known = self._params = values, words.load(values, encode, machine.spec.steps)
+            params = words.load(values, machine.encode, machine.spec.steps)
+            known = self._params = values, params
         return known[1]
 
     async def _miss(self, sent: Sent, why: Why, text: str) -> None:
@@ -202,10 +203,8 @@ class Session:
 
     async def _say(self, data: bytes) -> None:
         async with self._sending:
-            try:
+            with suppress(WebSocketDisconnect, RuntimeError):  # it is gone: `_receive` says so
                 await self._socket.send_bytes(data)
-            except (WebSocketDisconnect, RuntimeError):  # it is gone: `_receive` says so
-                return
 
     async def _receive(self, seconds: float) -> str | bytes:
         """Raises `WebSocketDisconnect`, `TimeoutError` and `Misspoken`."""
@@ -227,13 +226,11 @@ class Session:
         return found
 
     async def _close(self, code: int, why: str) -> None:
-        try:
+        with suppress(WebSocketDisconnect, RuntimeError):  # it is gone
             await self._socket.close(code, why.encode()[:_LONGEST_REASON].decode(errors="ignore"))
-        except (WebSocketDisconnect, RuntimeError):
-            return
 
 
-async def _computed(offer: Callable[[Job], None], given: tuple[object, Params]) -> Result:
+async def _computed(offer: Callable[[Job], None], frame: Picture, params: Params) -> Result:
     """What the machine's thread makes of a frame."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -243,8 +240,8 @@ async def _computed(offer: Callable[[Job], None], given: tuple[object, Params]) 
             future.set_result(result)
 
     def done(result: Result) -> None:
-        loop.call_soon_threadsafe(settle, result)
+        with suppress(RuntimeError):  # the loop has ended, and with it the session
+            loop.call_soon_threadsafe(settle, result)
 
-    frame, params = given
-    offer(Job(frame, params, done, perf_counter()))  # type: ignore[arg-type]
+    offer(Job(frame, params, done, perf_counter()))
     return await future

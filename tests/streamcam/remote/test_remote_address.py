@@ -4,7 +4,7 @@ import pytest
 
 from streamcam.errors import UsageError
 from streamcam.remote.address import parse
-from streamcam.remote.published import ports, published, token_of
+from streamcam.remote.published import found_at, ports, published
 
 GIVEN = "a token that was given"
 
@@ -61,14 +61,14 @@ def test_a_token_in_the_address_is_refused_and_not_repeated(text):
 
 def test_a_server_on_this_machine_need_not_be_given_its_token(monkeypatch, folder):
     monkeypatch.delenv("STREAMCAM_TOKEN")
-    with published(8738, "its own"):
-        assert parse("ws://127.0.0.1").token == "its own"
+    with published("192.168.1.4", 8738, "its own"):
+        assert parse("ws://127.0.0.1").token == parse("ws://192.168.1.4").token == "its own"
         assert ports() == [8738]
         if os.name == "posix":
             assert [oct(path.stat().st_mode & 0o777) for path in folder.iterdir()] == ["0o600"]
         with pytest.raises(UsageError, match="STREAMCAM_TOKEN"):
             parse("ws://192.168.1.5")
-    assert token_of(8738) == ""
+    assert found_at(8738) == ("", "")
     with pytest.raises(UsageError, match="STREAMCAM_TOKEN"):
         parse("ws://127.0.0.1")
 
@@ -78,19 +78,19 @@ def test_a_server_on_this_machine_need_not_be_given_its_token(monkeypatch, folde
 )
 def test_a_damaged_file_holds_no_token(folder, content):
     (folder / "serve-8738.json").write_text(content)
-    assert token_of(8738) == ""
+    assert found_at(8738) == ("", "")
 
 
 def test_the_file_of_another_server_stays(folder):
-    with published(8738, "first"):
-        with published(8738, "second"):
+    with published("127.0.0.1", 8738, "first"):
+        with published("127.0.0.1", 8738, "second"):
             pass
-        other = f'{{"token": "third", "pid": {os.getpid()}}}'
+        other = f'{{"address": "a", "token": "third", "pid": {os.getpid()}}}'
         (folder / "serve-8738.json").write_text(other)
-    assert token_of(8738) == "third"
+    assert found_at(8738) == ("a", "third")
 
 
 def test_a_server_that_was_killed_is_not_there(folder):
-    (folder / "serve-8738.json").write_text('{"token": "old", "pid": 2147483646}')
-    assert token_of(8738) == ""
+    (folder / "serve-8738.json").write_text('{"address": "a", "token": "old", "pid": 2147483646}')
+    assert found_at(8738) == ("", "")
     assert ports() == []

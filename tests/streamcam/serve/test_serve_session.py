@@ -1,10 +1,10 @@
 import json
 import time
+import warnings
 
 import cv2
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from serve_room import SIZE, TOKEN, NegativeBatch, room_of
 from starlette.websockets import WebSocketDisconnect
 
@@ -26,6 +26,10 @@ from streamcam.remote.wire import (
 )
 from streamcam.serve import session
 from streamcam.serve.app import create_app
+
+with warnings.catch_warnings():  # of the oldest Starlette about the newest anyio
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from fastapi.testclient import TestClient
 
 KEY = {TOKEN_HEADER: TOKEN}
 HELLO = {"streamcam": 1, "fps": 30.0, "least_fps": 15.0}

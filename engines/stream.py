@@ -192,11 +192,12 @@ class StreamEngine:
         return self._model.schedule.coefficients(timesteps)
 
     def _line_up(self) -> None:
-        """Give each row the coefficients it was noised with, and the next ones to move on to."""
+        """Give each row the coefficients it was noised with, and the next ones to move on to. Steps
+        one by one are all of the frame at hand: none was noised before."""
         wanted, rows = self._wanted, self._in_flight
         assert wanted is not None
         now = self._conditioning
-        if self._cold or rows is None:
+        if self._cold or rows is None or self.spec.batching == "sequential":
             rows = wanted
         if now.get("a_S") is wanted.a_S and rows is wanted:
             return

@@ -125,6 +125,23 @@ def test_stream_and_sequential_agree_on_a_constant_input(steps, mode):
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.parametrize("mode", GUIDANCE_MODES)
+def test_steps_one_by_one_all_have_the_levels_of_their_own_frame(mode):
+    """Nothing of theirs is in flight, so a change of strength counts at once and as a whole."""
+    networks = ToyNetworks()
+    both = {"prompt": prompt(1), "negative": prompt(2), "guidance_scale": 1.4}
+    before, after = (Params(strength=strength, **both) for strength in (0.3, 0.8))
+    engine = toy_engine(networks, 3, mode, batching="sequential")
+    shown = [
+        engine.run(frame, params)
+        for frame, params in zip(frames(3), (before, after, after), strict=True)
+    ]
+    for number, frame in enumerate(frames(3)):
+        params = after if number else before
+        alone = toy_engine(networks, 3, mode, batching="sequential").run(frame, params)
+        assert np.array_equal(shown[number], alone), number
+
+
 @pytest.mark.parametrize("mode", ["self", "onetime", "full"])
 def test_guidance_up_to_one_is_no_guidance(mode):
     networks, frame = ToyNetworks(), next(frames(1))

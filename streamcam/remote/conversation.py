@@ -83,9 +83,10 @@ class Conversation:
         raise Lost(said.refused, said.retry_after_s)
 
     async def hold(self, welcome: Welcome, codec: Codec) -> None:
-        """Send frames and hear the answers. Raises what ended it."""
+        """Send frames and hear the answers, until the outbox is closed. Raises what ended it."""
+        work = (self._send(welcome, codec), self._receive(welcome))
         try:
-            await first_of(self._send(welcome, codec), self._receive(welcome))
+            await _first_of(*work, self._outbox.until(lambda: False))
         finally:
             for asked in self._unanswered.values():
                 asked.settle()
@@ -144,7 +145,7 @@ class Conversation:
         raise Lost(self._socket.close_reason or "the connection broke off")
 
 
-async def first_of(*work: Coroutine[object, object, None]) -> None:
+async def _first_of(*work: Coroutine[object, object, None]) -> None:
     """Until one of them ends, which ends the others. Raises what it raises."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:

@@ -19,7 +19,6 @@ from streamcam.remote.conversation import (
     Conversation,
     Listener,
     Lost,
-    first_of,
     in_words,
 )
 from streamcam.remote.trust import PATIENCE_SECONDS, Trust
@@ -88,7 +87,7 @@ class Link:
         while not self._outbox.closed:
             pause: float | None = None
             try:
-                await first_of(self._connected(backoff), self._outbox.until(lambda: False))
+                await self._connected(backoff)
                 why = "the run ends"
             except Lost as lost:
                 why, pause = str(lost), lost.retry_after

@@ -176,19 +176,6 @@ def test_a_device_that_fails_there_is_a_reason_to_go_on_here(opened):
     assert "the engine failed: RuntimeError" in laptop.said[-1]
 
 
-def test_a_run_ends_while_a_server_does_not_answer(opened, monkeypatch):
-    """A run waits two seconds for its threads, and a server has ten to answer in."""
-    import socket
-
-    monkeypatch.setattr(link_module, "GREETING_SECONDS", 3600.0)
-    listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-    laptop = Laptop(listener.getsockname()[1])
-    near, _ = listener.accept()
-    opened.callback(near.close)
-    near.recv(1)  # the request is on its way
-    laptop.close()
-
-
 def test_what_answers_nonsense_ends_neither_the_run_nor_the_tries(opened):
     import socket
 

@@ -8,11 +8,14 @@ part of its picture: the visible part is placed whole into it, and taken out aga
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
-    from streamcam.frames.frame import Pixels
+    from numpy.typing import NDArray
 
+_T = TypeVar("_T", bound=np.generic)
 Size = tuple[int, int]
 Fit = Literal["crop", "letterbox"]
 
@@ -38,8 +41,8 @@ class Box:
         """(width, height)."""
         return self.width, self.height
 
-    def of(self, pixels: Pixels) -> Pixels:
-        """The view of `pixels` inside this rectangle."""
+    def of(self, pixels: NDArray[_T]) -> NDArray[_T]:
+        """The view of `pixels`, (height, width …), inside this rectangle."""
         return pixels[self.top : self.top + self.height, self.left : self.left + self.width]
 
 

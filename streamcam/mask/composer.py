@@ -17,6 +17,7 @@ from streamcam.frames import FramePool, Pixels
 from streamcam.frames.geometry import Box, Size, View
 from streamcam.frames.scaling import Scaler
 from streamcam.mask import NoMask, Plane
+from streamcam.mask.between import Between
 from streamcam.mask.cut_out import CutOut
 from streamcam.mask.edges import Cut, Edges, put, taken
 from streamcam.mask.foreground import freed
@@ -54,6 +55,7 @@ class Composer:
         self._pool = FramePool(*view.size)
         self._edges = Edges(view.size)
         self._steady = Steady()
+        self._between = Between()
         self._for: Size | None = None  # of the camera's frame, which these are for
         self._shown = Box(0, 0, *view.size)  # where outputs show it
         self._scaler: Scaler | None = None
@@ -129,16 +131,29 @@ class Composer:
         masking, shown = self.masking, self._shown
         half = _halved(camera)
         small = np.asarray(cv2.resize(half, self._edges.small, interpolation=cv2.INTER_LINEAR))
-        luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(1 / 255)
-        part = _scaled(shown, self._view.size, (half.shape[1], half.shape[0])).of(half)
-        mask = masking.source.look_at(
-            np.ascontiguousarray(cv2.flip(part, 1)) if self._mirror else part
-        )
-        mask = np.asarray(cv2.flip(mask, 1) if self._mirror else mask, np.float32)
-        mask = self._steady.blend(mask)
+        light = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        mask = self._mask_of(half, light)
+        luma = light * np.float32(1 / 255)
         cut = self._edges.cut(self._whole(mask, shown), camera, luma, masking.source)
         self._check(float(cut.small.mean()))
         return cut
+
+    def _mask_of(self, half: Pixels, light: Pixels) -> Plane:
+        """As its source has it, and steady: of the picture between the bars. `light`: the luma of
+        the small mask's size."""
+        size, source = self._view.size, self.masking.source
+        seen = _scaled(self._shown, size, self._edges.small)
+        light = seen.of(light)
+        if self._cut is not None and not source.exact:
+            known = self._between.mask(light, seen.of(self._cut.small))
+            if known is not None:
+                return self._steady.take(known)
+        part = _scaled(self._shown, size, (half.shape[1], half.shape[0])).of(half)
+        mask = source.look_at(np.ascontiguousarray(cv2.flip(part, 1)) if self._mirror else part)
+        mask = np.asarray(cv2.flip(mask, 1) if self._mirror else mask, np.float32)
+        mask = self._steady.blend(mask)
+        self._between.looked(light, mask)
+        return mask
 
     def _whole(self, mask: Plane, shown: Box) -> Plane:
         """The mask of the picture between the bars, of the whole output, small; a new array. Its
@@ -168,7 +183,7 @@ class Composer:
             same = size == self._view.size and at.visible == at.shown
             self._scaler = None if same else Scaler(at.visible, at.shown)
             self._camera[:] = 0
-            self._steady.forget()
+            self._forget()
         camera = frame
         if self._scaler is not None:
             self._scaler.scale(frame, self._camera)
@@ -183,8 +198,12 @@ class Composer:
 
     def _fail(self, why: str) -> None:
         self._last, self._cut = None, None
-        self._steady.forget()
+        self._forget()
         self._say(f"mask: {why}; the whole picture is styled")
+
+    def _forget(self) -> None:
+        self._steady.forget()
+        self._between.forget()
 
     def _say(self, matter: str) -> None:
         if matter != self._matter:

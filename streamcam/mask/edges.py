@@ -81,14 +81,16 @@ class Edges:
             at = taken(camera, soft)
             return Cut(self._inside, soft, at, source.shares(at), mask)
         slope, rest = _fitted(_outward(mask), luma)
-        small = _stretched(slope * luma + rest)
+        small = slope * luma
+        small += rest
+        small = _stretched(small)
         soft = self._soft(small)
         at = taken(camera, soft)
-        shares = _enlarged(slope, soft)
+        shares, offset = _enlarged((slope, rest), soft)
         if len(at):
             shares *= cv2.cvtColor(at, cv2.COLOR_RGB2GRAY)
         shares *= np.float32(1 / 255)
-        shares += _enlarged(rest, soft)
+        shares += offset
         return Cut(self._inside, soft, at, _stretched(shares), small)
 
     def _soft(self, small: Plane) -> Cells:
@@ -107,27 +109,31 @@ class Edges:
 
 def taken(picture: Pixels, cells: Cells) -> Pixels:
     """(count, pixels, 3) of the cells of (height, width, 3)."""
-    rows, columns = cells
-    found: Pixels = _in_cells(picture)[rows, :, columns]
-    return found.reshape(-1, CELL * CELL, picture.shape[2])
+    lines = _lines(picture)
+    found = lines.reshape(-1).take(_places(cells, lines.shape[1]))
+    return found.view(np.uint8).reshape(-1, CELL * CELL, picture.shape[2])
 
 
 def put(pixels: Pixels, into: Pixels, cells: Cells) -> None:
     """Write (count, pixels, channels) to the cells of (height, width, channels)."""
+    lines = _lines(into)
+    found = np.ascontiguousarray(pixels.reshape(-1, CELL, CELL * into.shape[2])).view(lines.dtype)
     rows, columns = cells
-    _in_cells(into)[rows, :, columns] = pixels.reshape(-1, CELL, CELL * into.shape[2])
+    lines[rows[:, None] * CELL + np.arange(CELL), columns[:, None]] = found[:, :, 0]
 
 
-def _in_cells(picture: Pixels) -> Pixels:
-    """A view of (height, width, channels), C-contiguous: (rows, CELL, columns, CELL · channels),
-    whole cells."""
-    height, width = picture.shape[0] // CELL, picture.shape[1] // CELL
-    line, pixel = picture.strides[:2]
-    return np.lib.stride_tricks.as_strided(
-        picture,
-        (height, CELL, width, CELL * pixel),
-        (CELL * line, line, CELL * pixel, 1),
-    )
+def _lines(picture: Pixels) -> NDArray[np.void]:
+    """A view of (height, width, channels), C-contiguous: (height, columns), each a cell's line of
+    pixels, which numpy moves at once."""
+    height, width, channels = picture.shape
+    bytes_of = picture.reshape(height, -1)[:, : width // CELL * CELL * channels]
+    return bytes_of.view(np.dtype((np.void, CELL * channels)))
+
+
+def _places(cells: Cells, columns: int) -> NDArray[np.intp]:
+    """(count, CELL): where the lines of cells are, in rows of so many."""
+    first = cells[0] * (CELL * columns) + cells[1]
+    return first[:, None] + np.arange(CELL) * columns
 
 
 def _between() -> Plane:
@@ -144,15 +150,22 @@ def _between() -> Plane:
 _BETWEEN, _NOTHING = _between(), np.zeros(0, np.float32)
 
 
-def _enlarged(plane: Plane, cells: Cells) -> Plane:
-    """(count, CELL · CELL) of a small plane at some cells."""
-    padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    around = windows[cells].reshape(-1, 9)
-    if not len(around):
-        return np.zeros((0, CELL * CELL), np.float32)
-    # numpy's own product would wake a thread of its library on every core.
-    return np.asarray(cv2.gemm(around, _BETWEEN, 1.0, _NOTHING, 0.0), np.float32)
+def _enlarged(planes: tuple[Plane, ...], cells: Cells) -> list[Plane]:
+    """(count, CELL · CELL) of small planes, all of one size, at some cells."""
+    rows, columns = cells
+    if not len(rows):
+        return [np.zeros((0, CELL * CELL), np.float32) for _ in planes]
+    width = planes[0].shape[1] + 2
+    window = np.arange(3)[:, None] * width + np.arange(3)
+    places = (rows * width + columns)[:, None] + window.reshape(-1)
+    found = []
+    for plane in planes:
+        padded = cv2.copyMakeBorder(plane, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        around = np.asarray(padded, np.float32).reshape(-1).take(places)
+        # numpy's own product would wake a thread of its library on every core.
+        made = cv2.gemm(around, _BETWEEN, 1.0, _NOTHING, 0.0)
+        found.append(np.asarray(made, np.float32))
+    return found
 
 
 def _outward(mask: Plane) -> Plane:
@@ -163,8 +176,11 @@ def _outward(mask: Plane) -> Plane:
 
 def _fitted(mask: Plane, luma: Plane) -> tuple[Plane, Plane]:
     """Slope and rest of the mask by luma, smooth."""
-    planes = cv2.merge((mask, luma, mask * luma, luma * luma))  # together in half of the time
-    of_mask, of_luma, of_both, of_square = cv2.split(cv2.boxFilter(planes, cv2.CV_32F, _WINDOW))
+    # Four channels together take half of that, and OpenCV 5's `split` then four times as long.
+    of_mask, of_luma, of_both, of_square = (
+        np.asarray(cv2.boxFilter(plane, cv2.CV_32F, _WINDOW), np.float32)
+        for plane in (mask, luma, mask * luma, luma * luma)
+    )
     slope = of_both - of_mask * of_luma
     slope /= of_square - of_luma * of_luma + _NOISE
     rest = of_mask - slope * of_luma

@@ -36,6 +36,11 @@ class Steady:
         before += change
         return before
 
+    def take(self, mask: Plane) -> Plane:
+        """A mask that is steady already, to go on from; the next call writes to no other."""
+        self._before = mask
+        return mask
+
     def forget(self) -> None:
         """The next mask stands as it is."""
         self._before = None

@@ -345,5 +345,7 @@ def test_a_mask_that_fails_cuts_nothing_out():
     made.compose(styled, picture)
     assert made.cut_out is not None
     source.mask = NoMask("x")
-    assert made.compose(styled.copy(), picture) is not None
+    moved, _ = camera(left=40)
+    styled = look(moved)
+    assert made.compose(styled, moved) is styled
     assert made.cut_out is None

@@ -23,7 +23,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streamcam.errors import StreamcamError
+from streamcam.errors import StreamcamError, quoted
 
 VERSION = 1
 PATH = "/session"  # of the WebSocket
@@ -198,4 +198,4 @@ def greeting(text: str, *kinds: type[Greeting]) -> Greeting:
             except ValidationError:
                 continue
     names = " or ".join(kind.__name__ for kind in kinds)
-    raise Misspoken(f"that is no {names} of version {VERSION}: {text[:60]!r}")
+    raise Misspoken(f"that is no {names} of version {VERSION}: {quoted(text[:60])}")

@@ -122,7 +122,10 @@ def test_no_screen_at_all(refused, with_modules) -> None:
         ("home", "the output 'home' is a folder: name a file in it, like 'home/streamcam.mp4'."),
         ("window", "a window needs a display, and there is none here: use --output web, which"),
         ("virtualcam:/dev/none", "there is no virtual camera '/dev/none' on this machine"),
-        ("recrod", "unknown output 'recrod'. Known: FILE.mp4, ndi, null, pipewire, virtualcam, "),
+        (
+            "recrod",
+            "unknown output 'recrod'. Known: FILE.mp4, FOLDER/%06d.png, ndi, null, pipewire, ",
+        ),
         ("pipewire", "there is no PipeWire camera here: "),
     ],
 )

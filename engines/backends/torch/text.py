@@ -26,7 +26,9 @@ class TextNetwork:
         self._network = own_copy(weights.text_encoder) if live else weights.text_encoder
 
     @torch.inference_mode()
-    def encode(self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None) -> Embedding:
+    def encode(
+        self, tokens_NT: NDArray[np.int64], lora_N: NDArray[np.float32] | None = None
+    ) -> Embedding:
         """The caller waits, for this stream alone. Not from two threads at a time."""
         given = (tokens_NT,) if lora_N is None else (tokens_NT, lora_N)
         with self._stream.current():

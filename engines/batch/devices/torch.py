@@ -61,7 +61,7 @@ class TorchNetworks:
         if text is None:
             raise EngineFailed(_CLOSED)
         with failures_as(EngineFailed, self._placement):
-            return text.encode(tokens_NT, None)
+            return text.encode(tokens_NT)
 
     def place(self, array: NDArray[np.float32]) -> Tensor:
         """A copy, also on the processor: what is given may be written again."""

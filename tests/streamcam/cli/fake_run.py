@@ -33,6 +33,7 @@ class Options:
 class Pipeline:
     web_sink = None
     quantise, tempo = "off", Tempo()
+    written = None
 
     def __init__(self, options, say, hurry) -> None:
         self.preset, self.stats, self._say = options.preset, Stats(), say

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engines.errors import InvalidSpec
 from streamcam.options import Options
 from streamcam.presets import Preset
 from streamcam.provision.spec import same_but_size, spec_for
@@ -47,7 +48,8 @@ def test_flags_win_over_the_preset():
 
 
 def test_beside_an_engine_elsewhere_this_machine_has_the_embedded_model():
-    heavy = Preset(prompt="a", **(ANOTHER | {"backend": "tensorrt", "batching": "stream"}))
+    chosen = ANOTHER | {"backend": "tensorrt", "batching": "stream"}
+    heavy = Preset(prompt="a", **chosen, fused_loras=tuple(ANOTHER["loras"]))
     elsewhere = Address("ws://host:8738", "host", 8738, "token")
     own = spec(heavy, engine=elsewhere)
     assert (own.model, own.family, own.autoencoder, own.loras) == ("nano", "auto", "auto", ())
@@ -55,3 +57,5 @@ def test_beside_an_engine_elsewhere_this_machine_has_the_embedded_model():
     assert own.batching == "sequential"  # a picture shows the frame that it was made of
     assert spec(heavy, engine=elsewhere, model="mine").model == "mine"
     assert spec(heavy, engine=elsewhere, backend="null").backend == "null"
+    with pytest.raises(InvalidSpec, match=r"live LoRAs \('.*'\) cannot be played .* fused_loras"):
+        spec(Preset(prompt="a", **chosen), engine=elsewhere)

@@ -51,9 +51,9 @@ def check(path: Path, fps: float = 30.0) -> list[tuple[float, int]]:
     gone = np.diff([time for time, _ in frames]) * FPS  # seconds long, where a machine is busy
     steps += PICTURES * np.rint((gone - steps) / PICTURES).astype(int)  # it begins again at its end
     assert min(steps) >= 0, "never back"
-    # The film went on at the speed of life: by as much as the recording lasts, but for a second that
-    # the first or the last picture may be old on a busy machine. Where they are older, the middle of
-    # all slopes between pictures a third of it apart tells the speed.
+    # The film went on at the speed of life: by as much as the recording lasts, but for a second
+    # that the first or the last picture may be old on a busy machine. Where they are older, the
+    # middle of all slopes between pictures a third of it apart tells the speed.
     times = np.array([time for time, _ in frames])
     film = np.concatenate([[0], np.cumsum(steps)]) / FPS
     early, late = np.nonzero(times[None, :] - times[:, None] >= times[-1] / 3)

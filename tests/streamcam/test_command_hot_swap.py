@@ -94,7 +94,7 @@ def test_a_saved_preset_shows_at_once(running: Command, save, folder: Path) -> N
     more_pictures(running, FPS)
     after = running.stats()
     elapsed = after["seconds"] - before["seconds"]
-    # A machine with load 8 misses four ticks in ten; a swap that the picture waits for, all of them.
+    # A machine with load 8 misses four ticks in ten; a swap that pictures wait for, all of them.
     assert ticks(after) - ticks(before) > 0.4 * FPS * elapsed - 1
     assert running.stop() == 0
     assert running.errors == []

@@ -159,7 +159,9 @@ def _here(wanted: EngineSpec, ran: EngineSpec, cause: Cause) -> list[EngineSpec]
     processor = [on_cpu(wanted)] if has_gpu(ran) or ran.backend == "torch" else []
     if cause == "memory":  # a smaller picture needs less of it, on the faster device
         return [*same_size, *_smaller(same_size[-1]), *processor]
-    return [*same_size, *processor, *_smaller([*same_size, *processor][-1])]
+    last = [*same_size, *processor][-1]
+    # The smallest size has none below: it is tried once more, as a device may need a moment.
+    return [*same_size, *processor, *(_smaller(last) or [last])]
 
 
 def _elsewhere(wanted: EngineSpec, *, automatic: bool) -> list[EngineSpec]:

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from streamcam.sink import Format, Quality
-from streamcam.sink.record.h264 import Coding, Effort
+from streamcam.sink.record.h264 import Coding, Effort, describe
 from streamcam.sink.record.timeline import Timeline
 
 _FACTOR: dict[Quality, int] = {"small": 33, "good": 24, "best": 15}  # VP9's, 0 to 63
@@ -37,7 +34,7 @@ class ProRes:
         """Tell an encoder that is not open yet."""
         del effort
         context.options = {"profile": "4444", "alpha_bits": "8", "vendor": "apl0"}
-        _describe(context, self.form, (self.rate, self.time_base), self.pix_fmt)
+        describe(context, self.form, (self.rate, self.time_base), self.pix_fmt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Vp9:
         else:
             options["crf"] = str(_FACTOR[self.form.quality])
         context.options = options
-        _describe(context, self.form, (self.rate, self.time_base), self.pix_fmt)
+        describe(context, self.form, (self.rate, self.time_base), self.pix_fmt)
 
 
 AnyCoding = Coding | ProRes | Vp9
@@ -97,20 +94,3 @@ def coding_for(container: str, form: Format, timeline: Timeline) -> AnyCoding:
         return ProRes(form, rate, base)
     # An .mp4 with B pictures has a wrong length unless all pictures last equally long.
     return Coding(form, rate, base, reordered=timeline.steady)
-
-
-def _describe(
-    context: VideoCodecContext, form: Format, times: tuple[Fraction, Fraction], pix_fmt: str
-) -> None:
-    context.width, context.height = form.width, form.height
-    context.pix_fmt = pix_fmt
-    context.bit_rate = 0  # it follows from the quality
-    context.framerate, context.time_base = times
-    context.color_primaries = ColorPrimaries.BT709
-    context.color_trc = ColorTrc.BT709
-    context.colorspace = Colorspace.ITU709
-    context.color_range = ColorRange.MPEG
-    context.flags |= Flags.global_header
-    if form.realtime:
-        # The engine needs the cores more than the encoder does.
-        context.thread_count = max(1, (os.cpu_count() or 4) // 4)

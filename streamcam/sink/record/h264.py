@@ -82,18 +82,7 @@ class Coding:
     def configure(self, context: VideoCodecContext, effort: Effort) -> None:
         """Tell an encoder that is not open yet."""
         form = self.form
-        context.width, context.height = form.width, form.height
-        context.pix_fmt = self.pix_fmt
-        context.bit_rate = 0  # it follows from the quality
-        context.framerate, context.time_base = self.rate, self.time_base
-        context.color_primaries = ColorPrimaries.BT709
-        context.color_trc = ColorTrc.BT709
-        context.colorspace = Colorspace.ITU709
-        context.color_range = ColorRange.MPEG
-        context.flags |= Flags.global_header
-        if form.realtime:
-            # The engine needs the cores more than the encoder does.
-            context.thread_count = max(1, (os.cpu_count() or 4) // 4)
+        describe(context, form, (self.rate, self.time_base), self.pix_fmt)
         context.options = self._options(_LIVE_EFFORT if form.realtime else effort)
 
     def _options(self, effort: Effort) -> dict[str, str]:
@@ -109,3 +98,21 @@ class Coding:
             options["g"] = str(max(1, round(2 * form.fps)))
             options["rc-lookahead"] = str(min(_LOOKAHEAD, int(form.fps / 3)))
         return {**options, "x264-params": ":".join([*params, *filter(None, [effort.more])])}
+
+
+def describe(
+    context: VideoCodecContext, form: Format, times: tuple[Fraction, Fraction], pix_fmt: str
+) -> None:
+    """What an encoder is told of the pictures, whatever it encodes to. `times`: rate, time base."""
+    context.width, context.height = form.width, form.height
+    context.pix_fmt = pix_fmt
+    context.bit_rate = 0  # it follows from the quality
+    context.framerate, context.time_base = times
+    context.color_primaries = ColorPrimaries.BT709
+    context.color_trc = ColorTrc.BT709
+    context.colorspace = Colorspace.ITU709
+    context.color_range = ColorRange.MPEG
+    context.flags |= Flags.global_header
+    if form.realtime:
+        # The engine needs the cores more than the encoder does.
+        context.thread_count = max(1, (os.cpu_count() or 4) // 4)
